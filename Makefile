@@ -1,0 +1,47 @@
+# Works on a machine that has only Python 3.11+ and make: it builds its own .venv, with uv when it is there.
+# `make demo` · `make test` · `make lint` · `make bench` · `make clean`
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null)
+ARGS   ?=
+
+.PHONY: help demo test lint bench fmt clean
+help:
+	@sed -n '2p' Makefile
+
+# Installed again when a dependency changes, or when a source of the console is newer than what was built from it.
+$(VENV)/.installed: pyproject.toml hatch_build.py $(shell find dashboard -type f -not -path '*/node_modules/*' 2>/dev/null)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jwtrail needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; choose one with: make PYTHON=python3.12 ...")'
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python -e '.[demo]' --group dev
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[demo]' --group dev
+endif
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/jwtrail demo $(ARGS)
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist src/jwtrail/web/static dashboard/node_modules

@@ -1,0 +1,81 @@
+"""What may not enter an event: control characters, lone surrogates, endless texts, secrets in a query string.
+
+Everything a client sends is hostile. Nothing is dropped: what is unprintable is made visible, what is too long is cut,
+and a flag says so.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, quote
+
+__all__ = ["FLAG_CTRL", "FLAG_CUT", "FLAG_TOKEN_IN_URL", "MAX_ITEMS", "MAX_TEXT", "clean", "clean_many", "redact_query"]
+
+MAX_TEXT = 1024
+"""Characters of one text in an event; longer ones are cut. Elasticsearch keeps 32,766 bytes a term, people read 200."""
+
+MAX_ITEMS = 64
+"""Items of one list and leaves of one flattened field."""
+
+FLAG_CTRL = "ctrl_chars"
+FLAG_CUT = "truncated"
+FLAG_TOKEN_IN_URL = "token_in_url"  # noqa: S105
+
+# C0, DEL and C1 controls (terminals obey C1 too), lone surrogates, which no UTF-8 can hold, and the separators and
+# bidi controls that make a line read as what it is not.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.")
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def clean(text: str, flags: set[str], limit: int = MAX_TEXT) -> str:
+    """`text` without a character that could break a line, a terminal or a reader, at most `limit` characters.
+
+    Args:
+        flags: gets `ctrl_chars` or `truncated` added when something was changed.
+    """
+    if not text.isprintable() or "\\" in text:
+        shown = _UNSAFE.sub(_visible, text)
+        if shown != text:
+            flags.add(FLAG_CTRL)
+            text = shown
+    if len(text) > limit:
+        flags.add(FLAG_CUT)
+        text = text[: limit - 1] + "…"
+    return text
+
+
+def clean_many(texts: Iterable[str], flags: set[str]) -> tuple[str, ...]:
+    """`clean` for each of at most `MAX_ITEMS` texts."""
+    made = []
+    for number, text in enumerate(texts):
+        if number == MAX_ITEMS:
+            flags.add(FLAG_CUT)
+            break
+        made.append(clean(text, flags))
+    return tuple(made)
+
+
+def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
+    """A query string whose values are `…` unless their name is allow-listed; a JWT in it raises `token_in_url`.
+
+    Never raises, whatever the client sent.
+    """
+    if not query:
+        return ""
+    if _JWT.search(query):
+        flags.add(FLAG_TOKEN_IN_URL)
+    kept = []
+    try:
+        pairs = parse_qsl(query[: MAX_TEXT * 4], keep_blank_values=True, max_num_fields=MAX_ITEMS, errors="replace")
+    except ValueError:  # more fields than anybody reads
+        flags.add(FLAG_CUT)
+        return "…"
+    for name, value in pairs:
+        shown = quote(value, safe="*@:/ ,") if name in allowed and not _JWT.search(value) else "…"
+        shown_name = "…" if _JWT.search(name) else quote(name, safe="[]._-")
+        kept.append(f"{shown_name}={shown}" if value else shown_name)
+    return clean("&".join(kept), flags)
