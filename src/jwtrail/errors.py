@@ -143,7 +143,9 @@ class KqlError(QueryError):
 
     code = "kql_invalid"
 
-    def __init__(self, message: str, *, text: str, start: int, end: int | None = None, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, text: str, start: int, end: int | None = None, hint: str = ""
+    ) -> None:
         self.text = text
         self.start = min(start, len(text))
         self.end = max(self.start, min(len(text), end if end is not None else start + 1))
@@ -188,7 +190,9 @@ class RuleError(JwtrailError):
 
     code = "rule_invalid"
 
-    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, file: str = "", line: int = 0, column: int = 0, hint: str = ""
+    ) -> None:
         self.file = file
         self.line = line
         self.column = column

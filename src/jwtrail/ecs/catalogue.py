@@ -7,7 +7,16 @@ import msgspec
 
 from jwtrail.ecs.event import DOCS, Event
 
-__all__ = ["CATALOGUE", "CATALOGUE_VERSION", "DEFAULT_FIELDS", "Field", "FieldClass", "FieldType", "near_miss", "resolve"]
+__all__ = [
+    "CATALOGUE",
+    "CATALOGUE_VERSION",
+    "DEFAULT_FIELDS",
+    "Field",
+    "FieldClass",
+    "FieldType",
+    "near_miss",
+    "resolve",
+]
 
 FieldType = Literal["keyword", "text", "wildcard", "date", "long", "boolean", "ip", "geo_point", "flattened"]
 FieldClass = Literal["public", "personal", "derived"]
@@ -15,7 +24,16 @@ FieldClass = Literal["public", "personal", "derived"]
 CATALOGUE_VERSION = 1
 """Raised when a field changes its class or type; segments carry it, so old canonical bytes never change."""
 
-DEFAULT_FIELDS = ("message", "url.path", "user.id", "user.name", "source.ip", "event.action", "event.reason", "user_agent.original")
+DEFAULT_FIELDS = (
+    "message",
+    "url.path",
+    "user.id",
+    "user.name",
+    "source.ip",
+    "event.action",
+    "event.reason",
+    "user_agent.original",
+)
 """Where a bare word of a query is looked for."""
 
 

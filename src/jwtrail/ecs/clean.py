@@ -8,7 +8,16 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote
 
-__all__ = ["FLAG_CTRL", "FLAG_CUT", "FLAG_TOKEN_IN_URL", "MAX_ITEMS", "MAX_TEXT", "clean", "clean_many", "redact_query"]
+__all__ = [
+    "FLAG_CTRL",
+    "FLAG_CUT",
+    "FLAG_TOKEN_IN_URL",
+    "MAX_ITEMS",
+    "MAX_TEXT",
+    "clean",
+    "clean_many",
+    "redact_query",
+]
 
 MAX_TEXT = 1024
 """Characters of one text in an event; longer ones are cut. Elasticsearch keeps 32,766 bytes a term, people read 200."""
@@ -70,7 +79,9 @@ def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
         flags.add(FLAG_TOKEN_IN_URL)
     kept = []
     try:
-        pairs = parse_qsl(query[: MAX_TEXT * 4], keep_blank_values=True, max_num_fields=MAX_ITEMS, errors="replace")
+        pairs = parse_qsl(
+            query[: MAX_TEXT * 4], keep_blank_values=True, max_num_fields=MAX_ITEMS, errors="replace"
+        )
     except ValueError:  # more fields than anybody reads
         flags.add(FLAG_CUT)
         return "…"

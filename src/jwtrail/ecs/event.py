@@ -81,7 +81,9 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     event_kind: Keyword = column("event.kind", "`event`, `alert` or `metric`")
     event_module: Keyword = column("event.module", "always `jwtrail`")
     event_outcome: Keyword = column("event.outcome", "`success`, `failure` or `unknown`")
-    event_reason: Keyword = column("event.reason", "why it was refused or failed, from the closed list of reasons")
+    event_reason: Keyword = column(
+        "event.reason", "why it was refused or failed, from the closed list of reasons"
+    )
     event_severity: Long = column("event.severity", "0 to 100, rising")
     event_type: Keywords = column("event.type", "ECS types of the action")
     host_name: Keyword = column("host.name", "machine that wrote the event")
@@ -91,8 +93,12 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     http_request_mime_type: Keyword = column("http.request.mime_type", "media type of the request body")
     http_response_bytes: Long = column("http.response.bytes", "bytes of the response body that were sent")
     http_response_mime_type: Keyword = column("http.response.mime_type", "media type of the response body")
-    http_response_status_code: Long = column("http.response.status_code", "status sent to the client; 500 when the application died before one")
-    http_route: Keyword = column("http.route", "route template such as `/orders/{id}`; absent when nothing matched")
+    http_response_status_code: Long = column(
+        "http.response.status_code", "status sent to the client; 500 when the application died before one"
+    )
+    http_route: Keyword = column(
+        "http.route", "route template such as `/orders/{id}`; absent when nothing matched"
+    )
     http_version: Keyword = column("http.version", "`1.1`, `2`")
     jwt_age: Long = column("jwt.age", "age when used, seconds")
     jwt_alg: Keyword = column("jwt.alg", "`alg` of the header, also of a token that did not verify")
@@ -100,7 +106,9 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     jwt_client_id: Keyword = column("jwt.client_id", "OAuth client of the token (RFC 9068)")
     jwt_exp: Date = column("jwt.exp", "expires at")
     jwt_generation: Long = column("jwt.generation", "how many exchanges since sign-in")
-    jwt_header_flags: Keywords = column("jwt.header_flags", "what the header carried that it should not: `jwk`, `jku`, `x5c`, `x5u`, `crit`")
+    jwt_header_flags: Keywords = column(
+        "jwt.header_flags", "what the header carried that it should not: `jwk`, `jku`, `x5c`, `x5u`, `crit`"
+    )
     jwt_iat: Date = column("jwt.iat", "issued at")
     jwt_iss: Keyword = column("jwt.iss", "issuer")
     jwt_kid: Keyword = column("jwt.kid", "key id of the verified token")
@@ -112,18 +120,31 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     jwt_typ: Keyword = column("jwt.typ", "`typ` of the header")
     jwtrail_alert_events: Keywords = column("jwtrail.alert.events", "ids of the events that completed it")
     jwtrail_alert_id: Keyword = column("jwtrail.alert.id", "stable id: rule, group, first event")
-    jwtrail_alert_severity: Keyword = column("jwtrail.alert.severity", "Sigma's level: informational, low, medium, high, critical")
-    jwtrail_alert_status: Keyword = column("jwtrail.alert.status", "`open`, `acknowledged`, `in_progress` or `closed`")
+    jwtrail_alert_severity: Keyword = column(
+        "jwtrail.alert.severity", "Sigma's level: informational, low, medium, high, critical"
+    )
+    jwtrail_alert_status: Keyword = column(
+        "jwtrail.alert.status", "`open`, `acknowledged`, `in_progress` or `closed`"
+    )
     jwtrail_durability: Keyword = column("jwtrail.durability", "`sync`, `batch` or `memory`")
-    jwtrail_flags: Keywords = column("jwtrail.flags", "oddities of the request: ctrl_chars, truncated, token_in_url, revoked_grace, self_inflicted, …")
+    jwtrail_flags: Keywords = column(
+        "jwtrail.flags",
+        "oddities of the request: ctrl_chars, truncated, token_in_url, revoked_grace, self_inflicted, …",
+    )
     jwtrail_lag_ms: Long = column("jwtrail.lag_ms", "time from event to alert, milliseconds")
     jwtrail_object_tenant: Keyword = column("jwtrail.object.tenant", "tenant that owns it")
     jwtrail_object_type: Keyword = column("jwtrail.object.type", "its kind")
-    jwtrail_policy: Keyword = column("jwtrail.policy", "the route's policy: `required`, `optional` or `public`")
+    jwtrail_policy: Keyword = column(
+        "jwtrail.policy", "the route's policy: `required`, `optional` or `public`"
+    )
     jwtrail_records: Long = column("jwtrail.records", "how many records were read or changed")
     jwtrail_response_alert: Keyword = column("jwtrail.response.alert", "alert that caused it")
-    jwtrail_response_dry_run: Boolean = column("jwtrail.response.dry_run", "true when it was only said, not done")
-    jwtrail_response_kind: Keyword = column("jwtrail.response.kind", "`revoke`, `throttle`, `block` or `notify`")
+    jwtrail_response_dry_run: Boolean = column(
+        "jwtrail.response.dry_run", "true when it was only said, not done"
+    )
+    jwtrail_response_kind: Keyword = column(
+        "jwtrail.response.kind", "`revoke`, `throttle`, `block` or `notify`"
+    )
     jwtrail_response_until: Date = column("jwtrail.response.until", "when it ends")
     jwtrail_served: Long = column("jwtrail.served", "requests served so far by this process")
     jwtrail_ticket: Keyword = column("jwtrail.ticket", "ticket or reason given for a sensitive act")
@@ -156,22 +177,38 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     jwt_claims: Flattened = column("jwt.claims", "further claims, allow-listed")
     jwt_cnf: Keyword = column("jwt.cnf", "thumbprint the token is bound to (RFC 7800)")
     jwt_family: Keyword = column("jwt.family", "refresh family of the token: one sign-in on one device")
-    jwt_fingerprint: Keyword = column("jwt.fingerprint", "first 16 bytes of SHA-256 of the token, base64url; never the token")
+    jwt_fingerprint: Keyword = column(
+        "jwt.fingerprint", "first 16 bytes of SHA-256 of the token, base64url; never the token"
+    )
     jwt_jti: Keyword = column("jwt.jti", "id of the verified token (RFC 7519 section 4.1.7)")
     jwt_parent: Keyword = column("jwt.parent", "jti of the token this one was exchanged for")
     jwt_proof: Keyword = column("jwt.proof", "jti of the DPoP proof (RFC 9449)")
-    jwt_unverified_iss: Keyword = column("jwt.unverified.iss", "issuer claimed by a token that did not verify")
+    jwt_unverified_iss: Keyword = column(
+        "jwt.unverified.iss", "issuer claimed by a token that did not verify"
+    )
     jwt_unverified_jti: Keyword = column("jwt.unverified.jti", "id claimed by a token that did not verify")
-    jwt_unverified_kid: Keyword = column("jwt.unverified.kid", "key id claimed by a token that did not verify, cut to 64 harmless characters")
-    jwt_unverified_sub: Keyword = column("jwt.unverified.sub", "subject claimed by a token that did not verify: a label, never a target")
-    jwtrail_alert_group: Keyword = column("jwtrail.alert.group", "the group it fired for, `field=value` joined by commas")
-    jwtrail_network: Keyword = column("jwtrail.network", "kind of network: hosting, vpn, tor, mobile, business, residential")
+    jwt_unverified_kid: Keyword = column(
+        "jwt.unverified.kid", "key id claimed by a token that did not verify, cut to 64 harmless characters"
+    )
+    jwt_unverified_sub: Keyword = column(
+        "jwt.unverified.sub", "subject claimed by a token that did not verify: a label, never a target"
+    )
+    jwtrail_alert_group: Keyword = column(
+        "jwtrail.alert.group", "the group it fired for, `field=value` joined by commas"
+    )
+    jwtrail_network: Keyword = column(
+        "jwtrail.network", "kind of network: hosting, vpn, tor, mobile, business, residential"
+    )
     jwtrail_object_id: Keyword = column("jwtrail.object.id", "what was touched")
     jwtrail_response_target: Keyword = column("jwtrail.response.target", "on whom, `field=value`")
-    jwtrail_subject_ids: Keywords = column("jwtrail.subject.ids", "whose personal data was touched (PIPA, GDPR)")
+    jwtrail_subject_ids: Keywords = column(
+        "jwtrail.subject.ids", "whose personal data was touched (PIPA, GDPR)"
+    )
     labels: Flattened = column("labels", "free names and values set by the application")
     message: Text = column("message", "one readable line")
-    network_forwarded_ip: Ip = column("network.forwarded_ip", "address of the peer that forwarded the request")
+    network_forwarded_ip: Ip = column(
+        "network.forwarded_ip", "address of the peer that forwarded the request"
+    )
     related_hash: Keywords = column("related.hash", "every fingerprint of the event")
     related_ip: Ips = column("related.ip", "every address of the event")
     related_user: Keywords = column("related.user", "every user of the event")
@@ -199,8 +236,12 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     user_agent_version: Keyword = column("user_agent.version", "its version")
 
     # derived, by name; never in a log line
-    event_hash: Keyword = column("event.hash", "SHA-256 of the entry, base64url without padding; also the document id when shipped")
+    event_hash: Keyword = column(
+        "event.hash", "SHA-256 of the entry, base64url without padding; also the document id when shipped"
+    )
     event_ingested: Date = column("event.ingested", "when the sequencer gave the index")
     event_sequence: Long = column("event.sequence", "index in the tree; the order of the trail")
     jwtrail_writer: Keyword = column("jwtrail.writer", "which writer of which process wrote the event")
-    jwtrail_writer_seq: Long = column("jwtrail.writer_seq", "its number within that writer, from 1, without gaps")
+    jwtrail_writer_seq: Long = column(
+        "jwtrail.writer_seq", "its number within that writer, from 1, without gaps"
+    )

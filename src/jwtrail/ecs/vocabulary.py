@@ -94,13 +94,17 @@ def _read() -> dict[str, Action]:
 
 
 ACTIONS: dict[str, Action] = _read()
-_TEXTS = frozenset(f.attribute for f in CATALOGUE.values() if f.type not in ("long", "boolean", "flattened") and not f.many)
+_TEXTS = frozenset(
+    f.attribute for f in CATALOGUE.values() if f.type not in ("long", "boolean", "flattened") and not f.many
+)
 _LISTS = frozenset(f.attribute for f in CATALOGUE.values() if f.many)
 _LONGS = frozenset(f.attribute for f in CATALOGUE.values() if f.type == "long")
 _FLATTENED = frozenset(f.attribute for f in CATALOGUE.values() if f.type == "flattened")
 
 
-def event_for(action: str, *, at_us: int | None = None, flags: set[str] | None = None, **fields: Any) -> Event:
+def event_for(
+    action: str, *, at_us: int | None = None, flags: set[str] | None = None, **fields: Any
+) -> Event:
     """An event of this action: id, time, categories and data set filled in, every text cleaned and bounded.
 
     Args:
@@ -148,5 +152,7 @@ def event_for(action: str, *, at_us: int | None = None, flags: set[str] | None =
 
 def _flattened(leaves: dict[str, Any], flags: set[str]) -> dict[str, str]:
     """Leaves are keywords; names sorted by UTF-16 code units, as RFC 8785 section 3.2.3 wants them."""
-    kept = [(clean(str(key), flags), clean(str(leaf), flags)) for key, leaf in list(leaves.items())[:MAX_ITEMS]]
+    kept = [
+        (clean(str(key), flags), clean(str(leaf), flags)) for key, leaf in list(leaves.items())[:MAX_ITEMS]
+    ]
     return dict(sorted(kept, key=lambda pair: pair[0].encode("utf-16-be")))

@@ -132,4 +132,6 @@ class SameAs(Node, frozen=True, tag="same_as"):
     fold: bool = False
 
 
-Predicate = Anything | Nothing | And | Or | Not | Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameAs
+Predicate = (
+    Anything | Nothing | And | Or | Not | Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameAs
+)
