@@ -1,0 +1,195 @@
+"""The contract of the HTTP API: one table. `openapi.py` makes the description of it, `app.py` the routes."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from jwtrail.web import shapes
+
+__all__ = ["ENDPOINTS", "PREFIX", "Endpoint"]
+
+PREFIX = "/api/v1"
+
+Kind = Literal["json", "stream", "file"]
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """One operation.
+
+    Args:
+        name: operation id, and the name of the function that answers.
+        path: below `PREFIX`, with `{parameter}`s.
+        query: Struct of the query string.
+        body: Struct of the JSON body.
+        answer: Struct of the JSON answer; of each message when `kind` is `stream`; None when there is no body.
+        kind: `json`, `stream` (server-sent events) or `file`.
+        fails: HTTP statuses beyond 400, 401 and 403 that a client must expect.
+    """
+
+    name: str
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    summary: str
+    query: type[Struct] | None = None
+    body: type[Struct] | None = None
+    answer: Any = None
+    kind: Kind = "json"
+    fails: tuple[int, ...] = ()
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        name="status", method="GET", path="/status", summary="The daemon at a glance.", answer=shapes.Status
+    ),
+    Endpoint(
+        name="search_events",
+        method="GET",
+        path="/events",
+        summary="Events that match, newest first.",
+        query=shapes.EventsQuery,
+        answer=shapes.EventsPage,
+    ),
+    Endpoint(
+        name="stream_events",
+        method="GET",
+        path="/events/stream",
+        summary="New events that match, as they arrive: messages `event` (a document) and `lost` (how many were skipped).",
+        query=shapes.StreamQuery,
+        answer=shapes.Document,
+        kind="stream",
+    ),
+    Endpoint(
+        name="export_events",
+        method="GET",
+        path="/events/export",
+        summary="Events that match as a file, newest first; at most 100,000.",
+        query=shapes.ExportQuery,
+        kind="file",
+    ),
+    Endpoint(
+        name="histogram",
+        method="GET",
+        path="/histogram",
+        summary="Events over time by outcome.",
+        query=shapes.HistogramQuery,
+        answer=shapes.Histogram,
+    ),
+    Endpoint(
+        name="top",
+        method="GET",
+        path="/top",
+        summary="Most frequent values of a field.",
+        query=shapes.TopQuery,
+        answer=shapes.TopValues,
+    ),
+    Endpoint(
+        name="get_event",
+        method="GET",
+        path="/events/{id}",
+        summary="One event.",
+        answer=shapes.Document,
+        fails=(404,),
+    ),
+    Endpoint(
+        name="events_around",
+        method="GET",
+        path="/events/{id}/around",
+        summary="The events before and after one event, oldest first.",
+        query=shapes.AroundQuery,
+        answer=shapes.EventsPage,
+        fails=(404,),
+    ),
+    Endpoint(
+        name="prove_event",
+        method="GET",
+        path="/events/{id}/proof",
+        summary="Proof that the event is in the signed trail; 409 while it is not signed yet.",
+        answer=shapes.Proof,
+        fails=(404, 409),
+    ),
+    Endpoint(
+        name="list_alerts",
+        method="GET",
+        path="/alerts",
+        summary="Alerts, newest first.",
+        query=shapes.AlertsQuery,
+        answer=shapes.AlertsPage,
+    ),
+    Endpoint(
+        name="stream_alerts",
+        method="GET",
+        path="/alerts/stream",
+        summary="Alerts as they are raised: messages `alert`.",
+        answer=shapes.AlertView,
+        kind="stream",
+    ),
+    Endpoint(
+        name="get_alert",
+        method="GET",
+        path="/alerts/{id}",
+        summary="One alert with its rule, events and answers.",
+        answer=shapes.AlertDetail,
+        fails=(404,),
+    ),
+    Endpoint(
+        name="change_alert",
+        method="POST",
+        path="/alerts/{id}",
+        summary="Triage an alert.",
+        body=shapes.AlertChange,
+        answer=shapes.AlertView,
+        fails=(404,),
+    ),
+    Endpoint(
+        name="list_rules",
+        method="GET",
+        path="/rules",
+        summary="The rules that run, and those refused.",
+        answer=shapes.RulesPage,
+    ),
+    Endpoint(
+        name="list_revocations",
+        method="GET",
+        path="/revocations",
+        summary="What is revoked, throttled or blocked now.",
+        answer=shapes.RevocationsPage,
+    ),
+    Endpoint(
+        name="preview_revocation",
+        method="GET",
+        path="/revocations/preview",
+        summary="What a revocation would hit.",
+        query=shapes.PreviewQuery,
+        answer=shapes.BlastRadius,
+    ),
+    Endpoint(
+        name="revoke",
+        method="POST",
+        path="/revocations",
+        summary="Revoke a token, sign-in, user, client or key.",
+        body=shapes.NewRevocation,
+        answer=shapes.RevocationView,
+    ),
+    Endpoint(
+        name="undo_revocation",
+        method="DELETE",
+        path="/revocations/{kind}/{value}",
+        summary="Take a revocation back; tokens not expired work again.",
+        fails=(404,),
+    ),
+    Endpoint(
+        name="list_fields",
+        method="GET",
+        path="/fields",
+        summary="Fields one can search for.",
+        answer=shapes.FieldsPage,
+    ),
+    Endpoint(
+        name="get_session",
+        method="GET",
+        path="/session",
+        summary="Who is signed in, and the CSRF token.",
+        answer=shapes.SessionView,
+    ),
+    Endpoint(name="logout", method="POST", path="/session/logout", summary="End this sign-in."),
+)
