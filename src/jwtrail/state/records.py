@@ -4,7 +4,16 @@ from typing import Literal
 
 from msgspec import Struct
 
-__all__ = ["AlertRow", "AlertStatus", "Family", "Restraint", "Revocation", "RevocationKind"]
+__all__ = [
+    "AlertRow",
+    "AlertStatus",
+    "BlastRadius",
+    "Family",
+    "IssuedToken",
+    "Restraint",
+    "Revocation",
+    "RevocationKind",
+]
 
 RevocationKind = Literal["jti", "family", "subject", "client", "key"]
 AlertStatus = Literal["open", "acknowledged", "in_progress", "closed"]
@@ -74,6 +83,44 @@ class Family(Struct, frozen=True, kw_only=True):
     client_id: str = ""
     scope: str = ""
     claims: str = "{}"
+
+
+class IssuedToken(Struct, frozen=True, kw_only=True):
+    """A token issued here that may still be alive; forgotten at `exp_us`.
+
+    Args:
+        kind: `access` or `refresh`.
+        kid: the key that signed it.
+        source: address it was issued to.
+    """
+
+    jti: str
+    subject: str
+    kind: str
+    at_us: int
+    exp_us: int
+    family: str = ""
+    client_id: str = ""
+    kid: str = ""
+    source: str = ""
+
+
+class BlastRadius(Struct, frozen=True, kw_only=True):
+    """What a revocation would hit: shown before somebody confirms it.
+
+    Args:
+        live_tokens: tokens issued here that have not expired.
+        families: sign-ins among them.
+        subjects: users among them.
+        last_issued_us: the newest issue or exchange; 0 when nothing is hit.
+        sources: addresses they were issued to, at most `MAX_SOURCES`, newest first.
+    """
+
+    live_tokens: int
+    families: int
+    subjects: int
+    last_issued_us: int
+    sources: tuple[str, ...]
 
 
 class AlertRow(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,76 @@
+"""The tables of `state.db`, as a list of migrations that only ever grows."""
+
+import sqlite3
+
+from jwtrail.errors import StateError
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE revocations (
+            kind TEXT NOT NULL, value TEXT NOT NULL, at_us INTEGER NOT NULL, until_us INTEGER NOT NULL,
+            cause TEXT NOT NULL, "by" TEXT NOT NULL, alert TEXT NOT NULL, PRIMARY KEY (kind, value)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE restraints (
+            id TEXT PRIMARY KEY, field TEXT NOT NULL, value TEXT NOT NULL, at_us INTEGER NOT NULL,
+            until_us INTEGER NOT NULL, per_minute INTEGER NOT NULL, route TEXT NOT NULL,
+            unauthenticated_only INTEGER NOT NULL, alert TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE families (
+            id TEXT PRIMARY KEY, subject TEXT NOT NULL, jti TEXT NOT NULL, generation INTEGER NOT NULL,
+            created_us INTEGER NOT NULL, rotated_us INTEGER NOT NULL, expires_us INTEGER NOT NULL,
+            previous TEXT NOT NULL, source TEXT NOT NULL, client_id TEXT NOT NULL, scope TEXT NOT NULL,
+            claims TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX families_subject ON families (subject)",
+        """CREATE TABLE issued (
+            jti TEXT PRIMARY KEY, subject TEXT NOT NULL, kind TEXT NOT NULL, at_us INTEGER NOT NULL,
+            exp_us INTEGER NOT NULL, family TEXT NOT NULL, client_id TEXT NOT NULL, kid TEXT NOT NULL,
+            source TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX issued_subject ON issued (subject)",
+        "CREATE INDEX issued_family ON issued (family)",
+        "CREATE INDEX issued_exp ON issued (exp_us)",
+        """CREATE TABLE alerts (
+            id TEXT PRIMARY KEY, rule TEXT NOT NULL, severity TEXT NOT NULL, "group" TEXT NOT NULL,
+            at_us INTEGER NOT NULL, doc TEXT NOT NULL, status TEXT NOT NULL, assignee TEXT NOT NULL,
+            reason TEXT NOT NULL, note TEXT NOT NULL, changed_us INTEGER NOT NULL
+        )""",
+        "CREATE INDEX alerts_at ON alerts (at_us)",
+        "CREATE TABLE cursors (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    ),
+)
+"""Entry n brings a file from `user_version` n to n + 1. A published entry never changes."""
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring the file to the newest version; safe when several processes open it at once.
+
+    Raises:
+        StateError: the file was written by a newer version.
+    """
+    if _version(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Read again under the lock: another process may have done the work meanwhile.
+        for number in range(_version(connection, path), len(MIGRATIONS)):
+            for statement in MIGRATIONS[number]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, path: str) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise StateError(
+            f"written by a newer jwtrail (format {version}, this one knows {len(MIGRATIONS)})",
+            where=path,
+            hint="upgrade jwtrail, or restore the copy from before the upgrade",
+        )
+    return version
