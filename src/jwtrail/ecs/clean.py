@@ -27,12 +27,14 @@ MAX_ITEMS = 64
 
 FLAG_CTRL = "ctrl_chars"
 FLAG_CUT = "truncated"
+FLAG_REDACTED = "token_redacted"
 FLAG_TOKEN_IN_URL = "token_in_url"  # noqa: S105
 
 # C0, DEL and C1 controls (terminals obey C1 too), lone surrogates, which no UTF-8 can hold, and the separators and
 # bidi controls that make a line read as what it is not.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.")
+_WHOLE_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]*")
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -44,8 +46,13 @@ def clean(text: str, flags: set[str], limit: int = MAX_TEXT) -> str:
     """`text` without a character that could break a line, a terminal or a reader, at most `limit` characters.
 
     Args:
-        flags: gets `ctrl_chars` or `truncated` added when something was changed.
+        flags: gets `ctrl_chars`, `truncated` or `token_redacted` added when something was changed.
     """
+    if "eyJ" in text:  # base64url of `{"`: however a token got here, it goes no further
+        shown = _WHOLE_JWT.sub("[jwt]", text)
+        if shown != text:
+            flags.add(FLAG_REDACTED)
+            text = shown
     if not text.isprintable() or "\\" in text:
         shown = _UNSAFE.sub(_visible, text)
         if shown != text:

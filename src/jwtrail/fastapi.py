@@ -1,0 +1,238 @@
+"""The door for FastAPI: `trail = JWTrail(app)`, then `trail.issue`, `trail.require`, `trail.record`, `trail.login_failed`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request
+from fastapi.responses import JSONResponse
+from starlette.routing import Match
+
+from jwtrail.errors import TokenError
+from jwtrail.middleware.asgi import TrailMiddleware
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
+from jwtrail.runtime.worker import Worker
+from jwtrail.tokens.issuer import TokenPair as Issued
+from jwtrail.tokens.verdict import Accepted, Claims, Rejected
+
+__all__ = ["Claims", "JWTrail", "TokenPair"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """The answer of a token endpoint (RFC 6749 section 5.1); a dataclass, so FastAPI can document and send it.
+
+    Attributes:
+        expires_in: seconds the access token lives.
+    """
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+
+
+class JWTrail:
+    """Signs people in, checks their tokens and records every request of a FastAPI application.
+
+    Args:
+        app: the application; the middleware is added to it.
+        config: a settings file instead of `jwtrail.toml`.
+        daemon: start `jwtrail serve` as a child process of this one, for people who want one command.
+        **settings: any setting by its dotted name with `_` for the dot's sake quoted, e.g. `**{"tokens.issuer": "https://shop"}`,
+            or a top-level one such as `data="/var/lib/shop"`.
+
+    Raises:
+        ConfigError: a setting is unknown or out of bounds.
+        KeyRefusedError: a signing key is too weak.
+    """
+
+    def __init__(
+        self, app: FastAPI, *, config: Path | None = None, daemon: bool = False, **settings: Any
+    ) -> None:
+        self._worker = Worker.from_settings(settings, file=config, daemon=daemon)
+        self._app = app
+        app.add_middleware(
+            TrailMiddleware,
+            verifier=self._worker.verifier,
+            restraints=self._worker.restraints,
+            recorder=self._worker.recorder,
+            settings=self._worker.settings.http,
+            resolve=self._resolve,
+            on_startup=self._worker.start,
+            on_shutdown=self._worker.close,
+        )
+
+    def issue(
+        self,
+        subject: str,
+        *,
+        scope: str = "",
+        name: str | None = None,
+        claims: dict[str, Any] | None = None,
+        roles: tuple[str, ...] = (),
+        tenant: str = "",
+        client_id: str = "",
+    ) -> TokenPair:
+        """Sign `subject` in: an access token (RFC 9068), a refresh token, and the `login` and `token-issued` events.
+
+        Args:
+            subject: who, a stable id; becomes `sub`.
+            scope: scopes separated by blanks.
+            name: what the person typed at sign-in, so that failures before it can be told to belong to it; `subject` when absent.
+            claims: further claims; names of registered claims are refused.
+            roles: become `roles`.
+            tenant: becomes `tenant`.
+            client_id: OAuth client.
+
+        Raises:
+            TokenError: a claim cannot be issued.
+        """
+        return _pair(
+            self._worker.sign_in(
+                subject,
+                scope=scope,
+                name=name or subject,
+                claims=claims,
+                roles=roles,
+                tenant=tenant,
+                client_id=client_id,
+            )
+        )
+
+    def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Claims]:
+        """A dependency: 401 without a good token, 403 without every scope (and one of `roles`), else the `Claims`.
+
+        Use it as `who: Claims = Depends(trail.require("orders:read"))`.
+        """
+
+        def dependency(request: Request) -> Claims:
+            exchange = _exchange(request)
+            exchange.policy = "required"
+            verdict = exchange.verdict
+            if not isinstance(verdict, Accepted):
+                exchange.reason = verdict.reason if isinstance(verdict, Rejected) else "token_missing"
+                raise _unauthorized(isinstance(verdict, Rejected))
+            if not verdict.claims.has_scope(*scopes):
+                exchange.reason = "scope_insufficient"
+                raise _forbidden(" ".join(scopes))
+            if roles and not set(roles) & set(verdict.claims.roles):
+                exchange.reason = "role_denied"
+                raise _forbidden("")
+            return verdict.claims
+
+        return dependency
+
+    def record(self, action: str, **fields: Any) -> None:
+        """Record a domain event: an export, a role change, whose data was touched.
+
+        Args:
+            action: one of `ecs.ACTIONS` or your own name.
+            **fields: attributes of `Event` (`user_target_id="u7"`, `jwtrail_records=120`); identity and address are filled in.
+
+        Raises:
+            TypeError: a field that `Event` does not have.
+            WriteError: outside a request, when the event cannot be made durable.
+        """
+        self._worker.record(action, **fields)
+
+    def touch(self, object_id: str | None = None, **fields: Any) -> None:
+        """Add to the event of the running request: what was touched, whose data, how many records.
+
+        Args:
+            object_id: id of the object when it is not the last path parameter.
+            **fields: attributes of `Event`, e.g. `jwtrail_subject_ids=("u7",)`, `jwtrail_records=12`.
+        """
+        exchange = current.get()
+        if exchange is None:
+            return
+        if object_id is not None:
+            exchange.fields["jwtrail_object_id"] = object_id
+        exchange.fields |= fields
+
+    def denied(self, reason: str = "object_denied") -> HTTPException:
+        """The 403 to raise when this person may not touch this object; the reason goes to the trail, not to the client."""
+        if (exchange := current.get()) is not None:
+            exchange.reason = reason
+        return HTTPException(403, "forbidden")
+
+    def login_failed(self, name: str, *, reason: str = "bad_credentials") -> HTTPException:
+        """Record a failed sign-in; gives the 401 to raise: `raise trail.login_failed(form.username)`.
+
+        Args:
+            name: what was typed as the name.
+            reason: `bad_credentials`, `user_unknown`, `user_disabled`, `mfa_required` or `mfa_failed`; the client never sees it.
+        """
+        if (exchange := current.get()) is not None:
+            exchange.reason = reason
+        self._worker.record("login", user_name=name, event_outcome="failure", event_reason=reason)
+        return HTTPException(401, "sign-in failed", {"WWW-Authenticate": "Bearer"})
+
+    def logout(self, claims: Claims) -> None:
+        """End the sign-in this token belongs to, on every worker."""
+        self._worker.sign_out(claims)
+
+    def router(self) -> APIRouter:
+        """Routes to mount: `POST /token/refresh`, `POST /logout`, `GET /.well-known/jwks.json`."""
+        router = APIRouter(tags=["tokens"])
+
+        @router.post("/token/refresh")
+        def refresh(refresh_token: Annotated[str, Form()]) -> TokenPair:
+            return self._refresh(refresh_token)
+
+        @router.post("/logout", status_code=204)
+        def logout(who: Annotated[Claims, Depends(self.require())]) -> None:
+            self.logout(who)
+
+        @router.get("/.well-known/jwks.json")
+        def jwks() -> JSONResponse:
+            return JSONResponse(self._worker.jwks(), headers={"Cache-Control": "public, max-age=300"})
+
+        return router
+
+    def close(self) -> None:
+        """Write what is queued and stop; the server's shutdown does this by itself."""
+        self._worker.close()
+
+    def _refresh(self, refresh_token: str) -> TokenPair:
+        try:
+            pair = self._worker.refresh(refresh_token)
+        except TokenError as error:
+            if (exchange := current.get()) is not None:
+                exchange.reason = error.reason
+            raise HTTPException(400, "invalid_grant") from error
+        return _pair(pair)
+
+    def _resolve(self, scope: Any) -> None:
+        """Find the route of a request that is refused before routing."""
+        for route in self._app.router.routes:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(child)
+                scope.setdefault("route", route)
+                return
+
+
+def _pair(issued: Issued) -> TokenPair:
+    return TokenPair(
+        issued.access_token, issued.refresh_token, issued.token_type, issued.expires_in, issued.scope
+    )
+
+
+def _exchange(request: Request) -> Exchange:
+    exchange: Exchange = request.scope[SCOPE_KEY]
+    return exchange
+
+
+def _unauthorized(invalid: bool) -> HTTPException:
+    # RFC 6750 section 3.1: no error code when the request carried no token at all.
+    return HTTPException(
+        401, "unauthorized", {"WWW-Authenticate": 'Bearer error="invalid_token"' if invalid else "Bearer"}
+    )
+
+
+def _forbidden(scope: str) -> HTTPException:
+    challenge = 'Bearer error="insufficient_scope"' + (f', scope="{scope}"' if scope else "")
+    return HTTPException(403, "forbidden", {"WWW-Authenticate": challenge})

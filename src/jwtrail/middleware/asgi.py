@@ -1,0 +1,373 @@
+"""Pure ASGI middleware: one event for each request, whatever becomes of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from jwtrail import clock
+from jwtrail.ecs import uuid7
+from jwtrail.errors import WriteError
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, identity_of, situation_of
+from jwtrail.middleware.http import (
+    Headers,
+    Networks,
+    bearer,
+    object_of,
+    request_facts,
+    template_of,
+    where_from,
+)
+from jwtrail.middleware.recorder import Durability, Recorder
+from jwtrail.middleware.settings import HttpSettings
+from jwtrail.tokens.restraint import Held, RestraintView
+from jwtrail.tokens.verdict import Accepted, Rejected
+from jwtrail.tokens.verifier import Verifier
+
+__all__ = ["TrailMiddleware"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Resolve = Callable[[Scope], None]
+
+DENIED = frozenset({401, 403, 429})
+
+
+class TrailMiddleware:
+    """Verifies the bearer token, serves or refuses, and records exactly one event.
+
+    Args:
+        app: the application inside.
+        verifier: names the one reason a token is refused for.
+        restraints: throttles and blocks in force.
+        recorder: takes the event.
+        settings: see `HttpSettings`.
+        resolve: finds the route of a request that is refused before routing, so that its event has a template.
+        on_shutdown: called when the server ends its lifespan.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        verifier: Verifier,
+        restraints: RestraintView,
+        recorder: Recorder,
+        settings: HttpSettings,
+        resolve: Resolve | None = None,
+        on_startup: Callable[[], None] | None = None,
+        on_shutdown: Callable[[], None] | None = None,
+    ) -> None:
+        self.app = app
+        self._verifier = verifier
+        self._restraints = restraints
+        self._recorder = recorder
+        self._settings = settings
+        self._trusted = Networks(settings.trusted_proxies)
+        self._query_allow = frozenset(settings.query_allow)
+        self._resolve = resolve
+        self._on_startup = on_startup
+        self._on_shutdown = on_shutdown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self._open(scope)
+        answer = _Answer(self, scope, exchange, send)
+        token = current.set(exchange)
+        try:
+            if (held := self._held(scope, exchange)) is not None:
+                self._find_route(scope)
+                await _refuse(
+                    answer, 429, "rate_limited", {"Retry-After": str(max(1, round(held.retry_after_s)))}
+                )
+            elif isinstance(exchange.verdict, Rejected) and self._answers(scope):
+                self._find_route(scope)
+                await _refuse(
+                    answer, 401, exchange.verdict.reason, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+                )
+            else:
+                await self.app(scope, receive, answer.send)
+            await answer.finish(None)
+        except BaseException as error:
+            await answer.finish(error)
+            raise
+        finally:
+            current.reset(token)
+
+    def _open(self, scope: Scope) -> Exchange:
+        headers = Headers(scope["headers"])
+        where = where_from(scope.get("client"), headers, self._trusted)
+        token, several = bearer(headers)
+        verdict = self._verifier.verify(token, clock.now_us())
+        given = headers.get(b"x-request-id")
+        exchange = Exchange(headers, where, verdict, given if given and len(given) <= 128 else uuid7())
+        if several:
+            exchange.flags.add("multiple_credentials")
+        if where.spoofed:
+            exchange.flags.add("forwarded_spoof")
+        if isinstance(verdict, Rejected):
+            exchange.reason = verdict.reason
+        scope[SCOPE_KEY] = exchange
+        return exchange
+
+    def _held(self, scope: Scope, exchange: Exchange) -> Held | None:
+        if not self._restraints.active:
+            return None
+        verdict = exchange.verdict
+        keys = {"source.ip": exchange.where.ip or ""}
+        if isinstance(verdict, Accepted):
+            claims = verdict.claims
+            keys |= {"user.id": claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
+        held = self._restraints.check(
+            keys, scope.get("path", ""), isinstance(verdict, Accepted), clock.now_us()
+        )
+        if held is not None:
+            exchange.flags.add("self_inflicted")
+        return held
+
+    def _answers(self, scope: Scope) -> bool:
+        path = scope.get("path", "")
+        return self._settings.bad_token == "reject" and not path.startswith(self._settings.open_paths)  # noqa: S105
+
+    def _find_route(self, scope: Scope) -> None:
+        if self._resolve is not None:
+            self._resolve(scope)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = self._open(scope)
+        token = current.set(exchange)
+        started_us, started_ns = clock.now_us(), clock.monotonic_ns()
+        root = scope.get("root_path", "")
+        status, error_type = 403, None
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        try:
+            if self._held(scope, exchange) is not None or isinstance(exchange.verdict, Rejected):
+                await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
+            else:
+                await self.app(scope, receive, watched)
+        except BaseException as error:
+            error_type = type(error).__name__
+            raise
+        finally:
+            current.reset(token)
+            fields = self.event_fields(scope, exchange, root, status, started_ns) | {"error_type": error_type}
+            if error_type is not None:
+                fields["event_outcome"] = "failure"
+            self._recorder.write(
+                "http-request", self._settings.durability, at_us=started_us, flags=exchange.flags, **fields
+            )
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watched(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete" and self._on_startup is not None:
+                await asyncio.to_thread(self._on_startup)
+            if message["type"].startswith("lifespan.shutdown.") and self._on_shutdown is not None:
+                await asyncio.to_thread(self._on_shutdown)
+            await send(message)
+
+        await self.app(scope, receive, watched)
+
+    # What `_Answer` needs.
+
+    def event_fields(
+        self, scope: Scope, exchange: Exchange, root: str, status: int, started_ns: int
+    ) -> dict[str, Any]:
+        """The attributes of the request's event."""
+        template = template_of(dict(scope), root)
+        object_id, object_type = object_of(template, scope.get("path_params"))
+        user = exchange.verdict.claims.sub if isinstance(exchange.verdict, Accepted) else None
+        return {
+            **request_facts(dict(scope), exchange.headers, self._query_allow, exchange.flags),
+            **situation_of(exchange),
+            **identity_of(exchange.verdict),
+            "event_type": _kind_of(status),
+            "event_category": ("web", "api", "authentication") if status == 401 else ("web", "api"),
+            "event_outcome": "success" if status < 400 else "failure",
+            "event_reason": exchange.reason,
+            "event_duration": clock.monotonic_ns() - started_ns,
+            "http_response_status_code": status,
+            "http_route": template,
+            "jwtrail_object_id": object_id,
+            "jwtrail_object_type": object_type,
+            "jwtrail_policy": exchange.policy,
+            "related_user": (user,) if user else None,
+            **exchange.fields,
+        }
+
+    def durability_of(self, status: int) -> Durability:
+        """Denials are on disk before the client hears of them."""
+        return "sync" if status in DENIED else self._settings.durability
+
+    def write(
+        self, durability: Durability, started_us: int, exchange: Exchange, fields: dict[str, Any]
+    ) -> None:
+        """Hand over the event; what must be waited for goes to `exchange.pending`.
+
+        Raises:
+            WriteError: it cannot be written and the policy is to refuse.
+        """
+        try:
+            done = self._recorder.write(
+                "http-request", durability, at_us=started_us, flags=exchange.flags, **fields
+            )
+        except WriteError:
+            if self._settings.write_failure == "closed":
+                raise
+            return
+        if done is not None:
+            exchange.pending.append(done)
+
+    async def wait(self, exchange: Exchange) -> None:
+        """Wait until every pending event is on disk.
+
+        Raises:
+            WriteError: the disk failed or took longer than `sync_timeout_s`, and the policy is to refuse.
+        """
+        pending, exchange.pending = exchange.pending, []
+        if not pending:
+            return
+        waiters = [asyncio.wrap_future(done) for done in pending]
+        try:
+            async with asyncio.timeout(self._settings.sync_timeout_s):
+                await asyncio.gather(*waiters)
+        except (TimeoutError, WriteError, OSError) as error:
+            if self._settings.write_failure == "closed":
+                raise WriteError(
+                    "an event could not be made durable in time", hint="see http.write_failure"
+                ) from error
+
+
+class _Answer:
+    """Watches one response: holds its head until what must be on disk is, and writes the event before its last byte."""
+
+    __slots__ = (
+        "_bytes",
+        "_exchange",
+        "_head",
+        "_middleware",
+        "_refused",
+        "_root",
+        "_scope",
+        "_send",
+        "_started_ns",
+        "_started_us",
+        "_status",
+        "_written",
+    )
+
+    def __init__(self, middleware: TrailMiddleware, scope: Scope, exchange: Exchange, send: Send) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self._exchange = exchange
+        self._send = send
+        self._root = str(scope.get("root_path", ""))
+        self._started_us = clock.now_us()
+        self._started_ns = clock.monotonic_ns()
+        self._head: Message | None = None
+        self._status: int | None = None
+        self._bytes = 0
+        self._written = False
+        self._refused = False
+
+    async def send(self, message: Message) -> None:
+        """What the application calls in place of the server's `send`."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            self._head = message
+            return
+        if self._refused:
+            return
+        last = kind == "http.response.pathsend" or (
+            kind == "http.response.body" and not message.get("more_body", False)
+        )
+        self._bytes += len(message.get("body", b""))
+        head, self._head = self._head, None
+        try:
+            if last and not self._written:
+                self._write(head, None)
+            await self._middleware.wait(self._exchange)
+        except WriteError:
+            if head is None:  # it has left already; all that remains is to break the answer off
+                raise
+            self._refused = True
+            await _respond(self._send, 503, b'{"error":"temporarily_unavailable"}', {"Retry-After": "1"})
+            return
+        if head is not None:
+            await self._send(head)
+        await self._send(message)
+
+    async def finish(self, error: BaseException | None) -> None:
+        """Called once when the application is done: an answer that never ended still gets its event."""
+        if self._written:
+            return
+        self._write(self._head, error)
+        try:
+            await self._middleware.wait(self._exchange)
+        except WriteError:
+            if error is None:  # else the application's own error is the one to hear of
+                raise
+
+    def _write(self, head: Message | None, error: BaseException | None) -> None:
+        self._written = True
+        status = self._status if self._status is not None else 500
+        fields = self._middleware.event_fields(
+            self._scope, self._exchange, self._root, status, self._started_ns
+        )
+        fields["http_response_bytes"] = self._bytes
+        if head is not None:
+            fields["http_response_mime_type"] = _mime(head)
+        if error is not None or self._status is None:
+            fields |= {"event_outcome": "failure", "event_type": ("access", "error")}
+            fields["error_type"] = type(error).__name__ if error is not None else "NoResponse"
+        self._middleware.write(
+            self._middleware.durability_of(status), self._started_us, self._exchange, fields
+        )
+
+
+def _kind_of(status: int) -> tuple[str, str]:
+    if status in DENIED:
+        return ("access", "denied")
+    return ("access", "error") if status >= 500 else ("access", "allowed")
+
+
+def _mime(head: Message) -> str | None:
+    for name, value in head.get("headers", ()):
+        if name.lower() == b"content-type":
+            return str(value.partition(b";")[0].decode("latin-1"))
+    return None
+
+
+async def _refuse(answer: _Answer, status: int, reason: str, headers: dict[str, str]) -> None:
+    """A dull answer: the client learns `invalid_token` or `rate_limited` (RFC 6750 section 3.1), the trail the reason."""
+    answer._exchange.reason = reason  # noqa: SLF001
+    body = b'{"error":"rate_limited"}' if status == 429 else b'{"error":"invalid_token"}'
+    await _respond(answer.send, status, body, headers)
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    raw += [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

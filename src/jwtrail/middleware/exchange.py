@@ -1,0 +1,73 @@
+"""What is known of one request while it runs. It lives in `scope["jwtrail"]`, never on the middleware."""
+
+from concurrent.futures import Future
+from contextvars import ContextVar
+from typing import Any
+
+from jwtrail.middleware.http import Headers, Where
+from jwtrail.tokens.verdict import Accepted, Rejected, Verdict
+
+__all__ = ["Exchange", "current", "identity_of", "situation_of"]
+
+SCOPE_KEY = "jwtrail"
+
+
+class Exchange:
+    """The mutable notes of one request: what the doors add here goes into its one event.
+
+    Attributes:
+        verdict: what the verifier said of the token.
+        reason: why it was refused, a code of `ecs.REASONS`; None while nothing was refused.
+        fields: further attributes of `Event` set by the application.
+        pending: events that must be on disk before the answer leaves.
+    """
+
+    __slots__ = (
+        "fields",
+        "flags",
+        "headers",
+        "pending",
+        "policy",
+        "reason",
+        "request_id",
+        "verdict",
+        "where",
+    )
+
+    def __init__(self, headers: Headers, where: Where, verdict: Verdict, request_id: str) -> None:
+        self.headers = headers
+        self.where = where
+        self.verdict = verdict
+        self.request_id = request_id
+        self.reason: str | None = None
+        self.policy: str | None = None
+        self.flags: set[str] = set()
+        self.fields: dict[str, Any] = {}
+        self.pending: list[Future[None]] = []
+
+
+current: ContextVar[Exchange | None] = ContextVar("jwtrail_exchange", default=None)
+"""The request that this code runs for, also in the thread of a synchronous endpoint."""
+
+
+def situation_of(exchange: Exchange) -> dict[str, Any]:
+    """Where a request came from, for every event that is recorded during it."""
+    where = exchange.where
+    return {
+        "source_ip": where.ip,
+        "client_ip": where.ip,
+        "source_port": where.port,
+        "network_forwarded_ip": where.forwarded_by,
+        "related_ip": tuple(filter(None, (where.ip, where.forwarded_by))) or None,
+        "http_request_id": exchange.request_id,
+        "user_agent_original": exchange.headers.get(b"user-agent"),
+    }
+
+
+def identity_of(verdict: Verdict) -> dict[str, Any]:
+    """Who, from the verdict. Claims of a token whose signature did not hold are labels (`jwt.unverified.*`), never who."""
+    if isinstance(verdict, Accepted):
+        return verdict.claims.event_fields()
+    if isinstance(verdict, Rejected):
+        return verdict.event_fields()
+    return {}

@@ -1,0 +1,44 @@
+"""Settings of the request path."""
+
+import ipaddress
+from typing import Literal
+
+from msgspec import Struct
+
+from jwtrail.errors import ConfigError
+
+__all__ = ["HttpSettings"]
+
+
+class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How requests are read and answered.
+
+    Args:
+        trusted_proxies: networks (`10.0.0.0/8`) or addresses whose `X-Forwarded-For` is believed; none by default.
+        query_allow: names of query parameters whose values are kept; all others are written as `…`.
+        bad_token: `reject` answers 401 at once to a token that does not verify; `pass` leaves it to the route's `require`.
+        open_paths: path prefixes where a bad token is never answered for the application, such as the sign-in.
+        durability: `batch` (on disk within 50 ms) or `sync` (on disk before the answer) for requests that were served;
+            denials and everything about sign-in and tokens are always `sync`.
+        write_failure: `closed` answers 503 when a `sync` event cannot be written, `open` serves and counts the gap.
+        sync_timeout_s: seconds a request waits for the disk before `write_failure` decides.
+    """
+
+    trusted_proxies: tuple[str, ...] = ()
+    query_allow: tuple[str, ...] = ("page", "limit", "sort", "order")
+    bad_token: Literal["reject", "pass"] = "reject"  # noqa: S105  # a policy, not a password
+    open_paths: tuple[str, ...] = ("/login", "/token/")
+    durability: Literal["batch", "sync"] = "batch"
+    write_failure: Literal["closed", "open"] = "closed"
+    sync_timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        for network in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(network, strict=False)
+            except ValueError as error:
+                raise ConfigError(
+                    str(error), where="http.trusted_proxies", hint="write 10.0.0.0/8 or 192.0.2.1"
+                ) from error
+        if not 0 < self.sync_timeout_s <= 60:
+            raise ConfigError(f"{self.sync_timeout_s} is not between 0 and 60", where="http.sync_timeout_s")
