@@ -4,7 +4,6 @@ Texts compare by code point; `fold` makes them blind to case; addresses compare 
 """
 
 import ipaddress
-import re
 from functools import lru_cache
 
 import re2
@@ -24,13 +23,16 @@ __all__ = [
 
 _V4_MAPPED = 0xFFFF << 32
 FINAL_SIGMA, SIGMA, DOTTED_I = "\u03c2", "\u03c3", "i\u0307"
-_WORD = re.compile(r"\w+")
+
 _WORD_CLASS = r"\pL\pM\pN_"
+_GAP = f"[^{_WORD_CLASS}]"
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 4 << 20
 """Bytes RE2 may use for one pattern; beyond it the pattern is refused, and a match slows down but stays linear."""
+
+_WORD = re2.compile(f"[{_WORD_CLASS}]+")
 
 
 def fold(text: str) -> str:
@@ -78,11 +80,19 @@ def glob_regex(pattern: tuple[str | int | None, ...]) -> str:
 
 def phrase_regex(text: str) -> str:
     """RE2 source that finds the words of `text` one after the other, whole; empty when there is no word in it."""
-    words = [re2.escape(word) for word in _WORD.findall(text)]
-    if not words:
-        return ""
-    gap = f"[^{_WORD_CLASS}]"
-    return rf"(?:\A|{gap}){f'{gap}+'.join(words)}(?:\z|{gap})"
+    words = [re2.escape(word) for word in words_of(text)]
+    return rf"(?:\A|{_GAP}){f'{_GAP}+'.join(words)}(?:\z|{_GAP})" if words else ""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, as far as a search knows them: runs of letters, marks, digits and `_`."""
+    return [match.group() for match in _WORD.finditer(text)]
+
+
+def words_glob_regex(pattern: tuple[str | None, ...]) -> str:
+    """RE2 source that finds a word (or a run of words) that fits a pattern with wildcards."""
+    parts = [f"[{_WORD_CLASS}]*" if piece is None else re2.escape(piece) for piece in pattern]
+    return rf"(?:\A|{_GAP}){''.join(parts)}(?:\z|{_GAP})"
 
 
 def regex_source(pattern: str, flags: str) -> str:
