@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from jwtrail import clock
-from jwtrail.demo.shop import password_of
+from jwtrail.demo.shop_data import password_of
 from jwtrail.ecs import uuid7
 
 __all__ = ["Client", "Ledger", "live"]

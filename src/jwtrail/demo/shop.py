@@ -8,20 +8,16 @@ import hmac
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
 from jwtrail import config
+from jwtrail.demo.shop_data import PRODUCTS, password_of
 from jwtrail.fastapi import Claims, JWTrail, TokenPair
 
-__all__ = ["PRODUCTS", "SEED_INVOICES", "app", "open_shop", "password_of"]
-
-PRODUCTS = {number: f"Tea no. {number}" for number in range(1, 41)}
-SEED_INVOICES = 1000
+__all__ = ["app"]
 
 app = FastAPI(title="Sample shop")
 trail = JWTrail(app)
@@ -42,26 +38,6 @@ class NewOrder(BaseModel):
 
     product: int
     amount: int = Field(ge=1, le=20)
-
-
-def password_of(username: str) -> str:
-    """The password of a person of the demo: known to the simulator, unknown to its attackers until they guess it."""
-    return "pw-" + sha256(b"demo:" + username.encode()).hexdigest()[:12]
-
-
-def open_shop(path: Path, users: int) -> None:
-    """Create the shop's own database: people and a thousand invoices."""
-    with closing(sqlite3.connect(path)) as db, db:
-        db.executescript("""
-            pragma journal_mode = wal;
-            create table if not exists people (name text primary key, id text not null, roles text not null);
-            create table if not exists invoices (id integer primary key, owner text not null, total integer not null);
-            create table if not exists orders (id integer primary key, owner text, product integer, amount integer);
-        """)
-        people = [(f"user{n:02d}", f"u{1000 + n}", "") for n in range(users)] + [("admin", "u1", "admin")]
-        db.executemany("insert or ignore into people values (?, ?, ?)", people)
-        rows = [(5000 + n, f"u{1000 + n % users}", 1000 + 37 * n % 9000) for n in range(SEED_INVOICES)]
-        db.executemany("insert or ignore into invoices values (?, ?, ?)", rows)
 
 
 @app.post("/login")

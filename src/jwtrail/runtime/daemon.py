@@ -1,0 +1,193 @@
+"""What `jwtrail serve` runs: follows the trail, detects, answers. The application never waits for any of it."""
+
+import contextlib
+import os
+import platform
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jwtrail import clock, config
+from jwtrail.detect.alert import Alert
+from jwtrail.detect.engine import Detector
+from jwtrail.detect.ruleset import RuleSet
+from jwtrail.ecs import Event, event_for
+from jwtrail.errors import JwtrailError
+from jwtrail.query.local import LocalStore
+from jwtrail.query.page import SearchRequest
+from jwtrail.respond.responder import Responder
+from jwtrail.runtime.audit import Auditor
+from jwtrail.runtime.crowd import Crowd
+from jwtrail.state.store import StateStore
+from jwtrail.trail.keeper import Keeper
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.writer import TrailWriter
+
+__all__ = ["Daemon"]
+
+IDLE_S = 0.01
+"""Between two looks at the logs: half of what a person calls at once, and a hundred looks a second cost 2 % of a core."""
+
+SNAPSHOT_US = 5_000_000
+"""Between two snapshots of the detector; after a crash this much of the trail is read again."""
+
+HOUSEKEEPING_US = 60_000_000
+"""Between two clean-ups of rows whose time is over."""
+
+CURSOR = "detect"
+CROWD = "crowd"
+
+
+class Daemon:
+    """Sequencer, detector and responder of one data directory, in one thread.
+
+    Args:
+        settings: see `config.Settings`.
+        on_events: called with every batch of newly sequenced events, in order.
+        on_alerts: called with alerts that are new, after their answers are in force.
+
+    Raises:
+        LockedError: another daemon holds the directory.
+    """
+
+    def __init__(
+        self,
+        settings: config.Settings,
+        *,
+        on_events: Callable[[Sequence[Event]], None] | None = None,
+        on_alerts: Callable[[Sequence[Alert]], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.started_us = clock.now_us()
+        self.layout = Layout(settings.root)
+        self.layout.create()
+        self.keeper = Keeper(self.layout, settings.trail)
+        self.state = StateStore(self.layout.state)
+        self.reader = TrailReader(self.layout)
+        self.store = LocalStore(self.reader, head=self.keeper.unsealed)
+        self.rules = RuleSet.load(settings.detect.rules, disabled=settings.detect.disabled)
+        self.detector = Detector(self.rules, self.state.get_cursor(CURSOR))
+        self.writer = TrailWriter(self.layout, settings.trail)
+        self.auditor = Auditor(self.layout, settings.trail, self.record)
+        self.lag_ms = 0
+        self.failure: str = ""
+        self._crowd = Crowd(self.state.get_cursor(CROWD))
+        self._responder = Responder(settings.respond, commit=self.state.commit, record=self.record)
+        self._on_events = on_events
+        self._on_alerts = on_alerts
+        self._recent: deque[tuple[int, int]] = deque()
+        self._saved_us = self._cleaned_us = self.started_us
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Take up where the last run ended, then follow the logs in a thread."""
+        self._responder.repair(self.state)
+        self._catch_up()
+        self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
+        self._thread.start()
+        self.auditor.start()
+
+    def close(self) -> None:
+        """Sequence what is there, sign, save the detector, let go of the directory. Idempotent."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+            self._thread = None
+        self.auditor.close()
+        self.writer.close()
+        with contextlib.suppress(JwtrailError):
+            while self._step():
+                pass
+        self._save()
+        self.keeper.close()
+        self.state.close()
+
+    def record(self, event: Event) -> None:
+        """Put an event of the daemon's own into the trail; it comes back through the logs like any other."""
+        self.writer.put(event, "sync")
+
+    def make(self, action: str, **fields: Any) -> Event:
+        """An event that says who serves."""
+        return event_for(
+            action,
+            service_name="jwtrail",
+            host_name=platform.node() or None,
+            process_pid=os.getpid(),
+            jwtrail_durability="sync",
+            **fields,
+        )
+
+    def events_per_minute(self) -> int:
+        """Events sequenced within the last minute."""
+        self._forget(clock.now_us())
+        return sum(count for _, count in tuple(self._recent))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                busy = self._step()
+                self.failure = ""
+            except JwtrailError as error:  # a full disk, a damaged log: say so, keep trying, lose nothing
+                self.failure = str(error)
+                busy = False
+                self._stop.wait(1)
+            if not busy:
+                self._stop.wait(IDLE_S)
+
+    def _step(self) -> bool:
+        now = clock.now_us()
+        events = self.keeper.step(now)
+        if events:
+            self._follow(events)
+            if self._on_events is not None:
+                self._on_events(events)
+            self._recent.append((now, len(events)))
+            self._forget(now)
+        if now - self._saved_us > SNAPSHOT_US:
+            self._saved_us = now
+            self._save()
+        if now - self._cleaned_us > HOUSEKEEPING_US:
+            self._cleaned_us = now
+            self.state.prune(now)
+        return bool(events)
+
+    def _follow(self, events: Sequence[Event]) -> None:
+        self._crowd.see(events)
+        alerts = self.detector.feed(events)
+        if not alerts:
+            return
+        new = self._responder.answer(
+            alerts,
+            cursor=(CURSOR, self.detector.snapshot()),
+            crowd=self._crowd.users,
+            now_us=clock.now_us(),
+        )
+        self.lag_ms = max(0, (clock.now_us() - max(alert.at_us for alert in alerts)) // 1000)
+        if new and self._on_alerts is not None:
+            self._on_alerts(new)
+
+    def _catch_up(self) -> None:
+        """Feed what was sequenced after the last snapshot: from segments, then what is not sealed."""
+        cursor: str | None = None
+        first = self.detector.last_sequence + 1
+        while True:
+            request = SearchRequest(f"event.sequence >= {first}", limit=500, cursor=cursor, ascending=True)
+            page = self.store.search(request)
+            known = [event for event in page.events if event.event_sequence is not None]
+            if known:
+                self._follow(known)
+            cursor = page.next
+            if cursor is None:
+                return
+
+    def _save(self) -> None:
+        self.state.commit(cursor=(CURSOR, self.detector.snapshot()))
+        self.state.commit(cursor=(CROWD, self._crowd.save()))
+
+    def _forget(self, now: int) -> None:
+        with contextlib.suppress(IndexError):
+            while self._recent[0][0] < now - 60_000_000:
+                self._recent.popleft()
