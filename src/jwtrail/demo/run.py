@@ -8,10 +8,12 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
 import msgspec
+from msgspec import Struct
 
 from jwtrail import clock, config
 from jwtrail.demo import summary
@@ -21,29 +23,19 @@ from jwtrail.demo.servers import Server, free_port, serve_daemon, serve_shop
 from jwtrail.demo.shop_data import open_shop
 from jwtrail.errors import JwtrailError, ServeError
 
-__all__ = ["main"]
+__all__ = ["Options", "main"]
 
+HEADLESS_S = 20.0
 FIRST_ATTACK_S = 2.0
 BETWEEN_ATTACKS_S = 1.2
 
 
-def main(
-    *,
-    duration: float | None,
-    headless: bool,
-    as_json: bool,
-    data: Path | None,
-    workers: int,
-    port: int,
-    console_port: int,
-    seed: int,
-    users: int,
-) -> int:
-    """Run the demo.
+class Options(Struct, frozen=True, kw_only=True):
+    """How the demo runs.
 
     Args:
         duration: seconds of traffic; None goes on until Ctrl+C.
-        headless: no running line, and the end is the point: needs a duration.
+        headless: no running line; lasts 20 s unless `duration` says otherwise.
         as_json: print the summary as one JSON document.
         data: keep the data here instead of in a temporary directory.
         workers: worker processes of the shop.
@@ -51,29 +43,42 @@ def main(
         console_port: of the console; another is chosen when it is taken.
         seed: of everything random.
         users: people.
+    """
+
+    duration: float | None = None
+    headless: bool = False
+    as_json: bool = False
+    data: Path | None = None
+    workers: int = 2
+    port: int = 8000
+    console_port: int = 7070
+    seed: int = 7
+    users: int = 50
+
+
+def main(**options: Any) -> int:
+    """Run the demo; see `Options`.
 
     Returns:
         0 when every attack was found and nothing was lost, 3 when an attack was missed, 5 when the trail is broken or incomplete.
     """
-    if headless and duration is None:
-        duration = 20.0
+    chosen = Options(**options)
+    data = chosen.data
     root = (
         data.expanduser().absolute() if data is not None else Path(tempfile.mkdtemp(prefix="jwtrail-demo-"))
     )
-    demo = _Demo(
-        root, workers, free_port(port), free_port(console_port), seed, users, quiet=headless or as_json
-    )
+    demo = _Demo(root, chosen)
     try:
-        demo.start()
-        demo.play(duration)
-    finally:
-        demo.stop()
-    try:
-        result = summary.of(demo.root, demo.ledger, demo.outcomes, demo.restarts, demo.seconds)
+        try:
+            demo.start()
+            demo.play(chosen.duration if chosen.duration or not chosen.headless else HEADLESS_S)
+        finally:
+            demo.stop()
+        result = summary.of(root, demo.ledger, demo.outcomes, demo.restarts, demo.seconds)
     finally:
         if data is None:
             shutil.rmtree(root, ignore_errors=True)
-    if as_json:
+    if chosen.as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
     else:
         summary.show(result)
@@ -81,19 +86,17 @@ def main(
 
 
 class _Demo:
-    def __init__(
-        self, root: Path, workers: int, port: int, console_port: int, seed: int, users: int, *, quiet: bool
-    ) -> None:
+    def __init__(self, root: Path, options: Options) -> None:
         self.root = root
         self.ledger = Ledger()
         self.outcomes: dict[str, Outcome] = {}
         self.seconds = 0.0
-        self._port = port
-        self._console_port = console_port
-        self._seed = seed
-        self._users = users
-        self._quiet = quiet
-        self._workers = workers
+        self._port = free_port(options.port)
+        self._console_port = free_port(options.console_port)
+        self._seed = options.seed
+        self._users = options.users
+        self._workers = options.workers
+        self._quiet = options.headless or options.as_json
         self._servers: list[Server] = []
 
     @property
