@@ -178,6 +178,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         fails=(404,),
     ),
     Endpoint(
+        name="lift_restraint",
+        method="DELETE",
+        path="/restraints/{id}",
+        summary="End a throttle or block now.",
+        fails=(404,),
+    ),
+    Endpoint(
         name="list_fields",
         method="GET",
         path="/fields",

@@ -314,7 +314,9 @@ class AlertView(Struct, frozen=True, kw_only=True):
     """An alert and its triage.
 
     Args:
+        at_us: time of the event that completed it; `first_us` of the first one.
         group: the field values it fired for.
+        targets: on whom one may act: verified `jti`, `family`, `subject` of the completing event, and its `source`.
         events: ids of the events that completed it, oldest first; at most 100.
         count: how many there were.
         lag_ms: time from the completing event to the alert.
@@ -324,16 +326,20 @@ class AlertView(Struct, frozen=True, kw_only=True):
 
     id: str
     rule_id: str
+    rule_code: str = ""
     rule_name: str
     level: Level
     status: AlertStatus
     at_us: int
+    first_us: int | None = None
     group: dict[str, str] = {}
     events: tuple[str, ...] = ()
     count: int = 0
     tags: tuple[str, ...] = ()
     lag_ms: int | None = None
+    targets: dict[str, str] = {}
     response: str = ""
+    description: str = ""
     assignee: str = ""
     reason: str = ""
     note: str = ""
@@ -364,6 +370,7 @@ class RuleView(Struct, frozen=True, kw_only=True):
     """A rule that is loaded.
 
     Args:
+        code: short id, such as `B2`.
         kind: `event` looks at one event, the others at several.
         file: where it came from.
         source: the rule as YAML.
@@ -371,6 +378,7 @@ class RuleView(Struct, frozen=True, kw_only=True):
     """
 
     id: str
+    code: str = ""
     name: str
     level: Level
     kind: str = "event"
