@@ -26,7 +26,7 @@ def test_query_names_are_those_of_the_wire():
         ("from", False),
         ("to", False),
         ("size", False),
-    ]
+    }
 
 
 def test_answers_carry_every_field():
