@@ -1,5 +1,5 @@
 # Works on a machine that has only Python 3.11+ and make: it builds its own .venv, with uv when it is there.
-# `make demo` · `make test` · `make lint` · `make bench` · `make clean`
+# `make demo` · `make test` · `make lint` · `make bench` · `make docs` · `make clean`
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 ARGS   ?=
 
-.PHONY: help demo test lint bench fmt clean
+.PHONY: help demo test lint bench docs fmt clean
 help:
 	@sed -n '2p' Makefile
 
@@ -42,6 +42,9 @@ fmt: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/.installed
+	$(BIN)/python docs/build.py
 
 clean:
 	rm -rf $(VENV) build dist src/jwtrail/web/static dashboard/node_modules

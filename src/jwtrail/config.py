@@ -284,13 +284,19 @@ def _convert(flat: dict[str, Any], origin: dict[str, str]) -> Settings:
             target = target.setdefault(part, {})
         target[leaf] = _listed(name, value) if isinstance(value, str) else value
     try:
-        return msgspec.convert(nested, Settings, strict=False)
+        return msgspec.convert(nested, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`").split("[")[0]
         raise ConfigError(
             message, where=origin.get(name, name), hint=f"setting {name}" if name else ""
         ) from error
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise NotImplementedError(kind)
 
 
 def _listed(name: str, value: str) -> Any:

@@ -1,7 +1,6 @@
 """The event record: its order is its format, its texts are harmless, its catalogue is read off it."""
 
 import json
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -137,8 +136,3 @@ def test_the_time_form_sorts_as_time() -> None:
 @given(st.integers(min_value=0, max_value=253_402_300_799_999_999))
 def test_the_time_form_and_back(us: int) -> None:
     assert clock.parse_iso(clock.iso(us)) == us
-
-
-def test_field_reference_page_is_current() -> None:
-    page = Path(__file__).parents[2] / "docs/reference/fields.md"
-    assert page.read_text() == catalogue.reference_page(), "run: python -m jwtrail.ecs.catalogue > docs/reference/fields.md"

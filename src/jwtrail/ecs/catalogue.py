@@ -15,7 +15,6 @@ __all__ = [
     "FieldClass",
     "FieldType",
     "near_miss",
-    "reference_page",
     "resolve",
 ]
 
@@ -107,24 +106,3 @@ def near_miss(name: str) -> str:
     if not close:
         close = [known for known in CATALOGUE if known.endswith("." + name)][:1]
     return f"did you mean {close[0]}?" if close else ""
-
-
-def reference_page() -> str:
-    """docs/reference/fields.md: every field, its type, whether it may tell of a person, and what it means."""
-    lines = [
-        "# Fields of an event",
-        "",
-        "Names are the Elastic Common Schema's where it has one. *Personal* fields are behind the personal commitment and go when a person is",
-        "erased; *derived* ones are given after the event was written. Made from `ecs/event.py`; do not edit by hand.",
-        "",
-        "| field | type | class | meaning |",
-        "|---|---|---|---|",
-    ]
-    for field in CATALOGUE.values():
-        kind = f"{field.type}[]" if field.many else field.type
-        lines.append(f"| `{field.name}` | {kind} | {field.klass} | {field.doc} |")
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(reference_page(), end="")  # noqa: T201

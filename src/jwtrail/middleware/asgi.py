@@ -7,7 +7,7 @@ from typing import Any
 from jwtrail import clock
 from jwtrail.ecs import uuid7
 from jwtrail.errors import WriteError
-from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, identity_of, situation_of
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, situation_of
 from jwtrail.middleware.http import (
     Headers,
     Networks,
@@ -17,6 +17,7 @@ from jwtrail.middleware.http import (
     template_of,
     where_from,
 )
+from jwtrail.middleware.identity import fields_of_verdict
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
@@ -67,6 +68,7 @@ class TrailMiddleware:
         self._settings = settings
         self._trusted = Networks(settings.trusted_proxies)
         self._query_allow = frozenset(settings.query_allow)
+        self._claims_allow = frozenset(settings.claims_allow)
         self._resolve = resolve
         self._on_startup = on_startup
         self._on_shutdown = on_shutdown
@@ -118,6 +120,10 @@ class TrailMiddleware:
             exchange.flags.add("forwarded_spoof")
         if isinstance(verdict, Rejected):
             exchange.reason = verdict.reason
+            if verdict.revoked_recently:
+                exchange.flags.add("revoked_grace")
+            if verdict.revoked is not None and verdict.revoked.alert:
+                exchange.flags.add("self_inflicted")  # our own answer must not feed the detector
         scope[SCOPE_KEY] = exchange
         return exchange
 
@@ -196,7 +202,7 @@ class TrailMiddleware:
         return {
             **request_facts(dict(scope), exchange.headers, self._query_allow, exchange.flags),
             **situation_of(exchange),
-            **identity_of(exchange.verdict),
+            **fields_of_verdict(exchange.verdict, clock.now_us(), self._claims_allow),
             "event_type": _kind_of(status),
             "event_category": ("web", "api", "authentication") if status == 401 else ("web", "api"),
             "event_outcome": "success" if status < 400 else "failure",

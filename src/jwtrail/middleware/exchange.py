@@ -5,9 +5,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from jwtrail.middleware.http import Headers, Where
-from jwtrail.tokens.verdict import Accepted, Rejected, Verdict
+from jwtrail.tokens.verdict import Verdict
 
-__all__ = ["Exchange", "current", "identity_of", "situation_of"]
+__all__ = ["SCOPE_KEY", "Exchange", "current", "situation_of"]
 
 SCOPE_KEY = "jwtrail"
 
@@ -62,12 +62,3 @@ def situation_of(exchange: Exchange) -> dict[str, Any]:
         "http_request_id": exchange.request_id,
         "user_agent_original": exchange.headers.get(b"user-agent"),
     }
-
-
-def identity_of(verdict: Verdict) -> dict[str, Any]:
-    """Who, from the verdict. Claims of a token whose signature did not hold are labels (`jwt.unverified.*`), never who."""
-    if isinstance(verdict, Accepted):
-        return verdict.claims.event_fields()
-    if isinstance(verdict, Rejected):
-        return verdict.event_fields()
-    return {}

@@ -12,7 +12,8 @@ from typing import Any
 
 from jwtrail import clock, config
 from jwtrail.errors import TokenError
-from jwtrail.middleware.exchange import current, identity_of
+from jwtrail.middleware.exchange import current
+from jwtrail.middleware.identity import fields_of_claims, fields_of_verdict
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.state.records import Revocation
 from jwtrail.state.store import StateStore
@@ -137,7 +138,7 @@ class Worker:
         """See `Recorder.record`; identity of the running request is filled in unless given."""
         exchange = current.get()
         if exchange is not None:
-            fields = {**identity_of(exchange.verdict), **{k: v for k, v in fields.items() if v is not None}}
+            fields = {**fields_of_verdict(exchange.verdict, clock.now_us()), **{k: v for k, v in fields.items() if v is not None}}
         self.recorder.record(action, **fields)
 
     def jwks(self) -> dict[str, Any]:

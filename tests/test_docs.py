@@ -1,0 +1,44 @@
+"""The documentation is true: pages made from the code are current, snippets run, links lead somewhere."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def _build():
+    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs/build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", list(_build().PAGES))
+def test_reference_pages_are_current(name: str) -> None:
+    assert (ROOT / "docs/reference" / name).read_text() == _build().PAGES[name](), "run: make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_settings_page_says_what_every_setting_means() -> None:
+    from jwtrail import config
+
+    assert [row.name for row in config.table() if not row.doc] == []
+
+
+def test_the_changelog_has_the_version_of_the_package() -> None:
+    from jwtrail import __version__
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
