@@ -134,7 +134,8 @@ def _after(moment: datetime, unit: str) -> datetime:
     if unit in ("y", "M"):
         return _months_on(moment, 12 if unit == "y" else 1)
     if unit.startswith("."):
-        return moment + 10 ** max(0, 6 - int(unit[1:])) * _MICROSECOND
+        digits = min(6, int(unit[1:]))
+        return moment + int(10 ** (6 - digits)) * _MICROSECOND
     return moment + _LENGTHS.get(unit, _MICROSECOND)
 
 

@@ -51,7 +51,9 @@ class _Lowering:
                 return self._compare(clause)
             case Nested(path=path):
                 raise self._error(
-                    f"{path.text} holds no nested documents", path.span, f"write {path.text}.field: value"
+                    f"{path.text} holds no nested documents",
+                    path.span,
+                    "fields are written whole, like user.id: value",
                 )
 
     def _bare(self, value: Term, span: Span) -> Predicate:

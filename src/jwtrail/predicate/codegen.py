@@ -21,17 +21,17 @@ from jwtrail.predicate.leaves import (
 )
 from jwtrail.predicate.values import fold, ip_key, regex
 
-__all__ = ["Scope", "Unit"]
+__all__ = ["TEXTUAL", "Scope", "Unit"]
 
 _OPS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _UNSET = object()
 _SEPARATOR = "\n"  # no text of an event holds a control character (ecs.clean)
-_TEXTUAL = frozenset(("keyword", "text", "wildcard", "ip", "geo_point", "flattened"))
+TEXTUAL = frozenset(("keyword", "text", "wildcard", "ip", "geo_point", "flattened"))
 _TEXT_ATTRIBUTES = tuple(
-    field.attribute for field in CATALOGUE.values() if field.type in _TEXTUAL and not field.many
+    field.attribute for field in CATALOGUE.values() if field.type in TEXTUAL and not field.many
 )
 _LIST_ATTRIBUTES = tuple(
-    field.attribute for field in CATALOGUE.values() if field.type in _TEXTUAL and field.many
+    field.attribute for field in CATALOGUE.values() if field.type in TEXTUAL and field.many
 )
 _COSTS: dict[type, int] = {Present: 1, Is: 1, Compare: 2, Between: 2, Word: 3, Matches: 20}
 _VIEW_COSTS = {"raw": 0, "text": 0, "fold": 3, "ip": 6}
@@ -258,6 +258,8 @@ class Scope:
         return value
 
     def _anywhere(self, node: Contains) -> str:
+        if _SEPARATOR in node.text:
+            return "False"
         raw = self._lazy("", "haystack", "text", "haystack(e)")
         if not node.fold:
             return f"({self.unit.constant(node.text)} in {raw})"
