@@ -1,0 +1,190 @@
+"""An alert: a rule that fired, for whom, on which events."""
+
+from hashlib import sha256
+
+from msgspec import Struct
+
+from jwtrail import clock
+from jwtrail.ecs import Event, event_for
+from jwtrail.sigma import Level, Meta, Proposal
+
+__all__ = [
+    "MAX_EVENTS",
+    "SEVERITY",
+    "Alert",
+    "Targets",
+    "alert_id",
+    "alert_of",
+    "event_of",
+    "group_text",
+    "targets_of",
+]
+
+MAX_EVENTS = 100
+"""Ids of events an alert carries; the latest ones. People read the first ten, `count` tells the rest."""
+
+SEVERITY: dict[Level, int] = {"informational": 10, "low": 25, "medium": 50, "high": 75, "critical": 100}
+"""`event.severity` of each of Sigma's levels."""
+
+_TACTICS = {
+    "reconnaissance": "TA0043",
+    "resource-development": "TA0042",
+    "initial-access": "TA0001",
+    "execution": "TA0002",
+    "persistence": "TA0003",
+    "privilege-escalation": "TA0004",
+    "defense-evasion": "TA0005",
+    "credential-access": "TA0006",
+    "discovery": "TA0007",
+    "lateral-movement": "TA0008",
+    "collection": "TA0009",
+    "command-and-control": "TA0011",
+    "exfiltration": "TA0010",
+    "impact": "TA0040",
+}
+
+
+class Targets(Struct, frozen=True, kw_only=True):
+    """On whom an answer may act: what was *verified* of the event that completed the alert. Empty where it knew nothing.
+
+    Nothing here comes from `jwt.unverified.*` or from a name typed at sign-in: an attacker chooses those.
+    """
+
+    jti: str = ""
+    family: str = ""
+    user: str = ""
+    source: str = ""
+    route: str = ""
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """A rule that fired.
+
+    Args:
+        id: 32 hexadecimal digits of rule, group and first event: the same events always give the same id.
+        rule: the rule's UUID; `code` its short id, `name` its title.
+        group: the fields that tell this group from others, and their values.
+        at_us: event time of the event that completed it, µs; `first_us` that of the first one.
+        sequence: index in the trail of the event that completed it.
+        events: ids of the latest events that count, at most `MAX_EVENTS`; the last one completed it.
+        count: events, values or rules that were counted; at least the threshold.
+        proposal: what the rule's author would do; policy decides.
+    """
+
+    id: str
+    rule: str
+    name: str
+    level: Level
+    group: dict[str, str]
+    at_us: int
+    first_us: int
+    sequence: int
+    first_event: str
+    events: tuple[str, ...]
+    count: int
+    targets: Targets
+    code: str = ""
+    version: str = ""
+    author: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    tactics: tuple[str, ...] = ()
+    proposal: Proposal | None = None
+
+
+def alert_id(rule: str, key: str, first_event: str) -> str:
+    """Stable over restarts, batches and replays."""
+    return sha256(f"{rule}\0{key}\0{first_event}".encode()).hexdigest()[:32]
+
+
+def group_text(group: dict[str, str]) -> str:
+    """`field=value` pairs joined by commas."""
+    return ",".join(f"{field}={value}" for field, value in group.items())
+
+
+def targets_of(event: Event) -> Targets:
+    """The verified identity of an event, and its source."""
+    return Targets(
+        jti=event.jwt_jti or "",
+        family=event.jwt_family or "",
+        user=event.user_id or "",
+        source=event.source_ip or "",
+        route=event.http_route or "",
+    )
+
+
+def event_of(alert: Alert, *, now_us: int | None = None) -> Event:
+    """The `alert-raised` event of an alert.
+
+    Args:
+        now_us: when it is raised; gives `@timestamp` and the lag. The completing event's time when absent.
+    """
+    raised = alert.at_us if now_us is None else now_us
+    who = alert.targets
+    return event_for(
+        "alert-raised",
+        at_us=raised,
+        event_outcome="unknown",
+        event_severity=SEVERITY[alert.level],
+        message=f"{alert.name} ({group_text(alert.group) or 'no group'})",
+        rule_id=alert.rule,
+        rule_name=alert.name,
+        rule_version=alert.version or None,
+        rule_author=(alert.author,) if alert.author else None,
+        rule_ruleset="jwtrail" if alert.code else None,
+        tags=alert.tags or None,
+        threat_technique_id=alert.techniques or None,
+        threat_tactic_name=alert.tactics or None,
+        threat_tactic_id=tuple(_TACTICS[name] for name in alert.tactics if name in _TACTICS) or None,
+        jwtrail_alert_id=alert.id,
+        jwtrail_alert_status="open",
+        jwtrail_alert_severity=alert.level,
+        jwtrail_alert_group=group_text(alert.group) or None,
+        jwtrail_alert_events=alert.events,
+        jwtrail_lag_ms=max(0, (raised - alert.at_us) // 1000),
+        jwt_jti=who.jti or None,
+        jwt_family=who.family or None,
+        user_id=who.user or None,
+        source_ip=who.source or None,
+        http_route=who.route or None,
+        related_ip=(who.source,) if who.source else None,
+        related_user=(who.user,) if who.user else None,
+        event_created=clock.iso(raised),
+    )
+
+
+def alert_of(
+    meta: Meta,
+    event: Event,
+    *,
+    key: str,
+    group: dict[str, str],
+    at_us: int,
+    first: tuple[int, str],
+    events: tuple[str, ...],
+    count: int,
+) -> Alert:
+    """An alert of this rule, completed by `event`; `first` is time and id of the first event that counts."""
+    return Alert(
+        id=alert_id(meta.id, key, first[1]),
+        rule=meta.id,
+        code=meta.code,
+        name=meta.title,
+        level=meta.level,
+        version=meta.version,
+        author=meta.author,
+        description=meta.description,
+        tags=meta.tags,
+        techniques=meta.techniques,
+        tactics=meta.tactics,
+        group=group,
+        at_us=at_us,
+        first_us=first[0],
+        first_event=first[1],
+        sequence=event.event_sequence or 0,
+        events=events[-MAX_EVENTS:],
+        count=count,
+        proposal=meta.response,
+        targets=targets_of(event),
+    )

@@ -1,0 +1,212 @@
+"""The detector: events in the order of the trail in, alerts out. It knows no clock and no disk.
+
+The same events give the same alerts with the same ids, whatever the batches and wherever it was stopped and resumed.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from jwtrail.clock import parse_iso
+from jwtrail.detect.alert import Alert
+from jwtrail.detect.machines import Hits, Machine, Saved, machine_of, shapes_of
+from jwtrail.detect.ruleset import Active, RuleSet
+from jwtrail.detect.sources import SourceUsers
+from jwtrail.ecs import Event
+from jwtrail.errors import StateError
+from jwtrail.predicate.python import compile_many
+from jwtrail.sigma import Correlation
+
+__all__ = ["SELF_INFLICTED", "Detector", "Stats"]
+
+SELF_INFLICTED = "self_inflicted"
+"""Flag of an event that our own answer caused; it never counts, or a ban would feed the ban."""
+
+_VERSION = 1
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a detector stands.
+
+    Args:
+        rules: rules that can raise alerts.
+        sequence: index in the trail of the last event taken; -1 before the first.
+        events: taken so far; `matched` of them fitted a rule; `ignored` were our own doing.
+        unreadable: events whose time is no time; skipped.
+        alerts: raised so far.
+        groups: remembered now; `evicted` had to go while they still counted.
+    """
+
+    rules: int
+    sequence: int
+    events: int
+    matched: int
+    ignored: int
+    unreadable: int
+    alerts: int
+    groups: int
+    evicted: int
+
+
+class _Counts(msgspec.Struct, array_like=True):
+    events: int = 0
+    matched: int = 0
+    ignored: int = 0
+    unreadable: int = 0
+    alerts: int = 0
+
+
+class _Snapshot(msgspec.Struct):
+    version: int
+    sequence: int
+    counts: _Counts
+    machines: dict[str, Saved]
+    sources: dict[str, dict[str, int]]
+
+
+class Detector:
+    """Runs a rule set.
+
+    Args:
+        ruleset: the rules.
+        snapshot: what an earlier detector's `snapshot` gave; a rule that has changed since starts with empty state, the
+            others go on.
+
+    Raises:
+        StateError: the snapshot is damaged or of another version.
+        PredicateError: a rule cannot be compiled; its id is in `where`.
+    """
+
+    def __init__(self, ruleset: RuleSet, snapshot: bytes | None = None) -> None:
+        self.ruleset = ruleset
+        active = ruleset.active()
+        self._match = compile_many({rule.meta.id: rule.predicate for rule in active.rules})
+        shapes = shapes_of(active.rules, active.correlations)
+        self._machines = [
+            machine_of(rule, alerts=rule.meta.id in active.alerting, shape=shapes[rule.meta.id])
+            for rule in active.everything()
+            if isinstance(rule, Correlation) or rule.meta.id in active.alerting
+        ]
+        self._rules = len(active.alerting)
+        self._plans = _plans(active, self._machines)
+        self._counts = _Counts()
+        self._sequence = -1
+        self._sources = SourceUsers()
+        if snapshot is not None:
+            self._restore(snapshot)
+
+    def feed(self, events: Sequence[Event]) -> list[Alert]:
+        """Take events that have their place in the trail; those taken before are passed over.
+
+        Raises:
+            ValueError: an event has no `event.sequence` yet.
+        """
+        alerts: list[Alert] = []
+        counts = self._counts
+        for event in sorted(events, key=_sequence):
+            sequence = _sequence(event)
+            if sequence <= self._sequence:
+                continue
+            self._sequence = sequence
+            counts.events += 1
+            flags = event.jwtrail_flags
+            if event.event_kind == "alert" or (flags is not None and SELF_INFLICTED in flags):
+                counts.ignored += 1
+                continue
+            if event.user_id is not None and event.source_ip is not None:
+                self._sources.note(event)
+            if ids := self._match(event):
+                self._react(event, ids, alerts)
+        counts.alerts += len(alerts)
+        return alerts
+
+    def users_behind(self, source: str) -> int:
+        """How many users were seen with a valid token or sign-in from this address in about a day; counts up to 4."""
+        return self._sources.count(source)
+
+    def snapshot(self) -> bytes:
+        """Everything needed to go on after the last event taken."""
+        return msgspec.msgpack.encode(
+            _Snapshot(
+                version=_VERSION,
+                sequence=self._sequence,
+                counts=self._counts,
+                machines={machine.id: machine.save() for machine in self._machines if len(machine.groups)},
+                sources=self._sources.dump(),
+            )
+        )
+
+    def stats(self) -> Stats:
+        """Where it stands."""
+        return Stats(
+            rules=self._rules,
+            sequence=self._sequence,
+            events=self._counts.events,
+            matched=self._counts.matched,
+            ignored=self._counts.ignored,
+            unreadable=self._counts.unreadable,
+            alerts=self._counts.alerts,
+            groups=sum(len(machine.groups) for machine in self._machines),
+            evicted=sum(machine.groups.evicted for machine in self._machines),
+        )
+
+    def _react(self, event: Event, ids: list[str], alerts: list[Alert]) -> None:
+        try:
+            at_us = parse_iso(event.timestamp)
+        except ValueError:
+            self._counts.unreadable += 1
+            return
+        self._counts.matched += 1
+        hits: Hits = {rule: {} for rule in ids}
+        numbers = (
+            self._plans[ids[0]] if len(ids) == 1 else sorted({n for rule in ids for n in self._plans[rule]})
+        )
+        for number in numbers:
+            machine = self._machines[number]
+            fired = machine.observe(event, at_us, hits)
+            if fired is None:
+                continue
+            hits.setdefault(machine.id, fired.group)
+            if fired.alert is not None:
+                alerts.append(fired.alert)
+
+    def _restore(self, snapshot: bytes) -> None:
+        try:
+            saved = msgspec.msgpack.decode(snapshot, type=_Snapshot)
+        except msgspec.DecodeError as error:
+            raise StateError(f"the detector's snapshot is damaged: {error}", hint=_START_OVER) from None
+        if saved.version != _VERSION:
+            raise StateError(f"the detector's snapshot is of version {saved.version}", hint=_START_OVER)
+        self._sequence = saved.sequence
+        self._counts = saved.counts
+        self._sources = SourceUsers(saved.sources)
+        for machine in self._machines:
+            if (state := saved.machines.get(machine.id)) is not None:
+                machine.restore(state)
+
+
+def _plans(active: Active, machines: list[Machine]) -> dict[str, list[int]]:
+    """For each rule on single events the machines it can set off, by their number: lower ones feed higher ones."""
+    above: dict[str, set[str]] = {}
+    for one in active.correlations:
+        for source in one.rules:
+            above.setdefault(source, set()).add(one.meta.id)
+    plans = {}
+    for rule in active.rules:
+        reached, todo = {rule.meta.id}, [rule.meta.id]
+        while todo:
+            fresh = above.get(todo.pop(), set()) - reached
+            reached |= fresh
+            todo += fresh
+        plans[rule.meta.id] = [number for number, machine in enumerate(machines) if machine.id in reached]
+    return plans
+
+
+_START_OVER = "without it the detector starts over from the trail; alerts keep their ids, so none is doubled"
+
+
+def _sequence(event: Event) -> int:
+    if event.event_sequence is None:
+        msg = f"event {event.event_id} has no place in the trail yet"
+        raise ValueError(msg)
+    return event.event_sequence

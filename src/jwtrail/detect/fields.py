@@ -1,0 +1,53 @@
+"""Reading fields of an event by name: values to count, keys to group by."""
+
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from jwtrail.ecs import Event
+from jwtrail.ecs.catalogue import resolve
+
+__all__ = ["SEPARATOR", "key_reader", "values_reader"]
+
+SEPARATOR = "\x1f"
+"""Between the parts of a key. No text in an event holds a control character (`ecs.clean`), so it cannot be forged."""
+
+
+def _reader(name: str) -> Callable[[Event], Any]:
+    found = resolve(name)
+    assert found is not None, "rules name only fields of the catalogue"
+    field, leaf = found
+    whole = attrgetter(field.attribute)
+    if not leaf:
+        return whole
+    return lambda event: (whole(event) or {}).get(leaf)
+
+
+def key_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...] | None]:
+    """The values of some single-valued fields, as text; None when any of them is missing. Case and form are kept."""
+    readers = [_reader(name) for name in fields]
+    if len(readers) == 1:
+        only = readers[0]
+        return lambda event: None if (value := only(event)) is None else (str(value),)
+
+    def read(event: Event) -> tuple[str, ...] | None:
+        values = [reader(event) for reader in readers]
+        return None if None in values else tuple(map(str, values))
+
+    return read
+
+
+def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]:
+    """What a value count counts in an event: the field's value, each item of a list, or the values of several together."""
+    if len(fields) > 1:
+        together = key_reader(fields)
+        return lambda event: () if (key := together(event)) is None else (SEPARATOR.join(key),)
+    only = _reader(fields[0])
+
+    def read(event: Event) -> tuple[str, ...]:
+        value = only(event)
+        if value is None:
+            return ()
+        return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
+
+    return read

@@ -1,0 +1,158 @@
+"""The rules in use: the packaged ones and the user's own, with the operator's choice of them."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from msgspec import Struct
+
+from jwtrail.errors import ConfigError, RuleError
+from jwtrail.sigma import Correlation, Loaded, Meta, Rule, load_rules
+
+__all__ = ["MAX_FILE", "Active", "RuleSet", "load_ruleset", "packaged_texts"]
+
+MAX_FILE = 1024 * 1024
+"""Bytes of one rule file that are read at all; `sigma` allows less, and says so with the place."""
+
+
+class Active(Struct, frozen=True):
+    """What has to run: the rules that may alert, and those that they are made of.
+
+    Args:
+        alerting: ids of the rules that raise alerts.
+    """
+
+    rules: tuple[Rule, ...]
+    correlations: tuple[Correlation, ...]
+    alerting: frozenset[str]
+
+    def everything(self) -> tuple[Rule | Correlation, ...]:
+        """All of them, each after those it is made of."""
+        return (*self.rules, *self.correlations)
+
+
+class RuleSet(Struct, frozen=True, kw_only=True):
+    """Rules, and which of them are switched on.
+
+    Args:
+        refused: what did not load, each with file, line and column.
+        disabled: codes or ids that are switched off; `enabled` those shipped disabled that are switched on.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
+    refused: tuple[RuleError, ...] = ()
+    disabled: frozenset[str] = frozenset()
+    enabled: frozenset[str] = frozenset()
+
+    def everything(self) -> tuple[Rule | Correlation, ...]:
+        """All rules, each after those it is made of."""
+        return (*self.rules, *self.correlations)
+
+    def metas(self) -> tuple[Meta, ...]:
+        """The heads of all rules that can raise alerts, switched on or not, by code and title."""
+        heads = (rule.meta for rule in self.everything())
+        return tuple(
+            sorted((meta for meta in heads if meta.alerts), key=lambda meta: (meta.code, meta.title))
+        )
+
+    def is_on(self, meta: Meta) -> bool:
+        """Whether this rule raises alerts."""
+        keys = {meta.id, meta.code} - {""}
+        if not meta.alerts or keys & self.disabled:
+            return False
+        return meta.enabled or bool(keys & self.enabled)
+
+    def active(self) -> Active:
+        """The rules that are on, and everything below them."""
+        below = {one.meta.id: one.rules for one in self.correlations}
+        alerting = frozenset(rule.meta.id for rule in self.everything() if self.is_on(rule.meta))
+        needed, todo = set(alerting), list(alerting)
+        while todo:
+            fresh = set(below.get(todo.pop(), ())) - needed
+            needed |= fresh
+            todo += fresh
+        return Active(
+            tuple(rule for rule in self.rules if rule.meta.id in needed),
+            tuple(one for one in self.correlations if one.meta.id in needed),
+            alerting,
+        )
+
+    def only(self, rule_id: str) -> "RuleSet":
+        """The same rules with one of them switched on alone."""
+        others = frozenset(rule.meta.id for rule in self.everything() if rule.meta.id != rule_id)
+        return RuleSet(
+            rules=self.rules, correlations=self.correlations, disabled=others, enabled=frozenset({rule_id})
+        )
+
+
+def load_ruleset(
+    directories: Iterable[Path] = (),
+    *,
+    packaged: bool = True,
+    disabled: Iterable[str] = (),
+    enabled: Iterable[str] = (),
+) -> RuleSet:
+    """The packaged rules and those in some directories (`*.yml` and `*.yaml`, below them too).
+
+    A rule that does not load stands in `refused` and hinders no other.
+
+    Raises:
+        ConfigError: a directory cannot be read, or a rule is switched on or off that does not exist.
+    """
+    texts: dict[str, str] = dict(packaged_texts()) if packaged else {}
+    refused: list[RuleError] = []
+    for directory in directories:
+        _read_directory(directory, texts, refused)
+    loaded = load_rules(texts)
+    return RuleSet(
+        rules=loaded.rules,
+        correlations=loaded.correlations,
+        refused=(*refused, *loaded.refused),
+        disabled=_known(loaded, disabled, "disabled"),
+        enabled=_known(loaded, enabled, "enabled"),
+    )
+
+
+def packaged_texts() -> Iterator[tuple[str, str]]:
+    """Name (`a_forgery/a1_unsigned_token.yml`) and text of every packaged rule file, in order."""
+    yield from _walk(files("jwtrail.rules"), "")
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _walk(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".yml"):
+            yield prefix + entry.name, entry.read_text(encoding="utf-8")
+
+
+def _read_directory(directory: Path, texts: dict[str, str], refused: list[RuleError]) -> None:
+    if not directory.is_dir():
+        raise ConfigError("no such directory of rules", where=str(directory), hint="see `[detect] rules`")
+    for path in sorted(directory.rglob("*")):
+        if path.suffix not in (".yml", ".yaml") or not path.is_file():
+            continue
+        try:
+            with path.open("rb") as file:
+                texts[str(path)] = file.read(MAX_FILE).decode()
+        except UnicodeDecodeError as error:
+            refused.append(RuleError(f"not UTF-8: {error.reason} at byte {error.start}", file=str(path)))
+        except OSError as error:
+            refused.append(RuleError(f"cannot be read: {error.strerror}", file=str(path)))
+
+
+def _known(loaded: Loaded, names: Iterable[str], setting: str) -> frozenset[str]:
+    metas = [rule.meta for rule in loaded.rules] + [rule.meta for rule in loaded.correlations]
+    known = {key for meta in metas for key in (meta.id, meta.code) if key}
+    chosen = frozenset(names)
+    for name in sorted(chosen - known):
+        close = difflib.get_close_matches(name, known, n=1)
+        raise ConfigError(
+            f"no rule {name!r}",
+            where=f"[detect] {setting}",
+            hint=f"did you mean {close[0]}?" if close else "`jwtrail rules list` shows codes and ids",
+        )
+    return chosen

@@ -1,0 +1,113 @@
+"""What a rule remembers of one group: sliding windows on event time.
+
+A window is `[t - span, t]`, both ends included, where `t` is the newest time its group has seen; it slides with every
+match and knows no clock. Events come in the order of the trail; one that is a little late (another process wrote it)
+is counted at its own time, one from before the window is not counted at all.
+"""
+
+from msgspec import Struct
+
+__all__ = ["KEPT", "Chain", "Firing", "Group", "counted", "order", "see"]
+
+KEPT = 100
+"""Entries a group keeps beyond its threshold at the least, so that an alert can show them. The oldest go first, which
+never changes whether a threshold is reached."""
+
+
+class Firing(Struct, frozen=True):
+    """A condition that holds now.
+
+    Args:
+        first: time (µs) and id of the first event that counts.
+        events: ids of the events that count, oldest first, each once.
+        count: how many events, values or rules count.
+    """
+
+    first: tuple[int, str]
+    events: tuple[str, ...]
+    count: int
+
+
+class Chain(Struct, array_like=True, gc=False):
+    """The beginning of an ordered sequence: when its first event happened, and the ids of its events."""
+
+    start_us: int
+    events: list[str]
+
+
+class Group(Struct, omit_defaults=True, array_like=True):
+    """The state of one group.
+
+    Args:
+        latest_us: newest event time seen.
+        quiet_us: no alert up to and including this event time.
+        seen: for counts: what was counted (event id, value or rule) to time and id of its latest event, by time.
+        chains: for ordered sequences: for each step but the last, the sequence up to it that began last.
+    """
+
+    latest_us: int = 0
+    quiet_us: int = -1
+    seen: dict[str, tuple[int, str]] = {}
+    chains: list[Chain | None] = []
+
+
+def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, threshold: int) -> bool:
+    """Count `what`; true when at least `threshold` different ones lie in the window now.
+
+    Counting events, values and rules is the same thing: `what` is the event's id, the value, or the rule's id.
+    """
+    seen = group.seen
+    late = at_us < group.latest_us
+    if late and at_us < group.latest_us - span_us:
+        return False
+    group.latest_us = max(group.latest_us, at_us)
+    known = seen.pop(what, None)
+    if known is not None and known[0] > at_us:
+        seen[what] = known
+    else:
+        seen[what] = (at_us, event)
+    if late:
+        group.seen = seen = dict(sorted(seen.items(), key=lambda item: item[1][0]))
+    _forget(seen, group.latest_us - span_us, max(threshold, KEPT))
+    return len(seen) >= threshold
+
+
+def counted(group: Group) -> Firing:
+    """What a window that is full counts."""
+    entries = list(group.seen.values())
+    return Firing(entries[0], tuple(dict.fromkeys(entry[1] for entry in entries)), len(entries))
+
+
+def _forget(seen: dict[str, tuple[int, str]], oldest_us: int, most: int) -> None:
+    while True:
+        first = next(iter(seen))
+        if seen[first][0] >= oldest_us and len(seen) <= most:
+            return
+        del seen[first]
+
+
+def order(
+    group: Group, steps: tuple[int, ...], at_us: int, event: str, *, span_us: int, length: int
+) -> Firing | None:
+    """Advance the ordered sequences of a group; a firing when one is complete.
+
+    For each step the sequence that began last is kept: it is the one that stays in the window longest, so no other can
+    complete where it cannot. After a firing the group starts anew.
+
+    Args:
+        steps: which steps (from 0) this event is, rising.
+        length: how many steps a whole sequence has.
+    """
+    group.latest_us = max(group.latest_us, at_us)
+    chains = group.chains or [None] * (length - 1)
+    for step in reversed(steps):  # from the end, so that one event is never two steps of the same sequence
+        before = chains[step - 1] if step else None
+        if step and (before is None or at_us - before.start_us > span_us):
+            continue
+        made = Chain(before.start_us, [*before.events, event]) if before else Chain(at_us, [event])
+        if step == length - 1:
+            group.chains = []
+            return Firing((made.start_us, made.events[0]), tuple(made.events), length)
+        chains[step] = made
+    group.chains = chains
+    return None

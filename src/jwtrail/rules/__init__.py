@@ -1,0 +1,1 @@
+"""The packaged Sigma rules: data only, one file a detection, read by `jwtrail.detect.ruleset`."""

@@ -1,0 +1,92 @@
+"""Where in its file a rule is wrong: pySigma names the mistake, the document knows the places."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import sigma.exceptions as sx
+from sigma.rule.detection import SigmaDetectionItem
+
+from jwtrail.errors import RuleError
+from jwtrail.sigma.document import Document, Path
+from jwtrail.sigma.values import LowerError
+
+__all__ = ["from_lowering", "from_msgspec", "from_sigma"]
+
+_PLACES: tuple[tuple[type[sx.SigmaError], Path], ...] = (
+    (sx.SigmaIdentifierError, ("id",)),
+    (sx.SigmaTitleError, ("title",)),
+    (sx.SigmaNameError, ("name",)),
+    (sx.SigmaTaxonomyError, ("taxonomy",)),
+    (sx.SigmaRelatedError, ("related",)),
+    (sx.SigmaLevelError, ("level",)),
+    (sx.SigmaStatusError, ("status",)),
+    (sx.SigmaTagError, ("tags",)),
+    (sx.SigmaDateError, ("date",)),
+    (sx.SigmaModifiedError, ("modified",)),
+    (sx.SigmaFieldsError, ("fields",)),
+    (sx.SigmaFalsePositivesError, ("falsepositives",)),
+    (sx.SigmaAuthorError, ("author",)),
+    (sx.SigmaDescriptionError, ("description",)),
+    (sx.SigmaReferencesError, ("references",)),
+    (sx.SigmaLogsourceError, ("logsource",)),
+    (sx.SigmaConditionError, ("detection", "condition")),
+    (sx.SigmaDetectionError, ("detection",)),
+    (sx.SigmaTimespanError, ("correlation", "timespan")),
+    (sx.SigmaCorrelationTypeError, ("correlation", "type")),
+    (sx.SigmaCorrelationConditionError, ("correlation", "condition")),
+    (sx.SigmaCorrelationRuleError, ("correlation",)),
+)
+_STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]")
+
+
+def from_sigma(document: Document, error: sx.SigmaError) -> RuleError:
+    """A mistake that pySigma found."""
+    message = " ".join(str(arg) for arg in error.args) or type(error).__name__
+    for path, key, value in _items(document):
+        try:
+            SigmaDetectionItem.from_mapping(key, value)
+        except sx.SigmaError as found:
+            if found.args == error.args:
+                return document.error(message, path)
+    for kind, path in _PLACES:
+        if isinstance(error, kind):
+            return document.error(message, path)
+    return document.error(message)
+
+
+def from_lowering(document: Document, error: LowerError) -> RuleError:
+    """A mistake found while lowering; it stands at the first use of its field."""
+    if error.field is None:
+        return document.error(error.message, ("detection",), error.hint)
+    for path, key, _ in _items(document):
+        if key is not None and key.split("|")[0] == error.field:
+            return document.error(error.message, path, error.hint)
+    return document.error(error.message, ("detection",), error.hint)
+
+
+def from_msgspec(document: Document, text: str, top: Path) -> RuleError:
+    """A value below `top` of the wrong shape; msgspec says where as ``… - at `$.response.kind` ``."""
+    message, _, place = text.partition(" - at `$")
+    steps = tuple(name or int(number) for name, number in _STEP.findall(place))
+    return document.error(message, top + steps)
+
+
+def _items(document: Document) -> Iterator[tuple[Path, str | None, Any]]:
+    """Every `field|modifier: value` of the detections, with its path."""
+    detection = document.data.get("detection")
+    if isinstance(detection, dict):
+        for name, definition in detection.items():
+            if name != "condition":
+                yield from _definition(("detection", str(name)), definition)
+
+
+def _definition(path: Path, definition: Any) -> Iterator[tuple[Path, str | None, Any]]:
+    if isinstance(definition, dict):
+        for key, value in definition.items():
+            yield (*path, str(key)), str(key), value
+    elif isinstance(definition, list) and any(isinstance(part, dict | list) for part in definition):
+        for number, part in enumerate(definition):
+            yield from _definition((*path, number), part)
+    else:
+        yield path, None, definition

@@ -1,0 +1,53 @@
+"""A Sigma rule's detection as one predicate."""
+
+from typing import Any
+
+from sigma.conditions import (
+    ConditionAND,
+    ConditionFieldEqualsValueExpression,
+    ConditionNOT,
+    ConditionOR,
+    ConditionValueExpression,
+)
+from sigma.rule import SigmaRule
+
+from jwtrail.predicate import ir
+from jwtrail.predicate.checks import check_size
+from jwtrail.sigma.values import LowerError, keyword, lower_value
+
+__all__ = ["MAX_CONDITION", "lower_rule"]
+
+MAX_CONDITION = 4096
+"""Characters of one condition; the parser behind it recurses."""
+
+
+def lower_rule(rule: SigmaRule) -> ir.Predicate:
+    """What the rule's detection means; several conditions are alternatives.
+
+    Raises:
+        LowerError: a part has no exact predicate.
+        sigma.exceptions.SigmaError: the condition does not parse or names what does not exist.
+        PredicateError: larger than a predicate may be.
+    """
+    made = []
+    for condition in rule.detection.parsed_condition:
+        if len(condition.condition) > MAX_CONDITION:
+            raise LowerError(f"a condition longer than {MAX_CONDITION} characters", field=None)
+        made.append(_lower(condition.parse()))
+    predicate = made[0] if len(made) == 1 else ir.Or(items=tuple(made))
+    check_size(predicate)
+    return predicate
+
+
+def _lower(item: Any) -> ir.Predicate:
+    if isinstance(item, ConditionFieldEqualsValueExpression):
+        return lower_value(item.field, item.value)
+    if isinstance(item, ConditionValueExpression):
+        return keyword(item.value)
+    if isinstance(item, ConditionAND):
+        return ir.And(items=tuple(_lower(part) for part in item.args))
+    if isinstance(item, ConditionOR):
+        return ir.Or(items=tuple(_lower(part) for part in item.args))
+    if isinstance(item, ConditionNOT):
+        return ir.Not(item=_lower(item.args[0]))
+    raise LowerError(f"a condition of the kind {type(item).__name__} is not supported", field=None)
