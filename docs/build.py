@@ -28,7 +28,10 @@ def fields() -> str:
 
 
 def reasons() -> str:
-    rows = [f"| `{reason.code}` | {reason.klass.replace('_', ' ')} | {reason.doc} |" for reason in REASONS.values()]
+    rows = [
+        f"| `{reason.code}` | {reason.klass.replace('_', ' ')} | {reason.doc} |"
+        for reason in REASONS.values()
+    ]
     return _page(
         "Reasons (`event.reason`)",
         "A closed list; codes never change. *Forged*: nobody sends these by mistake. *Suspicious*: an attack, or a fault that looks like one. *Broken client*, *routine*, "
@@ -40,7 +43,8 @@ def reasons() -> str:
 
 def actions() -> str:
     rows = [
-        f"| `{action.name}` | {', '.join(action.category)} | {', '.join(action.type)} | `{action.dataset}` |" for action in ACTIONS.values()
+        f"| `{action.name}` | {', '.join(action.category)} | {', '.join(action.type)} | `{action.dataset}` |"
+        for action in ACTIONS.values()
     ]
     return _page(
         "Actions (`event.action`)",
@@ -54,7 +58,11 @@ def settings() -> str:
     rows = []
     for row in config.table():
         default = "" if row.default in ("", None, ()) else f"`{row.default}`"
-        default = ", ".join(f"`{item}`" for item in row.default) if isinstance(row.default, tuple) and row.default else default
+        default = (
+            ", ".join(f"`{item}`" for item in row.default)
+            if isinstance(row.default, tuple) and row.default
+            else default
+        )
         rows.append(f"| `{row.name}` | {row.type.replace('|', 'or')} | {default} | {row.doc} |")
     return _page(
         "Settings",
@@ -66,13 +74,22 @@ def settings() -> str:
 
 
 def command_line() -> str:
-    parts = ["# Command line", "", MADE, "", "Exit codes: 0 done, 1 error, 2 usage, 3 found something, 4 sign-in needed, 5 integrity broken, 130 interrupted.", ""]
+    parts = [
+        "# Command line",
+        "",
+        MADE,
+        "",
+        "Exit codes: 0 done, 1 error, 2 usage, 3 found something, 4 sign-in needed, 5 integrity broken, 130 interrupted.",
+        "",
+    ]
     _describe(cli, "jwtrail", None, parts)
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _describe(command: click.Command, path: str, parent: click.Context | None, parts: list[str]) -> None:
-    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=100, max_content_width=100)
+    context = click.Context(
+        command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=100, max_content_width=100
+    )
     parts += [f"## `{path}`", "", "```", command.get_help(context), "```", ""]
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

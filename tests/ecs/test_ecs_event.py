@@ -29,11 +29,20 @@ def test_every_field_of_the_vocabulary_has_a_class_that_protects_people() -> Non
         mine = {name for name in ecs.CATALOGUE if name.startswith(prefix)}
         assert mine, prefix
         assert mine <= personal
-    assert {"message", "jwt.jti", "jwt.fingerprint", "jwt.claims", "jwtrail.subject.ids", "jwtrail.object.id"} <= personal
+    assert {
+        "message",
+        "jwt.jti",
+        "jwt.fingerprint",
+        "jwt.claims",
+        "jwtrail.subject.ids",
+        "jwtrail.object.id",
+    } <= personal
 
 
 @given(user=TEXTS, path=TEXTS, leaves=st.dictionaries(TEXTS, TEXTS, max_size=5), reason=TEXTS)
-def test_parts_are_canonical_json_whatever_the_client_sent(user: str, path: str, leaves: dict[str, str], reason: str) -> None:
+def test_parts_are_canonical_json_whatever_the_client_sent(
+    user: str, path: str, leaves: dict[str, str], reason: str
+) -> None:
     event = ecs.event_for("http-request", user_id=user, url_path=path, jwt_claims=leaves, event_reason=reason)
     public, personal = ecs.encode_parts(event)
     for part in (public, personal):
@@ -41,7 +50,9 @@ def test_parts_are_canonical_json_whatever_the_client_sent(user: str, path: str,
         # RFC 8785 for objects of texts, integers and lists: sorted names, no white space, UTF-8 kept.
         ordered = dict(sorted(value.items(), key=lambda pair: pair[0].encode("utf-16-be")))
         if "jwt.claims" in ordered:
-            ordered["jwt.claims"] = dict(sorted(ordered["jwt.claims"].items(), key=lambda pair: pair[0].encode("utf-16-be")))
+            ordered["jwt.claims"] = dict(
+                sorted(ordered["jwt.claims"].items(), key=lambda pair: pair[0].encode("utf-16-be"))
+            )
         assert part == json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
         assert not any(byte < 0x20 for byte in part)
 
@@ -64,7 +75,13 @@ def test_an_unknown_field_cannot_be_written() -> None:
 
 @pytest.mark.parametrize(
     ("dirty", "shown"),
-    [("a\r\nb", r"a\x0d\x0ab"), ("\x1b[31m", r"\x1b[31m"), ("\u202eevil", r"\u202eevil"), ("\ud800", r"\ud800"), ("\x85", r"\x85")],
+    [
+        ("a\r\nb", r"a\x0d\x0ab"),
+        ("\x1b[31m", r"\x1b[31m"),
+        ("\u202eevil", r"\u202eevil"),
+        ("\ud800", r"\ud800"),
+        ("\x85", r"\x85"),
+    ],
 )
 def test_what_could_break_a_line_or_a_terminal_is_made_visible_and_flagged(dirty: str, shown: str) -> None:
     flags: set[str] = set()
