@@ -1,0 +1,355 @@
+"""Issuing, exchanging and revoking tokens: RFC 9068 access tokens, rotating refresh tokens (RFC 9700 section 4.14)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+import msgspec
+
+from jwtrail import clock
+from jwtrail.ecs.clean import clean
+from jwtrail.ecs.ids import uuid7
+from jwtrail.errors import TokenError
+from jwtrail.state import Family, IssuedToken, Revocation, RevocationKind, StateStore
+from jwtrail.tokens.keyring import KeyRing, SigningKey
+from jwtrail.tokens.revocation import RevocationView
+from jwtrail.tokens.settings import ACCESS_TYP, REFRESH_TYP, TokenSettings
+from jwtrail.tokens.verdict import Accepted, Claims, Rejected
+from jwtrail.tokens.verifier import Verifier
+
+__all__ = ["MAX_SUBJECT", "RESERVED", "Issued", "Issuer", "RefreshError", "TokenPair"]
+
+MAX_SUBJECT = 255
+"""Characters of a subject (OpenID Connect Core section 2)."""
+
+RESERVED = frozenset(
+    (
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "nbf",
+        "iat",
+        "jti",
+        "scope",
+        "client_id",
+        "roles",
+        "tenant",
+        "fam",
+        "gen",
+        "cnf",
+    )
+)
+"""Claims that the issuer sets itself; an application's own may not replace them."""
+
+_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What the client gets (RFC 6749 section 5.1). A dataclass, because web frameworks know how to write one.
+
+    Args:
+        expires_in: seconds the access token lives.
+    """
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair and what the trail tells of it.
+
+    Args:
+        access: the access token's claims, typed as the verifier would; `refresh` too.
+        parent: jti of the refresh token that was exchanged; empty at sign-in.
+        repeated: the answer to the exchange was lost and is given again.
+    """
+
+    pair: TokenPair
+    access: IssuedToken
+    refresh: IssuedToken
+    scope: tuple[str, ...] = ()
+    generation: int = 0
+    parent: str = ""
+    repeated: bool = False
+
+    @property
+    def family(self) -> str:
+        """The sign-in both belong to."""
+        return self.access.family
+
+
+class RefreshError(TokenError):
+    """A refresh token that is not exchanged; `reason` is a code of `ecs.reasons`.
+
+    Args:
+        claims: of an authentic token: who tried.
+        rejected: the verdict, when the token itself did not count.
+        revoked: the revocation that a reused token brought about.
+    """
+
+    code = "refresh_refused"
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        claims: Claims | None = None,
+        rejected: Rejected | None = None,
+        revoked: Revocation | None = None,
+    ) -> None:
+        super().__init__(reason, f"the refresh token is not accepted: {reason}", hint="sign in again")
+        self.claims = claims
+        self.rejected = rejected
+        self.revoked = revoked
+        self.subject = claims.sub if claims else ""
+        self.family = claims.family if claims else ""
+        self.jti = claims.jti if claims else ""
+
+
+class Issuer:
+    """Issues for one API. Threads and processes may share the ring and the store.
+
+    Args:
+        settings: lifetimes, names, limits.
+        ring: has an active key.
+        store: refresh families, revocations, issued tokens.
+        clock: source of the time.
+    """
+
+    def __init__(
+        self, settings: TokenSettings, ring: KeyRing, store: StateStore, *, clock: clock.Clock = clock.now_us
+    ) -> None:
+        self._settings = settings
+        self._ring = ring
+        self._store = store
+        self._now_us = clock
+        self._refresh_tokens = Verifier(settings.refresh_policy, ring, cache_size=0)
+
+    def issue(
+        self,
+        sub: str,
+        *,
+        scope: str | Iterable[str] = "",
+        claims: Mapping[str, Any] | None = None,
+        client_id: str = "",
+        roles: Iterable[str] = (),
+        tenant: str = "",
+        source: str = "",
+        now_us: int | None = None,
+    ) -> Issued:
+        """A sign-in: the first pair of a new refresh family.
+
+        Args:
+            sub: the user's id, 1 to `MAX_SUBJECT` characters.
+            scope: words divided by spaces, or a list of them.
+            claims: further claims of the access token, JSON values.
+            source: the client's address; an exchange from it may be repeated when its answer got lost.
+
+        Raises:
+            TokenError: a claim is reserved or impossible, or the token would be too large to be accepted.
+            StateError: the family could not be recorded; nothing was issued.
+        """
+        now = self._now_us() if now_us is None else now_us
+        words = scope.split() if isinstance(scope, str) else list(scope)
+        own = {
+            **_checked_claims(sub, claims or {}),
+            **({"roles": list(roles)} if roles else {}),
+            **({"tenant": tenant} if tenant else {}),
+        }
+        family = Family(
+            id=uuid7(now),
+            subject=sub,
+            jti=uuid7(now),
+            generation=0,
+            created_us=now,
+            rotated_us=now,
+            expires_us=now + self._settings.refresh_absolute_s * _US,
+            source=source,
+            client_id=client_id or self._settings.client_id,
+            scope=" ".join(words),
+            claims=_json(own),
+        )
+        issued = self._pair(family, now, source)
+        self._store.add_family(family, (issued.access, issued.refresh))
+        return issued
+
+    def refresh(self, token: str, *, source: str = "", now_us: int | None = None) -> Issued:
+        """Exchange a refresh token for a new pair; the old one counts no more.
+
+        Exactly one of several exchanges of the same token succeeds. The others are **reuse** and end the whole family,
+        for nobody can tell the thief from the owner; but within `grace_s` the same known source gets the pair's successor
+        again (the same refresh token, a new access token), because answers do get lost.
+
+        Raises:
+            RefreshError: with the reason, `refresh_reused` among them.
+            StateError: nothing was exchanged.
+        """
+        now = self._now_us() if now_us is None else now_us
+        claims = self._authentic(token, now)
+        family = self._store.rotate_family(claims.family, claims.jti, uuid7(now), source, now)
+        if family is not None:
+            issued = self._pair(family, now, source, parent=claims.jti)
+        else:
+            family = self._repeatable(claims, source, now)
+            issued = self._pair(family, now, source, parent=claims.jti, repeated=True)
+        self._store.issued(issued.access, issued.refresh)
+        return issued
+
+    def revoke(
+        self,
+        kind: RevocationKind,
+        value: str,
+        *,
+        cause: str,
+        by: str = "jwtrail",
+        alert: str = "",
+        now_us: int | None = None,
+    ) -> Revocation:
+        """Revoke for as long as anything it concerns can live.
+
+        Args:
+            kind: `subject` cuts off everything issued until now; later sign-ins count.
+            cause: `logout`, `operator`, …
+        """
+        now = self._now_us() if now_us is None else now_us
+        row = Revocation(
+            kind=kind, value=value, at_us=now, until_us=self._end_of(kind, value, now), cause=cause, by=by, alert=alert
+        )  # fmt: skip
+        self._store.revoke(row)
+        return row
+
+    def _authentic(self, token: str, now_us: int) -> Claims:
+        """The claims of a refresh token that verifies and is not revoked, asked of the file itself: no exchange may
+        slip through in the moments that a view lags behind.
+        """
+        verdict = self._refresh_tokens.verify(token, now_us)
+        if isinstance(verdict, Rejected):
+            raise RefreshError(verdict.reason, claims=verdict.claims, rejected=verdict)
+        assert isinstance(verdict, Accepted)
+        claims = verdict.claims
+        revoked = RevocationView(self._store.revocations(now_us)).check(claims, now_us)
+        if revoked is not None:
+            raise RefreshError(revoked.reason, claims=claims, revoked=revoked.row)
+        return claims
+
+    def _repeatable(self, claims: Claims, source: str, now_us: int) -> Family:
+        """The family whose last exchange may be answered again; otherwise the token was reused."""
+        family = self._store.family(claims.family)
+        if family is None:
+            raise RefreshError("revoked_session", claims=claims)
+        in_time = now_us - family.rotated_us <= self._settings.grace_s * _US
+        # An unknown source is never the same as another unknown one.
+        if claims.jti == family.previous and in_time and source and source == family.source:
+            return family
+        revoked = self.revoke("family", family.id, cause="refresh_reused", now_us=now_us)
+        raise RefreshError("refresh_reused", claims=claims, revoked=revoked)
+
+    def _end_of(self, kind: RevocationKind, value: str, now_us: int) -> int:
+        leeway = self._settings.leeway_s * _US
+        if kind == "family" and (family := self._store.family(value)) is not None:
+            return family.expires_us + leeway
+        if kind == "jti" and (known := self._store.tokens_of("jti", value, now_us)):
+            return known[0].exp_us + leeway
+        return now_us + self._settings.refresh_absolute_s * _US + leeway
+
+    def _pair(
+        self, family: Family, now_us: int, source: str, *, parent: str = "", repeated: bool = False
+    ) -> Issued:
+        settings = self._settings
+        key = self._ring.signing_key()
+        access_jti = uuid7(now_us)
+        access_end = min(now_us + settings.access_ttl_s * _US, family.expires_us)
+        refresh_end = min(now_us + settings.refresh_idle_s * _US, family.expires_us)
+        common = {
+            "iss": settings.issuer,
+            "sub": family.subject,
+            "iat": now_us // _US,
+            "fam": family.id,
+            "gen": family.generation,
+        }
+        access = {
+            **common,
+            "aud": settings.audience,
+            "exp": access_end // _US,
+            "jti": access_jti,
+            "client_id": family.client_id,
+            **({"scope": family.scope} if family.scope else {}),
+            **msgspec.json.decode(family.claims, type=dict[str, Any]),
+        }
+        refresh = {**common, "aud": settings.issuer, "exp": refresh_end // _US, "jti": family.jti}
+        pair = TokenPair(
+            access_token=self._signed(access, ACCESS_TYP, key),
+            refresh_token=self._signed(refresh, REFRESH_TYP, key),
+            token_type="Bearer",  # noqa: S106
+            expires_in=(access_end - now_us) // _US,
+            scope=family.scope,
+        )
+        return Issued(
+            pair=pair,
+            access=_row(
+                family, "access", access_jti, at_us=now_us, exp_us=access_end, kid=key.kid, source=source
+            ),
+            refresh=_row(
+                family, "refresh", family.jti, at_us=now_us, exp_us=refresh_end, kid=key.kid, source=source
+            ),
+            scope=tuple(family.scope.split()),
+            generation=family.generation,
+            parent=parent,
+            repeated=repeated,
+        )
+
+    def _signed(self, payload: dict[str, Any], typ: str, key: SigningKey) -> str:
+        token = jwt.encode(payload, key.private, key.alg, headers={"typ": typ, "kid": key.kid})
+        if len(token) > self._settings.max_token_bytes:
+            raise TokenError(
+                "token_too_large",
+                f"the token would have {len(token)} bytes",
+                where="claims",
+                hint=f"at most {self._settings.max_token_bytes} are accepted: put less into the token",
+            )
+        return token
+
+
+def _row(
+    family: Family, kind: str, jti: str, *, at_us: int, exp_us: int, kid: str, source: str
+) -> IssuedToken:
+    return IssuedToken(
+        jti=jti,
+        subject=family.subject,
+        kind=kind,
+        at_us=at_us,
+        exp_us=exp_us,
+        family=family.id,
+        client_id=family.client_id,
+        kid=kid,
+        source=source,
+    )
+
+
+def _checked_claims(sub: str, claims: Mapping[str, Any]) -> dict[str, Any]:
+    flags: set[str] = set()
+    if not sub or len(sub) > MAX_SUBJECT or (clean(sub, flags) and flags):
+        raise TokenError(
+            "claim_invalid", "not a subject", where="sub", hint=f"1 to {MAX_SUBJECT} printable characters"
+        )
+    if taken := RESERVED.intersection(claims):
+        raise TokenError(
+            "claim_invalid",
+            f"{', '.join(sorted(taken))} is set by the issuer",
+            where="claims",
+            hint="rename it",
+        )
+    return dict(claims)
+
+
+def _json(claims: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(claims).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TokenError("claim_invalid", str(error), where="claims", hint="JSON values only") from error

@@ -1,0 +1,69 @@
+"""Keys that must not be used: empty, short, guessable, mistaken or known to be broken."""
+
+from jwtrail.errors import KeyRefusedError
+
+__all__ = ["MIN_RSA_BITS", "PUBLISHED_SECRETS", "check_rsa", "check_secret"]
+
+MIN_RSA_BITS = 2048
+"""RFC 7518 section 3.3."""
+
+MIN_DISTINCT_BYTES = 8
+"""A random secret of 32 bytes has fewer distinct ones once in 10^24; `aaaa…` and `12341234…` always have."""
+
+PUBLISHED_SECRETS = frozenset(
+    secret.encode()
+    for secret in (
+        "secret", "secretkey", "secret_key", "your-256-bit-secret", "your-384-bit-secret", "your-512-bit-secret",
+        "a-string-secret-at-least-256-bits-long", "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
+        "your_jwt_secret", "jwt_secret", "supersecret", "super-secret", "changeme", "change-me", "password", "key",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", "django-insecure", "my-secret", "test",
+    )
+)  # fmt: skip
+"""Secrets of tutorials, debuggers and framework documentation: the first that anybody tries."""
+
+_PUBLIC_KEY_SIGNS = (b"-----BEGIN ", b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")
+
+# ROCA (CVE-2017-15361): moduli of the broken library are powers of 65537 modulo every small prime.
+_ROCA_PRIMES = (
+    11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+)  # fmt: skip
+_ROCA_RESIDUES = {p: frozenset(pow(65537, power, p) for power in range(p)) for p in _ROCA_PRIMES}
+
+
+def check_secret(secret: bytes, least: int) -> None:
+    """Refuse a secret that is empty, published, repetitive, shorter than `least` bytes, or a public key.
+
+    Raises:
+        KeyRefusedError: `key_empty`, `key_weak_secret`, `key_too_weak` or `key_invalid`.
+    """
+    hint = 'make one with `python -c "import secrets; print(secrets.token_urlsafe(48))"`'
+    if not secret:
+        raise KeyRefusedError("key_empty", "the secret is empty", hint=hint)
+    if secret.strip().lower() in PUBLISHED_SECRETS:
+        raise KeyRefusedError("key_weak_secret", "the secret is a published one", hint=hint)
+    if len(secret) < least:
+        raise KeyRefusedError(
+            "key_too_weak", f"the secret has {len(secret)} bytes, {least} are needed", hint=hint
+        )
+    if len(set(secret)) < MIN_DISTINCT_BYTES:
+        raise KeyRefusedError("key_weak_secret", "the secret repeats a few characters", hint=hint)
+    if secret.lstrip().startswith(_PUBLIC_KEY_SIGNS):
+        raise KeyRefusedError("key_invalid", "a public key is no secret", hint="load it as PEM")
+
+
+def check_rsa(n: int, e: int) -> None:
+    """Refuse an RSA key that is short, has an exponent below 3 or an even one, or a ROCA modulus.
+
+    Raises:
+        KeyRefusedError: `key_too_weak` or `key_compromised`.
+    """
+    if n.bit_length() < MIN_RSA_BITS or e < 3 or not e & 1:
+        raise KeyRefusedError(
+            "key_too_weak",
+            f"RSA key of {n.bit_length()} bits with exponent {e if e < 10**9 else 'too large'}",
+            hint=f"at least {MIN_RSA_BITS} bits and exponent 65537",
+        )
+    if all(n % p in residues for p, residues in _ROCA_RESIDUES.items()):
+        raise KeyRefusedError(
+            "key_compromised", "the key comes from the ROCA generator (CVE-2017-15361)", hint="replace it"
+        )

@@ -1,0 +1,308 @@
+"""The issuer's own keys: made, rotated and retired without logging anybody out.
+
+A key goes next → active → retiring → retired. `next` is published before it signs, so that everybody who fetches the keys
+has it in time; `retiring` signs no more but verifies until every token it signed has expired.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from jwtrail import clock
+from jwtrail.errors import KeyRefusedError
+from jwtrail.tokens import base64url, keyfile
+from jwtrail.tokens.keys import Key, KeySet, PublicKey, key_of, load_secret
+from jwtrail.tokens.settings import ALGORITHMS_ISSUED
+
+__all__ = ["MAX_KEYS", "RELOAD_NS", "KeyEntry", "KeyRing", "KeyState", "SigningKey"]
+
+KeyState = Literal["next", "active", "retiring", "retired"]
+
+MAX_KEYS = 64
+"""Keys of one ring that are not retired; four are usual."""
+
+RELOAD_NS = 50_000_000
+"""How often at most the directory is looked at, nanoseconds."""
+
+_INDEX = "ring.json"
+_KID_BYTES = 9
+
+
+class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A key's line in the index of the ring.
+
+    Args:
+        changed_us: when it got its state.
+        until_us: when a retiring key stops verifying; 0 otherwise.
+    """
+
+    kid: str
+    alg: str
+    state: KeyState
+    created_us: int
+    changed_us: int
+    until_us: int = 0
+
+
+class SigningKey(msgspec.Struct, frozen=True):
+    """The key that signs now."""
+
+    kid: str
+    alg: str
+    private: keyfile.PrivateKey
+
+
+class _Ring(msgspec.Struct, frozen=True):
+    version: int = 1
+    keys: tuple[KeyEntry, ...] = ()
+
+
+class _Loaded(msgspec.Struct, frozen=True):
+    """One reading of the directory."""
+
+    stamp: tuple[int, int, int]
+    ring: _Ring
+    keys: KeySet
+    next_end_us: int
+
+
+class KeyRing:
+    """Keys in one directory (mode 0700, files 0600), shared by processes and read again when it changes.
+
+    Args:
+        directory: made when missing.
+        passphrase: encrypts the private keys at rest.
+        clock: source of the time, for the ends of retiring keys and the dates in the index.
+
+    Raises:
+        KeyRefusedError: a key cannot be read, is weak, or is of another family than the rest.
+    """
+
+    def __init__(
+        self, directory: Path | str, passphrase: bytes | None = None, *, clock: clock.Clock = clock.now_us
+    ) -> None:
+        self._directory = Path(directory)
+        self._passphrase = passphrase
+        self._now_us = clock
+        self._private: dict[str, keyfile.PrivateKey] = {}
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._loaded = self._load()
+        self._looked_ns = 0
+
+    def current(self) -> KeySet:
+        """The keys that verify now: next, active, and retiring until their end. Never raises: a directory that cannot
+        be read leaves the keys as they were.
+        """
+        return self._fresh().keys
+
+    def signing_key(self) -> SigningKey:
+        """The active key.
+
+        Raises:
+            KeyRefusedError: there is none.
+        """
+        for entry in self._fresh().ring.keys:
+            if entry.state == "active":
+                return SigningKey(entry.kid, entry.alg, self._private_key(entry.kid))
+        raise KeyRefusedError(
+            "key_empty", "no active key", where=str(self._directory), hint="make one with `jwtrail keys new`"
+        )
+
+    def entries(self) -> tuple[KeyEntry, ...]:
+        """Every key there ever was, the oldest first."""
+        return self._fresh().ring.keys
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys as a JWK Set (RFC 7517 section 5). Secrets are never in it."""
+        keys = [_public_jwk(key) for key in self.current().keys if key.kty != "oct"]
+        return {"keys": keys}
+
+    def ensure(self, alg: str = ALGORITHMS_ISSUED[0]) -> None:
+        """Make the first key, unless there is an active one. Processes that start together make one between them."""
+        if not any(entry.state == "active" for entry in self.entries()):
+            with self._changing() as ring:
+                if not any(entry.state == "active" for entry in ring.keys):
+                    self._store((*ring.keys, self._made(alg, "active")))
+
+    def create(self, alg: str | None = None) -> KeyEntry:
+        """A new key: active when there is none yet, otherwise next.
+
+        Args:
+            alg: one of `ALGORITHMS_ISSUED`; the active key's when absent.
+
+        Raises:
+            KeyRefusedError: too many keys, or a secret in a ring of key pairs or the other way round.
+        """
+        with self._changing() as ring:
+            active = _first(ring, "active")
+            made = self._made(
+                alg or (active.alg if active else ALGORITHMS_ISSUED[0]), "next" if active else "active"
+            )
+            self._store((*ring.keys, made))
+            return made
+
+    def rotate(self, overlap_s: int) -> KeyEntry:
+        """The next key signs from now on; the active one retires after the overlap, and a new next one is made.
+
+        Args:
+            overlap_s: seconds the old key still verifies: the longest life of a token it signed, and the leeway.
+
+        Returns:
+            The entry that is active now.
+        """
+        with self._changing() as ring:
+            now = self._now_us()
+            old = _first(ring, "active")
+            alg = old.alg if old else ALGORITHMS_ISSUED[0]
+            coming = _first(ring, "next") or self._made(alg, "next")
+            kept = [entry for entry in ring.keys if entry not in (old, coming)]
+            if old is not None:
+                kept.append(_moved(old, "retiring", now, now + overlap_s * 1_000_000))
+            active = _moved(coming, "active", now)
+            self._store((*kept, active, self._made(alg, "next")))
+            return active
+
+    def retire(self, kid: str) -> KeyEntry:
+        """Stop trusting a key at once: what it signed gets `kid_unknown`. Its private part is deleted.
+
+        Raises:
+            KeyRefusedError: no such key, or it is the active one.
+        """
+        with self._changing() as ring:
+            entry = next((entry for entry in ring.keys if entry.kid == kid), None)
+            if entry is None or entry.state == "active":
+                raise KeyRefusedError(
+                    "key_invalid",
+                    f"no key {kid}" if entry is None else f"{kid} signs at the moment",
+                    where=str(self._directory),
+                    hint="see `jwtrail keys list`" if entry is None else "rotate first",
+                )
+            retired = _moved(entry, "retired", self._now_us())
+            self._store(tuple(retired if entry.kid == kid else entry for entry in ring.keys))
+            self._path(kid).unlink(missing_ok=True)
+            return retired
+
+    # reading
+
+    def _fresh(self) -> _Loaded:
+        now_ns = clock.monotonic_ns()
+        if now_ns - self._looked_ns > RELOAD_NS:
+            self._looked_ns = now_ns
+            self._reload_if_changed()
+        return self._loaded
+
+    def _reload_if_changed(self) -> None:
+        loaded = self._loaded
+        try:
+            if loaded.stamp != self._stamp() or self._now_us() >= loaded.next_end_us:
+                self._loaded = self._load()
+        except (KeyRefusedError, OSError):
+            return  # the keys as they were: an outage of the disk must not sign everybody out
+
+    def _load(self) -> _Loaded:
+        stamp = self._stamp()
+        ring = self._read()
+        now = self._now_us()
+        live = [entry for entry in ring.keys if _verifies(entry, now)]
+        ends = [entry.until_us for entry in live if entry.state == "retiring"]
+        keys = KeySet(*(self._key(entry) for entry in live))
+        if self._unchanged(keys):
+            keys = self._loaded.keys  # the same object, so that nobody forgets what was verified with it
+        return _Loaded(stamp, ring, keys, min(ends, default=2**63))
+
+    def _unchanged(self, keys: KeySet) -> bool:
+        return hasattr(self, "_loaded") and set(keys.by_kid) == set(self._loaded.keys.by_kid)
+
+    def _read(self) -> _Ring:
+        try:
+            return msgspec.json.decode((self._directory / _INDEX).read_bytes(), type=_Ring)
+        except FileNotFoundError:
+            return _Ring()
+        except msgspec.DecodeError as error:
+            raise KeyRefusedError(
+                "key_invalid", str(error), where=str(self._directory / _INDEX), hint="restore the file"
+            ) from error
+
+    def _stamp(self) -> tuple[int, int, int]:
+        try:
+            found = (self._directory / _INDEX).stat()
+        except FileNotFoundError:
+            return (0, 0, 0)
+        return (found.st_mtime_ns, found.st_ino, found.st_size)
+
+    def _path(self, kid: str) -> Path:
+        return self._directory / f"{kid}.pem"
+
+    def _private_key(self, kid: str) -> keyfile.PrivateKey:
+        if kid not in self._private:
+            self._private[kid] = keyfile.load(self._path(kid), self._passphrase)
+        return self._private[kid]
+
+    def _key(self, entry: KeyEntry) -> Key:
+        private = self._private_key(entry.kid)
+        if isinstance(private, bytes):
+            return load_secret(private, entry.alg, kid=entry.kid)
+        return key_of(private.public_key(), entry.alg, kid=entry.kid)
+
+    # writing
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Ring]:
+        """The ring as it is on disk now, while no other process changes it."""
+        descriptor = os.open(self._directory / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield self._read()
+            self._loaded = self._load()
+        finally:
+            os.close(descriptor)
+
+    def _made(self, alg: str, state: KeyState) -> KeyEntry:
+        kid = base64url.encode(os.urandom(_KID_BYTES)).replace("-", "0").replace("_", "1")
+        keyfile.save(self._path(kid), keyfile.generate(alg), self._passphrase)
+        now = self._now_us()
+        return KeyEntry(kid=kid, alg=alg, state=state, created_us=now, changed_us=now)
+
+    def _store(self, entries: tuple[KeyEntry, ...]) -> None:
+        live = [entry for entry in entries if entry.state != "retired"]
+        if len(live) > MAX_KEYS:
+            raise KeyRefusedError(
+                "key_set_ambiguous",
+                f"more than {MAX_KEYS} keys",
+                where=str(self._directory),
+                hint="retire some",
+            )
+        KeySet(*(self._key(entry) for entry in live))  # refuses a mixture before it is on disk
+        keyfile.write_atomically(self._directory / _INDEX, msgspec.json.encode(_Ring(keys=entries)))
+
+
+def _first(ring: _Ring, state: KeyState) -> KeyEntry | None:
+    return next((entry for entry in ring.keys if entry.state == state), None)
+
+
+def _moved(entry: KeyEntry, state: KeyState, now_us: int, until_us: int = 0) -> KeyEntry:
+    return msgspec.structs.replace(entry, state=state, changed_us=now_us, until_us=until_us)
+
+
+def _verifies(entry: KeyEntry, now_us: int) -> bool:
+    return entry.state in ("next", "active") or (entry.state == "retiring" and now_us < entry.until_us)
+
+
+def _public_jwk(key: Key) -> dict[str, Any]:
+    public = cast("PublicKey", key.material)
+    match public:
+        case ed25519.Ed25519PublicKey():
+            jwk = OKPAlgorithm.to_jwk(public, as_dict=True)
+        case ec.EllipticCurvePublicKey():
+            jwk = ECAlgorithm.to_jwk(public, as_dict=True)
+        case rsa.RSAPublicKey():
+            jwk = RSAAlgorithm.to_jwk(public, as_dict=True)
+    jwk.pop("key_ops", None)
+    return {**jwk, "kid": key.kid, "use": "sig", "alg": next(iter(key.algs))}

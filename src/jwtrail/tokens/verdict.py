@@ -1,0 +1,94 @@
+"""What the verifier says about a token: absent, rejected for one reason, or accepted with its claims."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from jwtrail.state.records import Revocation
+
+__all__ = ["ABSENT", "Absent", "Accepted", "Claims", "Rejected", "Verdict"]
+
+
+class Claims(Struct, frozen=True, kw_only=True):
+    """The claims of a token whose signature held, typed. A claim that is not there is empty, 0 or None.
+
+    Args:
+        exp: NumericDate (RFC 7519 section 2): seconds since the epoch; `nbf` and `iat` too.
+        scope: of `scope` (RFC 8693 section 4.2) or `scp`.
+        family: `fam`, the sign-in this token belongs to.
+        generation: `gen`, exchanges since the sign-in.
+        kind: `access`, `refresh`, `id`, or empty when the token does not tell.
+        cnf: thumbprint of the key the token is bound to (RFC 7800).
+        act: who acts as `sub` (RFC 8693 section 4.1).
+        extra: every claim that has no attribute here.
+        fingerprint: first 16 bytes of SHA-256 of the token, base64url.
+    """
+
+    sub: str = ""
+    jti: str = ""
+    iss: str = ""
+    aud: tuple[str, ...] = ()
+    exp: float | None = None
+    nbf: float | None = None
+    iat: float | None = None
+    scope: tuple[str, ...] = ()
+    client_id: str = ""
+    roles: tuple[str, ...] = ()
+    tenant: str = ""
+    family: str = ""
+    generation: int = 0
+    kind: str = ""
+    cnf: str = ""
+    act: str = ""
+    alg: str = ""
+    kid: str = ""
+    typ: str = ""
+    extra: dict[str, Any] = {}
+    fingerprint: str = ""
+
+    def has_scope(self, *wanted: str) -> bool:
+        """True when every wanted scope was granted."""
+        return all(scope in self.scope for scope in wanted)
+
+
+class Absent(Struct, frozen=True, tag="absent"):
+    """No token came; whether that is allowed is the route's business."""
+
+
+class Rejected(Struct, frozen=True, tag="rejected", kw_only=True):
+    """A token came and does not count. Everything here may be logged; nothing of it may be trusted but `claims`.
+
+    Args:
+        reason: a code of `ecs.reasons`; the first check that failed.
+        kid: cut to 64 harmless characters.
+        header_flags: what the header carried that it should not, by name: `jwk`, `jku`, `x5c`, `x5u`, `crit`, `b64`.
+        sub: as the token says, cleaned and unverified; `jti` and `iss` too.
+        fingerprint: first 16 bytes of SHA-256 of the token, base64url; empty when it was too large to be read.
+        claims: set only when signature, issuer and audience held (`expired`, `revoked_*`, …): who it was, for sure.
+        revoked: why it was revoked.
+        revoked_recently: revoked less than `revocation.GRACE_US` ago; such a client may simply not know yet.
+    """
+
+    reason: str
+    alg: str = ""
+    typ: str = ""
+    kid: str = ""
+    header_flags: tuple[str, ...] = ()
+    sub: str = ""
+    jti: str = ""
+    iss: str = ""
+    fingerprint: str = ""
+    claims: Claims | None = None
+    revoked: Revocation | None = None
+    revoked_recently: bool = False
+
+
+class Accepted(Struct, frozen=True, tag="accepted"):
+    """A token that passed every check."""
+
+    claims: Claims
+
+
+Verdict = Absent | Rejected | Accepted
+
+ABSENT = Absent()

@@ -1,0 +1,150 @@
+"""From the text of a token to a verdict. The order of the checks is fixed: the first that fails names the reason."""
+
+from hashlib import sha256
+from typing import Protocol
+
+import msgspec
+
+from jwtrail import clock
+from jwtrail.tokens import base64url
+from jwtrail.tokens.claims import check_claims, read_claims
+from jwtrail.tokens.facts import rejected
+from jwtrail.tokens.header import Header, check_header, read_header
+from jwtrail.tokens.keys import Key, KeySet
+from jwtrail.tokens.refusal import Refusal
+from jwtrail.tokens.revocation import Revocations
+from jwtrail.tokens.settings import VerifyPolicy
+from jwtrail.tokens.verdict import ABSENT, Accepted, Claims, Verdict
+
+__all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint"]
+
+CACHE_US = 60_000_000
+"""Longest time a verified token is remembered."""
+
+MAX_HEADERS = 256
+"""Headers remembered; an issuer uses a few, one a key and type."""
+
+
+class KeySource(Protocol):
+    """Where the keys of an issuer come from. Whoever answers must not block and must not raise."""
+
+    def current(self) -> KeySet:
+        """The keys now; the same object until they change."""
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """A token that was verified: counts in `[since_us, until_us)` and while the keys are the same."""
+
+    claims: Claims
+    keys: KeySet
+    since_us: int
+    until_us: int
+
+
+class Verifier:
+    """Judges tokens. Threads may share one.
+
+    Args:
+        policy: what is asked of a token.
+        keys: who may have signed.
+        revoked: what no longer counts; None when nothing can be revoked.
+        cache_size: accepted tokens remembered, by SHA-256, until they expire or for `CACHE_US`; the oldest goes first.
+            Revocation and keys are looked at every time.
+    """
+
+    def __init__(
+        self,
+        policy: VerifyPolicy,
+        keys: KeySource,
+        revoked: Revocations | None = None,
+        *,
+        cache_size: int = 10_000,
+    ) -> None:
+        self._policy = policy
+        self._keys = keys
+        self._revoked = revoked
+        self._cache_size = cache_size
+        self._cache: dict[bytes, _Known] = {}
+        self._headers: dict[bytes, tuple[KeySet, Header, Key]] = {}
+
+    def verify(self, token: str | bytes | None, now_us: int | None = None) -> Verdict:
+        """The verdict. Never raises, whatever the token.
+
+        Args:
+            token: the compact serialisation (RFC 7515 section 7.1); None when none came.
+            now_us: the time to judge at; the clock's when absent.
+        """
+        if token is None:
+            return ABSENT
+        now_us = clock.now_us() if now_us is None else now_us
+        raw = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
+        if not raw:
+            return rejected("token_missing", raw)
+        if len(raw) > self._policy.max_token_bytes:
+            return rejected("token_too_large", b"")
+        digest = sha256(raw).digest()
+        keys = self._keys.current()
+        known = self._cache.get(digest)
+        if known is not None and known.keys is keys and known.since_us <= now_us < known.until_us:
+            claims = known.claims
+        else:
+            try:
+                claims = self._verified(raw, fingerprint(digest), keys, now_us)
+            except Refusal as refusal:
+                return rejected(refusal.reason, raw, fingerprint(digest), refusal.claims)
+            self._remember(digest, claims, keys, now_us)
+        if self._revoked is not None and (revoked := self._revoked.check(claims, now_us)) is not None:
+            return rejected(revoked.reason, raw, claims.fingerprint, claims, revoked)
+        return Accepted(claims)
+
+    def _verified(self, raw: bytes, print_: str, keys: KeySet, now_us: int) -> Claims:
+        """Everything that does not change while the token lives, in the order of the vocabulary."""
+        head, payload, signature = _split(raw)
+        header, key = self._header(head, keys)
+        if not signature:
+            raise Refusal("signature_missing")
+        key.check(header.alg, raw[: len(head) + 1 + len(payload)], base64url.decode(signature))
+        claims = read_claims(base64url.decode(payload), header, self._policy.required, print_)
+        check_claims(claims, self._policy, now_us)
+        return claims
+
+    def _header(self, segment: bytes, keys: KeySet) -> tuple[Header, Key]:
+        """The header and the key it names. Few headers are in use, so what was found is remembered."""
+        known = self._headers.get(segment)
+        if known is not None and known[0] is keys:
+            return known[1], known[2]
+        header = read_header(segment)
+        check_header(header, self._policy, keys)
+        key = keys.choose(header.alg, header.kid)
+        if len(self._headers) >= MAX_HEADERS:
+            self._headers.clear()
+        self._headers[segment] = (keys, header, key)
+        return header, key
+
+    def _remember(self, digest: bytes, claims: Claims, keys: KeySet, now_us: int) -> None:
+        if not self._cache_size:
+            return
+        until_us = now_us + CACHE_US
+        if claims.exp is not None:
+            until_us = min(until_us, int(claims.exp * 1_000_000))
+        while len(self._cache) >= self._cache_size:
+            # Another thread may have taken the same oldest entry.
+            self._cache.pop(next(iter(self._cache), b""), None)
+        self._cache[digest] = _Known(claims, keys, now_us, until_us)
+
+
+def fingerprint(digest: bytes) -> str:
+    """What stands for a token in the trail: 16 bytes of its SHA-256, base64url; 22 characters."""
+    return base64url.encode(digest[:16])
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    """Header, payload and signature, still encoded (RFC 7515 section 3.1)."""
+    segments = raw.split(b".")
+    if raw.lstrip()[:1] == b"{":  # CVE-2022-39227: a JSON text may hide a compact one
+        raise Refusal("unsupported_serialization")
+    if len(segments) == 5:
+        raise Refusal("encrypted_token_unexpected")
+    if len(segments) != 3:
+        raise Refusal("malformed_segments")
+    return segments[0], segments[1], segments[2]
