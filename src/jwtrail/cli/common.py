@@ -1,0 +1,143 @@
+"""What several commands share: the data directory, settings, opening things, and the look of a table."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from jwtrail.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from jwtrail.config import Settings
+    from jwtrail.query import LocalStore
+    from jwtrail.state import StateStore
+
+__all__ = [
+    "config_option",
+    "console",
+    "data_option",
+    "is_terminal",
+    "json_line",
+    "layout_of",
+    "note",
+    "open_state",
+    "open_store",
+    "settings_of",
+    "table",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Rich's names of the eight colours every terminal has; the user's theme says what they look like.
+LEVEL_STYLES = {
+    "critical": "bold white on red",
+    "high": "bold red",
+    "medium": "yellow",
+    "low": "cyan",
+    "informational": "dim",
+}
+
+
+def data_option(command: F) -> F:
+    """`--data DIR`, the data directory; the settings decide when it is not given."""
+    return click.option(
+        "--data",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Data directory. [default: from the settings, else ./jwtrail-data]",
+    )(command)
+
+
+def config_option(command: F) -> F:
+    """`--config FILE`, a settings file instead of those that are looked for."""
+    return click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Settings file. [default: ./jwtrail.toml]",
+    )(command)
+
+
+def settings_of(data: Path | None = None, file: Path | None = None, **more: Any) -> "Settings":
+    """The settings, with what the command line said on top.
+
+    Raises:
+        ConfigError: see `config.load`.
+    """
+    from jwtrail import config  # noqa: PLC0415
+
+    return config.load({"data": str(data) if data else None, **more}, file=file).settings
+
+
+def layout_of(data: Path | None) -> Any:
+    """Paths of the data directory, which must exist: a command that only reads makes nothing.
+
+    Raises:
+        ConfigError: there is no such directory.
+    """
+    from jwtrail.trail.layout import Layout  # noqa: PLC0415
+
+    root = settings_of(data).root
+    if not root.is_dir():
+        raise ConfigError(
+            "there is no such data directory",
+            where=str(root),
+            hint="name it with --data, or record something first: jwtrail demo",
+        )
+    return Layout(root)
+
+
+def open_store(data: Path | None) -> "LocalStore":
+    """Everything recorded, with or without a daemon."""
+    from jwtrail.query import LocalStore  # noqa: PLC0415
+    from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
+
+    return LocalStore(TrailReader(layout_of(data)))
+
+
+def open_state(data: Path | None) -> "StateStore":
+    """Alerts and revocations."""
+    from jwtrail.state import StateStore  # noqa: PLC0415
+
+    return StateStore(layout_of(data).state)
+
+
+def is_terminal() -> bool:
+    """Whether a person looks at stdout."""
+    return sys.stdout.isatty()
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Where tables are drawn. Rich itself honours NO_COLOR and FORCE_COLOR."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def table(*columns: str) -> "Table":
+    """A table without a box: lines of data, headed."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for column in columns:
+        made.add_column(column)
+    return made
+
+
+def json_line(value: Any) -> None:
+    """A value as one line of JSON on stdout."""
+    import msgspec  # noqa: PLC0415
+
+    click.echo(msgspec.json.encode(value))
+
+
+def note(text: str) -> None:
+    """A remark for people, on stderr."""
+    click.echo(text, err=True)

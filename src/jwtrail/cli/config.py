@@ -1,0 +1,68 @@
+"""`jwtrail config`: settings, and where each comes from."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from jwtrail.cli.common import config_option, console, is_terminal, json_line, note, table
+
+__all__ = ["config"]
+
+HIDDEN = "(set)"
+"""Shown instead of a secret."""
+
+
+@click.group(short_help="Settings and where they come from.")
+def config() -> None:
+    """Settings: flags, then JWTRAIL_* variables, then ./jwtrail.toml or [tool.jwtrail], then your own file, then defaults."""
+
+
+@config.command()
+@click.option("--changed", is_flag=True, help="Only what is not the default.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
+@config_option
+def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
+    """Every setting, its value, and where it comes from. Secrets are not shown."""
+    from jwtrail import config as settings  # noqa: PLC0415
+
+    loaded = settings.load(file=config_file)
+    rows = []
+    for row in settings.table():
+        value: Any = loaded.settings
+        for part in row.name.split("."):
+            value = getattr(value, part)
+        if row.name in settings.SECRETS and value:
+            value = HIDDEN
+        origin = loaded.origin.get(row.name, "default")
+        if not changed or origin != "default":
+            rows.append((row.name, value, origin, row.doc))
+    if as_json or not is_terminal():
+        json_line(
+            {
+                name: {"value": msgspec.to_builtins(value, enc_hook=str), "origin": origin}
+                for name, value, origin, _ in rows
+            }
+        )
+        return
+    made = table("setting", "value", "from", "meaning")
+    made.columns[0].no_wrap = True
+    for name, value, origin, meaning in rows:
+        made.add_row(name, _text(value), origin, meaning)
+    console().print(made)
+
+
+@config.command()
+@config_option
+def check(config_file: Path | None) -> None:
+    """Read the settings and say whether they are good."""
+    from jwtrail import config as settings  # noqa: PLC0415
+
+    loaded = settings.load(file=config_file)
+    note(f"The settings are good; {len(loaded.origin)} differ from the defaults.")
+
+
+def _text(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return "-" if value is None or not text else text

@@ -1,0 +1,173 @@
+"""`jwtrail search`: one query over everything recorded."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from jwtrail import clock
+from jwtrail.cli.common import console, data_option, is_terminal, note, open_store, table
+from jwtrail.cli.exits import FOUND
+from jwtrail.cli.look import glance
+
+if TYPE_CHECKING:
+    from jwtrail.ecs import Event
+    from jwtrail.query import LocalStore, Page, SearchRequest
+
+__all__ = ["MAX_ROWS", "search"]
+
+MAX_ROWS = 1_000_000
+"""Events of one search; a file of them has about a gigabyte."""
+
+MAX_PAGE = 500
+"""Events fetched at a time; the store's own limit."""
+
+
+@click.command(short_help="Search everything recorded, with KQL.")
+@click.argument("query", metavar="[KQL]", default="")
+@click.option(
+    "--from", "start", default="now-24h", show_default=True, help="Begin: RFC 3339, or now-15m, now-1d/d …"
+)
+@click.option("--to", "end", default="now", show_default=True, help="End, not included.")
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, MAX_ROWS),
+    help="At most so many events, the newest first.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "ndjson", "json", "csv"]),
+    help="[default: table on a terminal, else ndjson]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
+@click.option("--explain", is_flag=True, help="Show how the query is understood and what it would read.")
+@click.option("--exit-code", is_flag=True, help="Exit with 3 when something was found.")
+@data_option
+def search(
+    *,
+    query: str,
+    start: str,
+    end: str,
+    limit: int,
+    form: str | None,
+    as_json: bool,
+    explain: bool,
+    exit_code: bool,
+    data: Path | None,
+) -> None:
+    """Search everything recorded, newest first.
+
+    \b
+    jwtrail search 'event.outcome: failure and not user.id: alice'
+    jwtrail search 'url.path: /orders/* and http.response.status_code >= 400' --from now-1h
+    jwtrail search 'source.ip: 10.0.0.0/8' --format csv > visits.csv
+    """
+    from jwtrail.query import SearchRequest, parse_time  # noqa: PLC0415
+
+    now = clock.now_us()
+    request = SearchRequest(
+        query=query,
+        from_us=parse_time(start, now),
+        to_us=parse_time(end, now),
+        limit=min(limit, MAX_PAGE),
+    )
+    if explain:
+        from jwtrail.cli.kql import explained  # noqa: PLC0415
+
+        click.echo(explained(query, now))
+        return
+    found = _Found(open_store(data), request, limit)
+    shape = form or ("json" if as_json else "table" if is_terminal() else "ndjson")
+    {"table": _table, "ndjson": _ndjson, "json": _json, "csv": _csv}[shape](found)
+    if is_terminal():
+        note(found.summary())
+    if exit_code and found.count:
+        sys.exit(FOUND)
+
+
+class _Found:
+    """The events of all pages, fetched as they are needed."""
+
+    def __init__(self, store: "LocalStore", request: "SearchRequest", limit: int) -> None:
+        self._store = store
+        self._request = request
+        self._limit = limit
+        self.count = 0
+        self.page: Page = store.search(request)  # now, so that a bad query is told before anything is written
+
+    def __iter__(self) -> "Iterator[Event]":
+        while True:
+            for event in self.page.events:
+                if self.count == self._limit:
+                    return
+                self.count += 1
+                yield event
+            if self.page.next is None or self.count == self._limit:
+                return
+            self.page = self._store.search(msgspec.structs.replace(self._request, cursor=self.page.next))
+
+    def summary(self) -> str:
+        if not self.count:
+            return "Nothing found. A wider time may help: --from now-30d"
+        more = " · more with --limit" if self.page.next or self.count == self._limit else ""
+        return f"{self.count:,} events of {self.page.position:,} · {self.page.took_ms} ms{more}"
+
+
+def _table(found: "Iterable[Event]") -> None:
+    made = table("#", "time (UTC)", "", "what", "who", "from", "why")
+    made.columns[0].justify = "right"
+    made.columns[0].style = "dim"
+    made.columns[3].overflow = "ellipsis"
+    made.columns[3].no_wrap = True
+    for name in (1, 4, 5, 6):
+        made.columns[name].no_wrap = True
+    rows = 0
+    for event in found:
+        seen = glance(event)
+        number = "" if event.event_sequence is None else str(event.event_sequence)
+        mark = f"{seen.mark}"
+        made.add_row(
+            number,
+            seen.when,
+            _styled(mark, seen.style),
+            seen.what,
+            _styled(seen.who, "cyan"),
+            seen.source,
+            seen.why,
+        )
+        rows += 1
+    if rows:
+        console().print(made)
+
+
+def _styled(text: str, style: str) -> object:
+    from rich.text import Text  # noqa: PLC0415
+
+    return Text(text, style)
+
+
+def _ndjson(found: "Iterable[Event]") -> None:
+    from jwtrail.ecs import document  # noqa: PLC0415
+
+    for event in found:
+        click.echo(msgspec.json.encode(document(event)))
+
+
+def _json(found: "Iterable[Event]") -> None:
+    from jwtrail.ecs import document  # noqa: PLC0415
+
+    documents = [document(event) for event in found]
+    click.echo(msgspec.json.format(msgspec.json.encode({"events": documents}), indent=2))
+
+
+def _csv(found: "Iterable[Event]") -> None:
+    from jwtrail.web.cells import csv_lines  # noqa: PLC0415
+
+    for lines in csv_lines(found):
+        click.echo(lines, nl=False)

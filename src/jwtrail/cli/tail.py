@@ -1,0 +1,102 @@
+"""`jwtrail tail`: events as they arrive, with or without a daemon."""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from jwtrail import clock
+from jwtrail.cli.common import console, data_option, is_terminal, open_store
+from jwtrail.cli.look import line
+
+if TYPE_CHECKING:
+    from jwtrail.ecs import Event
+    from jwtrail.query import LocalStore
+
+__all__ = ["MAX_REMEMBERED", "tail"]
+
+PAUSE_S = 0.25
+"""Between two looks: below what a person notices, above what a disk notices."""
+
+LATENESS_US = 10_000_000
+"""An event may appear so long after its time, µs: a slow request has the time of its beginning."""
+
+MAX_REMEMBERED = 50_000
+"""Ids of events that were shown already; far more than come within `LATENESS_US`."""
+
+MAX_PAGE = 500
+_WEEK_US = 7 * 86_400_000_000
+
+
+@click.command(short_help="Follow events as they arrive.")
+@click.argument("query", metavar="[KQL]", default="")
+@click.option(
+    "--lines",
+    "-n",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0, MAX_PAGE),
+    help="Begin with so many events that are there already.",
+)
+@click.option("--no-follow", is_flag=True, help="Stop after them.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
+)
+@data_option
+def tail(query: str, lines: int, no_follow: bool, as_json: bool, data: Path | None) -> None:
+    """Follow events as they arrive, newest last. Ctrl+C ends it.
+
+    \b
+    jwtrail tail
+    jwtrail tail 'event.outcome: failure'
+    """
+    follower = _Follower(open_store(data), query)
+    show = _show if is_terminal() and not as_json else _show_json
+    for event in follower.last(lines):
+        show(event)
+    while not no_follow:
+        for event in follower.new():
+            show(event)
+        clock.sleep(PAUSE_S)
+
+
+class _Follower:
+    """Looks again at the last seconds and knows what it has seen, so nothing is missed or doubled at a boundary."""
+
+    def __init__(self, store: "LocalStore", query: str) -> None:
+        self._store = store
+        self._query = query
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._began = clock.now_us()
+
+    def last(self, count: int) -> "list[Event]":
+        """The newest events, oldest first."""
+        if count == 0:
+            return []
+        return self._fresh(self._began - _WEEK_US, count)
+
+    def new(self) -> "list[Event]":
+        """What came since."""
+        return self._fresh(max(self._began, clock.now_us() - LATENESS_US), MAX_PAGE)
+
+    def _fresh(self, from_us: int, limit: int) -> "list[Event]":
+        from jwtrail.query import SearchRequest  # noqa: PLC0415
+
+        page = self._store.search(SearchRequest(query=self._query, from_us=from_us, limit=limit))
+        fresh = [event for event in reversed(page.events) if event.event_id not in self._seen]
+        self._seen.update(dict.fromkeys(event.event_id for event in fresh))
+        while len(self._seen) > MAX_REMEMBERED:
+            self._seen.popitem(last=False)
+        return fresh
+
+
+def _show(event: "Event") -> None:
+    console().print(line(event))
+
+
+def _show_json(event: "Event") -> None:
+    from jwtrail.ecs import document  # noqa: PLC0415
+
+    click.echo(msgspec.json.encode(document(event)))

@@ -1,0 +1,140 @@
+"""Answers about alerts: the queue, one alert with what led to it and what was done, and triage."""
+
+from typing import cast
+
+import msgspec
+
+from jwtrail import clock
+from jwtrail.detect.alert import Alert
+from jwtrail.ecs import Event, document
+from jwtrail.errors import AlertNotFound, QueryError
+from jwtrail.query import SearchRequest
+from jwtrail.state.records import AlertRow
+from jwtrail.web import shapes
+from jwtrail.web.audit import record
+from jwtrail.web.call import Call
+from jwtrail.web.services import Services
+
+__all__ = ["change", "get", "list_page", "view"]
+
+MAX_SHOWN = 100
+"""Events and answers of one alert."""
+
+_decode = msgspec.json.Decoder(Alert).decode
+
+
+def list_page(call: Call) -> shapes.AlertsPage:
+    query: shapes.AlertsQuery = call.query
+    state = call.services.state
+    rows = state.alerts(status=query.status, limit=query.limit, before_us=query.before)
+    return shapes.AlertsPage(
+        alerts=tuple(view(row) for row in rows),
+        next=rows[-1].at_us if len(rows) == query.limit else None,
+        counts=cast("dict[str, int]", state.alert_counts()),
+    )
+
+
+def get(call: Call) -> shapes.AlertDetail:
+    services = call.services
+    row = services.state.alert(call.path["id"])
+    if row is None:
+        raise AlertNotFound(f"no alert {call.path['id']!r}")
+    told = _told(services, row)
+    raised = next((event for event in told if event.event_action == "alert-raised"), None)
+    alert = view(row, raised.jwtrail_lag_ms if raised else None)
+    return shapes.AlertDetail(
+        alert=alert,
+        rule=next((rule for rule in services.rules().rules if rule.id == row.rule), None),
+        events=tuple(
+            document(event)
+            for event_id in alert.events[-MAX_SHOWN:]
+            if (event := services.store.get(event_id)) is not None
+        ),
+        actions=tuple(_action(event) for event in told if (event.event_action or "").startswith("response-")),
+    )
+
+
+def change(call: Call) -> shapes.AlertView:
+    body: shapes.AlertChange = call.body
+    alert_id = call.path["id"]
+    if body.status == "closed" and body.reason is None:
+        raise QueryError("closing an alert needs a reason", where="reason")
+    # A reason belongs to a closed alert; opening it again takes it away.
+    reason = "" if body.status not in (None, "closed") else body.reason
+    row = call.services.state.set_alert(
+        alert_id, status=body.status, reason=reason, assignee=body.assignee, note=body.note
+    )
+    changes = {name: str(value) for name, value in msgspec.structs.asdict(body).items() if value is not None}
+    words = ", ".join(f"{name} {value!r}" for name, value in changes.items()) or "nothing"
+    record(
+        call,
+        "alert-changed",
+        f"changed alert {alert_id}: {words}",
+        jwtrail_alert_id=alert_id,
+        jwtrail_alert_status=row.status,
+        labels=changes or None,
+    )
+    return view(row)
+
+
+def view(row: AlertRow, lag_ms: int | None = None) -> shapes.AlertView:
+    """An alert as it goes over the wire."""
+    alert = _decode(row.doc)
+    return shapes.AlertView(
+        id=row.id,
+        rule_id=alert.rule,
+        rule_code=alert.code,
+        rule_name=alert.name,
+        level=alert.level,
+        status=row.status,
+        at_us=row.at_us,
+        first_us=alert.first_us,
+        group=alert.group,
+        events=alert.events,
+        count=alert.count,
+        tags=alert.tags,
+        lag_ms=lag_ms,
+        targets={
+            name: value
+            for name, value in (
+                ("jti", alert.targets.jti),
+                ("family", alert.targets.family),
+                ("subject", alert.targets.user),
+                ("source", alert.targets.source),
+            )
+            if value
+        },
+        response=_proposed(alert),
+        description=alert.description,
+        assignee=row.assignee,
+        reason=row.reason,
+        note=row.note,
+        changed_us=row.changed_us or None,
+    )
+
+
+def _proposed(alert: Alert) -> str:
+    if alert.proposal is None:
+        return ""
+    words = f"{alert.proposal.kind} the {alert.proposal.target}"
+    return f"{words}: {alert.proposal.why}" if alert.proposal.why else words
+
+
+def _told(services: Services, row: AlertRow) -> list[Event]:
+    """What was said and done about the alert, oldest first."""
+    query = f'jwtrail.response.alert: "{row.id}" or (jwtrail.alert.id: "{row.id}" and event.action: "alert-raised")'
+    page = services.store.search(SearchRequest(query=query, from_us=row.at_us, limit=MAX_SHOWN))
+    return list(reversed(page.events))
+
+
+def _action(event: Event) -> shapes.ActionView:
+    until = event.jwtrail_response_until
+    return shapes.ActionView(
+        event_id=event.event_id,
+        kind=event.jwtrail_response_kind or (event.event_action or "").removeprefix("response-"),
+        target=event.jwtrail_response_target or "",
+        at_us=clock.parse_iso(event.timestamp),
+        until_us=clock.parse_iso(until) if until else None,
+        dry_run=bool(event.jwtrail_response_dry_run),
+        message=event.message or "",
+    )
