@@ -1,0 +1,79 @@
+"""Where everything lies below the data directory (docs/formats/layout.md)."""
+
+import re
+from pathlib import Path
+
+from msgspec import Struct
+
+from jwtrail.trail.durable import make_directory
+
+__all__ = ["Layout", "WalFileName"]
+
+_WRITER = re.compile(r"[0-9a-f]{16}")
+_WAL_FILE = re.compile(r"([0-9]{12})(?:\.([1-9][0-9]{0,5}))?\.ndjson")
+
+
+class WalFileName(Struct, frozen=True, order=True):
+    """Name of a log file; names sort in the order they are read.
+
+    Args:
+        first: number of its first line.
+        attempt: 0, or counted up when a file with this first number had to be given up.
+    """
+
+    first: int
+    attempt: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.first:012d}{f'.{self.attempt}' if self.attempt else ''}.ndjson"
+
+    @classmethod
+    def parse(cls, name: str) -> "WalFileName | None":
+        found = _WAL_FILE.fullmatch(name)
+        return cls(int(found[1]), int(found[2] or 0)) if found else None
+
+
+class Layout:
+    """Paths of one data directory; nothing is made or opened until asked for.
+
+    Args:
+        root: the data directory; need not exist yet.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.lock = root / "LOCK"
+        self.wal = root / "wal"
+        self.order = root / "head" / "order.ndjson"
+        self.segments = root / "segments"
+        self.manifest = root / "manifest.json"
+        self.tlog = root / "tlog"
+        self.checkpoint = root / "tlog" / "checkpoint"
+        self.tiles = root / "tlog" / "tile"
+        self.keys = root / "keys"
+        self.log_key = root / "keys" / "log.pem"
+        self.log_vkey = root / "keys" / "log.vkey"
+        self.state = root / "state.db"
+
+    def create(self) -> None:
+        """Make the directories that are missing, durably.
+
+        Raises:
+            WriteError: one cannot be made.
+        """
+        for path in (self.wal, self.order.parent, self.segments, self.tiles, self.keys):
+            make_directory(path)
+
+    def writers(self) -> list[str]:
+        """Ids of the writers that have a directory, sorted."""
+        if not self.wal.is_dir():
+            return []
+        return sorted(path.name for path in self.wal.iterdir() if _WRITER.fullmatch(path.name))
+
+    def wal_files(self, writer: str) -> list[WalFileName]:
+        """A writer's log files in reading order; empty when its directory is gone."""
+        try:
+            names = [WalFileName.parse(path.name) for path in (self.wal / writer).iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if name is not None)

@@ -1,0 +1,114 @@
+"""The list of segments (docs/formats/segment.md, section 3)."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from jwtrail.errors import CorruptionError
+from jwtrail.trail.durable import replace_file
+
+__all__ = ["Manifest", "Position", "SegmentInfo", "read_manifest", "write_manifest"]
+
+VERSION = 1
+_CHAIN_START = bytes(32)
+
+
+class SegmentInfo(Struct, frozen=True, kw_only=True):
+    """One segment.
+
+    Args:
+        file: name below `segments/`.
+        first: its first index.
+        last: its last index.
+        rows: how many events.
+        bytes: size of the file.
+        min_time: smallest `@timestamp`.
+        max_time: largest `@timestamp`.
+        columns: names of the columns in the file, sorted.
+        catalogue: version of the field catalogue that typed them.
+        sha256: of the file, hexadecimal.
+    """
+
+    file: str
+    first: int
+    last: int
+    rows: int
+    bytes: int
+    min_time: str
+    max_time: str
+    columns: tuple[str, ...]
+    catalogue: int
+    sha256: str
+
+
+class Position(Struct, frozen=True):
+    """Up to where a writer's lines are sealed.
+
+    Args:
+        n: the last sealed number; 0 for none.
+        h: chain value there, base64url.
+    """
+
+    n: int = 0
+    h: str = ""
+
+    @classmethod
+    def at(cls, number: int, chain: bytes) -> "Position":
+        return cls(number, urlsafe_b64encode(chain).rstrip(b"=").decode())
+
+    @property
+    def chain(self) -> bytes:
+        return urlsafe_b64decode(self.h + "=" * (-len(self.h) % 4)) if self.h else _CHAIN_START
+
+
+class Manifest(Struct, frozen=True):
+    """All segments, in order."""
+
+    version: int = VERSION
+    size: int = 0
+    segments: tuple[SegmentInfo, ...] = ()
+    writers: dict[str, Position] = {}
+
+
+_decoder = msgspec.json.Decoder(Manifest)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest; an empty one when there is no file.
+
+    Raises:
+        CorruptionError: malformed, of an unknown version, or its segments do not follow each other.
+    """
+    try:
+        manifest = _decoder.decode(path.read_bytes())
+    except FileNotFoundError:
+        return Manifest()
+    except msgspec.DecodeError as error:
+        raise CorruptionError(f"not a manifest: {error}", where=str(path)) from error
+    if manifest.version != VERSION:
+        raise CorruptionError(
+            f"version {manifest.version} is not known", where=str(path), hint="a newer jwtrail wrote it"
+        )
+    expected = 0
+    for segment in manifest.segments:
+        if segment.first != expected or segment.last - segment.first + 1 != segment.rows:
+            raise CorruptionError(
+                f"segment {segment.file} does not begin at index {expected}", where=str(path)
+            )
+        expected = segment.last + 1
+    if expected != manifest.size:
+        raise CorruptionError(
+            f"the size is {manifest.size} but the segments end at {expected}", where=str(path)
+        )
+    return manifest
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Replace the manifest durably.
+
+    Raises:
+        WriteError: the old one stands.
+    """
+    replace_file(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")

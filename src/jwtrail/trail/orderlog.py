@@ -1,0 +1,139 @@
+"""The durable order of what is not sealed yet: which writer's line has which index (docs/formats/wal.md, section 5)."""
+
+import os
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from jwtrail.errors import CorruptionError, WriteError
+from jwtrail.trail.durable import FILE_MODE, replace_file, storage_errors, sync_directory, write_all
+
+__all__ = ["OrderLog", "OrderRecord", "read_order"]
+
+
+class OrderRecord(Struct, frozen=True):
+    """Indexes given at one time.
+
+    Args:
+        first: the first index.
+        at: `event.ingested` of all of them.
+        runs: (writer, first number, count), one after the other.
+    """
+
+    first: int
+    at: str
+    runs: tuple[tuple[str, int, int], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(count for _, _, count in self.runs)
+
+    @classmethod
+    def of(cls, first: int, at: str, numbers: Sequence[tuple[str, int]]) -> "OrderRecord":
+        """A record of these (writer, number) pairs, consecutive ones joined to runs."""
+        runs = []
+        # Along a run the number rises as the position does, so their difference stays.
+        for (writer, _), group in groupby(
+            enumerate(numbers), key=lambda pair: (pair[1][0], pair[1][1] - pair[0])
+        ):
+            members = list(group)
+            runs.append((writer, members[0][1][1], len(members)))
+        return cls(first, at, tuple(runs))
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(OrderRecord)
+
+
+def read_order(path: Path, size: int) -> list[OrderRecord]:
+    """Records of indexes from `size` on; a last line without LF is ignored.
+
+    Raises:
+        CorruptionError: a record is malformed or does not follow the one before it.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    records: list[OrderRecord] = []
+    offset, expected = 0, size
+    for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
+        where = f"{path}:offset {offset}"
+        try:
+            record = _decoder.decode(line)
+        except msgspec.DecodeError as error:
+            raise CorruptionError("not an order record", where=where) from error
+        offset += len(line)
+        if record.first + record.count <= size:
+            continue
+        if record.first != expected:
+            raise CorruptionError(f"index {record.first} where {expected} was expected", where=where)
+        expected += record.count
+        records.append(record)
+    return records
+
+
+class OrderLog:
+    """The order log, open for appending by the one keeper.
+
+    Args:
+        path: its file.
+        size: number of sealed indexes.
+
+    Raises:
+        CorruptionError: see `read_order`.
+        WriteError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self._records = read_order(path, size)
+        self._fd = -1
+        self._rewrite()
+
+    @property
+    def records(self) -> tuple[OrderRecord, ...]:
+        """What is not sealed."""
+        return tuple(self._records)
+
+    def append(self, record: OrderRecord) -> None:
+        """Add a record, durably.
+
+        Raises:
+            WriteError: it is not there; the next call begins with a new file.
+        """
+        if self._fd < 0:
+            self._rewrite()
+        try:
+            with storage_errors("append to the order log", self._path):
+                write_all(self._fd, _encoder.encode(record) + b"\n")
+                os.fdatasync(self._fd)
+        except WriteError:
+            self.close()
+            raise
+        self._records.append(record)
+
+    def drop(self, size: int) -> None:
+        """Forget the records of indexes below `size`; they are sealed.
+
+        Raises:
+            WriteError: the file stands as it was; the records are old, not wrong.
+        """
+        self._records = [record for record in self._records if record.first + record.count > size]
+        self._rewrite()
+
+    def _rewrite(self) -> None:
+        self.close()
+        replace_file(self._path, b"".join(_encoder.encode(record) + b"\n" for record in self._records))
+        with storage_errors("open the order log", self._path):
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+            sync_directory(self._path.parent)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

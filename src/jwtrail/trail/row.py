@@ -1,0 +1,65 @@
+"""A sequenced event: its line, its index, and the one JSON object that both `Event` and the columns are read from."""
+
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+
+from msgspec import Struct
+
+from jwtrail.ecs.codec import decode_line
+from jwtrail.ecs.event import Event
+from jwtrail.trail.tail import TailLine
+from jwtrail.trail.wal import WalLine
+
+__all__ = ["Row", "event_of", "make_row"]
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One event with its index.
+
+    Args:
+        line: as it stands in the log.
+        entry: its 81 bytes.
+        doc: flat JSON: all fields, the derived ones, and `jwtrail.salt` in hexadecimal.
+        event: the same as a record.
+    """
+
+    line: WalLine
+    entry: bytes
+    doc: bytes
+    event: Event
+
+
+def make_row(tailed: TailLine, index: int, ingested: str) -> Row:
+    """Give a line its index, without encoding a field again.
+
+    Args:
+        ingested: `event.ingested`.
+
+    Raises:
+        msgspec.DecodeError: the line is not an event.
+    """
+    derived = b',"event.ingested":"%b","event.sequence":%d' % (ingested.encode(), index)
+    doc = _document(tailed.line, tailed.entry, derived)
+    return Row(tailed.line, tailed.entry, doc, decode_line(doc))
+
+
+def event_of(tailed: TailLine) -> Event:
+    """The event of a line that has no index yet.
+
+    Raises:
+        msgspec.DecodeError: the line is not an event.
+    """
+    return decode_line(_document(tailed.line, tailed.entry, b""))
+
+
+def _document(line: WalLine, entry: bytes, derived: bytes) -> bytes:
+    personal = b"" if line.personal == b"{}" else b"," + line.personal[1:-1]
+    return b'%b%b,"event.hash":"%b"%b,"jwtrail.writer":"%b","jwtrail.writer_seq":%d,"jwtrail.salt":"%b"}' % (
+        line.public[:-1],
+        personal,
+        urlsafe_b64encode(sha256(entry).digest()).rstrip(b"="),
+        derived,
+        line.writer.encode(),
+        line.number,
+        line.salt.hex().encode(),
+    )

@@ -1,0 +1,172 @@
+"""Many logs in, one order out: each event gets its index once, and keeps it across any crash."""
+
+import heapq
+from collections import deque
+from collections.abc import Mapping
+
+import msgspec
+
+from jwtrail import clock
+from jwtrail.errors import CorruptionError
+from jwtrail.trail.durable import storage_errors
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.manifest import Position
+from jwtrail.trail.orderlog import OrderLog, OrderRecord
+from jwtrail.trail.row import Row, make_row
+from jwtrail.trail.tail import Tail, TailLine
+
+__all__ = ["BATCH", "Sequencer"]
+
+BATCH = 4096
+"""Lines taken from one writer at a time: bounds the memory of a long backlog and the length of a step."""
+
+
+class Sequencer:
+    """Merges the logs of all writers. Used by the one keeper.
+
+    Args:
+        layout: where.
+        size: number of sealed indexes.
+        positions: for each writer up to where its lines are sealed.
+
+    Raises:
+        CorruptionError: the order log is damaged.
+        WriteError: it cannot be written.
+    """
+
+    def __init__(self, layout: Layout, size: int, positions: Mapping[str, Position]) -> None:
+        self._layout = layout
+        self._positions = dict(positions)
+        self._tails: dict[str, Tail] = {}
+        self._order = OrderLog(layout.order, size)
+        self._staged: list[TailLine] = []
+        self._refused: list[CorruptionError] = []
+        self.size = size
+
+    def replay(self) -> list[Row]:
+        """What was in order but not sealed when the keeper last stopped, with the same indexes.
+
+        Raises:
+            CorruptionError: a line that has an index is damaged or missing.
+        """
+        queues: dict[str, deque[TailLine]] = {}
+        rows: list[Row] = []
+        for record in self._order.records:
+            for writer, first, count in record.runs:
+                for number in range(first, first + count):
+                    tailed = self._again(writer, number, queues, self.size + len(rows))
+                    rows.append(make_row(tailed, self.size + len(rows), record.at))
+        self._accept(rows)
+        # What the logs hold beyond the order is new: it comes first with the next poll.
+        for queue in queues.values():
+            self._staged.extend(queue)
+        return rows
+
+    def _again(self, writer: str, number: int, queues: dict[str, deque[TailLine]], index: int) -> TailLine:
+        queue = queues.setdefault(writer, deque())
+        tail = self._tail(writer)
+        while not queue or queue[0].line.number < number:
+            if queue:
+                queue.popleft()  # it was refused then and got no index
+            elif not (more := tail.read(BATCH)):
+                break
+            else:
+                queue.extend(more)
+        if queue and queue[0].line.number == number:
+            return queue.popleft()
+        cause = tail.findings[0] if tail.findings else None
+        raise CorruptionError(
+            f"number {number} of writer {writer} has index {index} but its line is "
+            + (f"damaged: {cause.message}" if cause else "missing"),
+            where=cause.where if cause else str(self._layout.wal / writer),
+            hint="`jwtrail trail verify` shows the extent; put the file back from a copy",
+        ) from cause
+
+    def poll(self, now_us: int) -> list[Row]:
+        """Give indexes to what the logs hold beyond the last call; durable when it returns.
+
+        Raises:
+            WriteError: the order could not be made durable; the same events come again with the next call.
+        """
+        if not self._staged:
+            self._staged = self._gather()
+        if not self._staged:
+            return []
+        rows = self._number(self._staged, clock.iso(now_us))
+        with storage_errors("sync the logs", self._layout.wal):
+            for tail in self._tails.values():
+                tail.sync()
+        if rows:
+            numbers = [(row.line.writer, row.line.number) for row in rows]
+            self._order.append(OrderRecord.of(self.size, clock.iso(now_us), numbers))
+        self._staged = []
+        self._accept(rows)
+        return rows
+
+    def _number(self, staged: list[TailLine], ingested: str) -> list[Row]:
+        rows: list[Row] = []
+        for tailed in staged:
+            try:
+                rows.append(make_row(tailed, self.size + len(rows), ingested))
+            except msgspec.DecodeError as error:  # the format let it pass, the record refuses it
+                line = tailed.line
+                where = str(self._layout.wal / line.writer)
+                self._refused.append(
+                    CorruptionError(f"number {line.number} is not an event: {error}", where=where)
+                )
+        return rows
+
+    def _accept(self, rows: list[Row]) -> None:
+        self.size += len(rows)
+        for row in rows:
+            self._positions[row.line.writer] = Position.at(row.line.number, row.line.chain)
+
+    def _gather(self) -> list[TailLine]:
+        with storage_errors("read the logs", self._layout.wal):
+            batches = [self._tail(writer).read(BATCH) for writer in self._layout.writers()]
+        filled = [batch for batch in batches if batch]
+        if len(filled) == 1:
+            return filled[0]
+        return list(heapq.merge(*filled, key=_by_time))
+
+    def _tail(self, writer: str) -> Tail:
+        tail = self._tails.get(writer)
+        if tail is None:
+            at = self._positions.get(writer, Position())
+            tail = self._tails[writer] = Tail(self._layout, writer, at.n, at.chain)
+        return tail
+
+    @property
+    def findings(self) -> tuple[CorruptionError, ...]:
+        """Damage found in the logs so far."""
+        return (*(finding for tail in self._tails.values() for finding in tail.findings), *self._refused)
+
+    @property
+    def positions(self) -> dict[str, Position]:
+        """For each writer that still has log files, its last line with an index."""
+        present = set(self._layout.writers())
+        return {writer: at for writer, at in self._positions.items() if writer in present}
+
+    def drop_sealed(self) -> None:
+        """Remove order records and log files after everything that has an index was sealed.
+
+        Raises:
+            WriteError: something could not be removed; what is left is old, not wrong.
+        """
+        self._order.drop(self.size)
+        with storage_errors("remove sealed logs from", self._layout.wal):
+            for writer, tail in list(self._tails.items()):
+                if tail.findings or tail.number != self._positions.get(writer, Position()).n:
+                    continue  # evidence, or lines that have no index yet
+                if tail.drop_read():
+                    del self._tails[writer]
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self._order.close()
+        for tail in self._tails.values():
+            tail.close()
+
+
+def _by_time(tailed: TailLine) -> tuple[bytes, str, int]:
+    return tailed.line.timestamp, tailed.line.writer, tailed.line.number

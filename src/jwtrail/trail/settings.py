@@ -1,0 +1,56 @@
+"""What can be set about the trail; `config` fills it."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from jwtrail.errors import ConfigError
+
+__all__ = ["TrailSettings"]
+
+
+class TrailSettings(Struct, frozen=True, kw_only=True):
+    """Bounds and intervals of the trail.
+
+    Args:
+        queue_size: events that may wait for the writer of a process; 1 or more. Beyond it a `sync` event is
+            refused, any other is dropped and counted in one `logging-gap` event.
+        batch_ms: longest time a `batch` event is not yet durable, milliseconds; 0 syncs every write.
+        batch_events: most events that are written but not yet durable; 1 or more.
+        wal_file_bytes: a writer begins a new file beyond this many bytes.
+        seal_events: unsealed events that make a segment due. They are held in memory, about 4 KiB each.
+        seal_seconds: age of the oldest unsealed event that makes a segment due.
+        checkpoint_seconds: shortest time between two checkpoints while events arrive.
+        heartbeat_seconds: longest time between two checkpoints, so that a trail that was cut off looks stale.
+        mirror: file outside the data directory that holds the last checkpoint too; none when None.
+        origin: name of the log, a URL without scheme; None makes `jwtrail.local/<random>` when the key is made.
+            An existing key keeps its name.
+    """
+
+    queue_size: int = 10_000
+    batch_ms: int = 50
+    batch_events: int = 256
+    wal_file_bytes: int = 64 * 1024 * 1024
+    seal_events: int = 16_384
+    seal_seconds: int = 600
+    checkpoint_seconds: int = 1
+    heartbeat_seconds: int = 3600
+    mirror: Path | None = None
+    origin: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"must be at least {least}", where=f"trail.{name}")
+
+
+_LEAST = {
+    "queue_size": 1,
+    "batch_ms": 0,
+    "batch_events": 1,
+    "wal_file_bytes": 4096,
+    "seal_events": 1,
+    "seal_seconds": 1,
+    "checkpoint_seconds": 0,
+    "heartbeat_seconds": 1,
+}

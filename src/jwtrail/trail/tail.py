@@ -1,0 +1,219 @@
+"""Following one writer's log: each good line once, in order, whatever became of its files (docs/formats/wal.md, section 4)."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from msgspec import Struct
+
+from jwtrail.errors import CorruptionError
+from jwtrail.trail.layout import Layout, WalFileName
+from jwtrail.trail.wal import (
+    CHAIN_START,
+    MAX_LINE,
+    LineError,
+    WalLine,
+    next_chain,
+    split_close,
+    split_line,
+)
+
+__all__ = ["Tail", "TailLine", "writer_is_gone"]
+
+READ_BYTES = 2 * MAX_LINE
+"""Taken from a file at once: room for the longest line, so a chunk without LF is damage or the end."""
+
+MAX_FINDINGS = 100
+"""Kept for one writer: a file of noise would otherwise fill the memory."""
+
+
+class TailLine(Struct, frozen=True, gc=False):
+    """A good line and its entry."""
+
+    line: WalLine
+    entry: bytes
+
+
+class Tail:
+    """A position in the log of one writer.
+
+    Args:
+        layout: where.
+        writer: its id.
+        number: the last number that is already known; 0 to begin.
+        chain: chain value behind that number.
+    """
+
+    def __init__(self, layout: Layout, writer: str, number: int = 0, chain: bytes = CHAIN_START) -> None:
+        self.writer = writer
+        self.number = number
+        self.chain: bytes | None = chain  # None behind damage: the next good line says where the chain stands
+        self.closed = False
+        self.torn = False
+        self.findings: list[CorruptionError] = []
+        self._layout = layout
+        self._name: WalFileName | None = None
+        self._fd = -1
+        self._offset = 0
+        self._dirty = False
+
+    def read(self, limit: int) -> list[TailLine]:
+        """Further lines, `limit` or somewhat more at most; empty when there are none now.
+
+        Damage goes to `findings` and reading goes on behind it. `torn` says whether the end lacks its LF,
+        `closed` whether the writer ended in order.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        found: list[TailLine] = []
+        while not self.closed:
+            # Listed before reading: a file that has a successor does not grow any more.
+            names = self._layout.wal_files(self.writer)
+            while len(found) < limit and self._read_chunk(found):
+                pass
+            if len(found) >= limit or self.closed or not self._move_on(names):
+                break
+        return found
+
+    def sync(self) -> None:
+        """Make every line that `read` gave durable.
+
+        Raises:
+            OSError: it may not be; the descriptor is given up.
+        """
+        if self._dirty and self._fd >= 0:
+            self._dirty = False
+            os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Let go of the open file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def drop_read(self) -> bool:
+        """Remove the files that were read to their end; True when the writer is gone and its directory with it.
+
+        Only after every line that `read` gave is sealed.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        directory = self._layout.wal / self.writer
+        if self._name is None:
+            return False
+        over = self.closed or (writer_is_gone(self._path(self._name)) and self._at_end())
+        names = self._layout.wal_files(self.writer)
+        if over and names and names[-1] > self._name:
+            over = False  # it went on in another file meanwhile
+        for name in names:
+            if name < self._name or over:
+                self._path(name).unlink()
+        if not over:
+            return False
+        self.close()
+        for leftover in directory.glob("*.tmp"):
+            leftover.unlink()
+        directory.rmdir()
+        return True
+
+    def _at_end(self) -> bool:
+        return b"\n" not in os.pread(self._fd, READ_BYTES, self._offset)
+
+    def _read_chunk(self, found: list[TailLine]) -> bool:
+        """Take the whole lines of the next chunk; False at the end of the file."""
+        if self._fd < 0:
+            return False
+        data = os.pread(self._fd, READ_BYTES, self._offset)
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self.torn = bool(data)
+            if len(data) < READ_BYTES:
+                return False
+            self._damage("a line without end")
+            self._offset += len(data)
+            return True
+        for line in data[:end].splitlines(keepends=True):
+            self._take(line, found)
+            self._offset += len(line)
+        self.torn = False
+        self._dirty = True
+        return True
+
+    def _take(self, raw: bytes, found: list[TailLine]) -> None:
+        if (mark := split_close(raw)) is not None:
+            if (mark.writer, mark.number, mark.chain) == (self.writer, self.number, self.chain or mark.chain):
+                self.closed = True
+            else:
+                self._damage("a clean-close mark that does not fit")
+            return
+        try:
+            line = split_line(raw)
+            entry = line.entry
+        except LineError as error:
+            self._damage(str(error))
+            return
+        except ValueError:
+            self._damage("event.id is not a UUID")
+            return
+        if line.writer != self.writer:
+            self._damage(f"a line of writer {line.writer}")
+        elif line.number > self.number:
+            self._follow(line, entry, found)
+
+    def _follow(self, line: WalLine, entry: bytes, found: list[TailLine]) -> None:
+        if line.number > self.number + 1:
+            if self.chain is not None:
+                self._damage(f"number {line.number} follows; the lines between are missing")
+        elif self.chain is not None and next_chain(self.chain, entry) != line.chain:
+            self._damage("the chain value does not follow: this line was altered")
+            return
+        self.number, self.chain = line.number, line.chain
+        found.append(TailLine(line, entry))
+
+    def _move_on(self, names: list[WalFileName]) -> bool:
+        """Open the next file; False when there is none."""
+        if self._name is None:
+            # Files that end before the expected number were sealed long ago.
+            behind = [name for name in names if name.first <= self.number + 1]
+            names = ([max(behind)] if self.number and behind else []) or names
+        else:
+            names = [name for name in names if name > self._name]
+        if not names:
+            return False
+        if self.torn and names[0].first > self.number + 1:
+            self._damage("the last line is cut off, and no later file repeats it")
+        self.sync()
+        self.close()
+        self._name, self._offset, self.torn = names[0], 0, False
+        self._fd = os.open(self._path(names[0]), os.O_RDONLY | os.O_CLOEXEC)
+        return True
+
+    def _damage(self, what: str) -> None:
+        self.chain = None
+        if len(self.findings) < MAX_FINDINGS:
+            where = f"{self._path(self._name) if self._name else self.writer}:offset {self._offset}"
+            self.findings.append(
+                CorruptionError(
+                    f"expected number {self.number + 1}: {what}", where=where, hint="the file is kept"
+                )
+            )
+
+    def _path(self, name: WalFileName) -> Path:
+        return self._layout.wal / self.writer / str(name)
+
+
+def writer_is_gone(path: Path) -> bool:
+    """True when no living process appends to this log file (a living one holds a lock on it)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True

@@ -1,0 +1,124 @@
+"""Tiles of levels 1 and up on the disk, and any node of the tree from them and the leaves."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jwtrail.errors import CorruptionError
+from jwtrail.tlog.merkle import HASH_SIZE, TILE_WIDTH, Tree, partial_widths
+from jwtrail.tlog.tiles import tile_path
+from jwtrail.trail.durable import make_directory, replace_file
+
+__all__ = ["TileStore"]
+
+LeafReader = Callable[[int, int], Sequence[bytes]]
+"""(first, count) -> leaf hashes."""
+
+
+class TileStore:
+    """The tiles below one directory.
+
+    Args:
+        root: `tlog/tile`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._waiting: dict[tuple[int, int, int], bytes] = {}
+
+    def keep(self, level: int, number: int, data: bytes) -> None:
+        """A sink for `Tree`: full tiles wait for `flush`. Level 0 is not stored."""
+        if level:
+            self._waiting[level, number, TILE_WIDTH] = data
+
+    def flush(self, tree: Tree) -> None:
+        """Write the tiles that `tree` has and the disk has not, durably.
+
+        Raises:
+            WriteError: a tile cannot be written; the next call tries again.
+        """
+        for level in range(1, tree.levels):
+            if row := tree.partial(level):
+                number = tree.size >> 8 * (level + 1)
+                if not self._path(level, number, len(row)).exists():
+                    self._waiting[level, number, len(row)] = b"".join(row)
+        for (level, number, width), data in sorted(self._waiting.items()):
+            path = self._path(level, number, width)
+            make_directory(path.parent)
+            replace_file(path, data)
+            self._forget_narrower(level, number, width)
+        self._waiting.clear()
+
+    def _forget_narrower(self, level: int, number: int, width: int) -> None:
+        """Remove the partial tiles that this one contains; they are never needed again."""
+        directory = self._path(level, number, 1).parent
+        if not directory.is_dir():
+            return
+        for path in directory.iterdir():
+            if width == TILE_WIDTH or (path.name.isdigit() and int(path.name) < width):
+                path.unlink(missing_ok=True)
+        if width == TILE_WIDTH:
+            directory.rmdir()
+
+    def _path(self, level: int, number: int, width: int) -> Path:
+        return self._root / tile_path(level, number, width)
+
+    def read(self, level: int, number: int, width: int) -> tuple[bytes, ...]:
+        """The first `width` hashes of a tile, from the narrowest file that has them.
+
+        Raises:
+            CorruptionError: no file has them, or it has the wrong length.
+        """
+        waiting = self._waiting.get((level, number, TILE_WIDTH))
+        data = waiting if waiting is not None else self._load(level, number, width)
+        return tuple(data[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(width))
+
+    def _load(self, level: int, number: int, width: int) -> bytes:
+        directory = self._path(level, number, 1).parent
+        partial = sorted(int(path.name) for path in directory.glob("*") if path.name.isdigit())
+        for found in (*(have for have in partial if have >= width), TILE_WIDTH):
+            path = self._path(level, number, found)
+            if path.exists():
+                data = path.read_bytes()
+                if len(data) != found * HASH_SIZE:
+                    raise CorruptionError(
+                        f"the tile has {len(data)} bytes, not {found * HASH_SIZE}", where=str(path)
+                    )
+                return data
+        raise CorruptionError(
+            "the tile is missing", where=str(self._path(level, number, width)), hint="tiles can be made again"
+        )
+
+    def nodes(self, leaves: LeafReader) -> Callable[[int, int, int], Sequence[bytes]]:
+        """A `tlog.proof.NodeReader` over these tiles and leaves."""
+
+        def read(level: int, first: int, count: int) -> Sequence[bytes]:
+            if level == 0:
+                return leaves(first, count)
+            number, start = divmod(first, TILE_WIDTH)
+            return self.read(level, number, start + count)[start:]
+
+        return read
+
+    def restore(self, size: int, leaves: LeafReader) -> Tree:
+        """The tree of this size, from tiles and the leaves behind the last full chunk of 256.
+
+        Raises:
+            CorruptionError: a tile is missing or has the wrong length.
+        """
+        rows: list[Sequence[bytes]] = []
+        for level, width in enumerate(partial_widths(size)):
+            if not width:
+                rows.append(())
+            elif level == 0:
+                rows.append(leaves(size - width, width))
+            else:
+                rows.append(self.read(level, size >> 8 * (level + 1), width))
+        return Tree.restore(size, rows, self.keep)
+
+    def rebuild(self, size: int, leaves: LeafReader) -> Tree:
+        """The tree of this size from all its leaves; its tiles wait for `flush`."""
+        tree = Tree(self.keep)
+        for first in range(0, size, TILE_WIDTH):
+            for leaf in leaves(first, min(TILE_WIDTH, size - first)):
+                tree.append(leaf)
+        return tree

@@ -1,0 +1,156 @@
+"""Lines of the write-ahead log, made and cut apart as bytes (docs/formats/wal.md). Nothing is parsed or encoded twice."""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
+
+from msgspec import Struct
+
+from jwtrail.ecs.entry import entry_of
+
+__all__ = [
+    "CHAIN_START",
+    "MAX_LINE",
+    "CloseMark",
+    "LineError",
+    "WalLine",
+    "build_close",
+    "build_line",
+    "chain_text",
+    "next_chain",
+    "split_close",
+    "split_line",
+]
+
+MAX_LINE = 1024 * 1024
+"""Bytes of a line with its LF. `ecs.clean` keeps an event far below; a reader needs a bound on what it buffers."""
+
+CHAIN_START = bytes(32)
+"""Chain value before a writer's first line."""
+
+_MARK = b',"jwtrail.wal":{'
+# Members in this order and spelling only: there is one way to write a line.
+_WAL = re.compile(
+    rb',"jwtrail\.wal":\{"w":"([0-9a-f]{16})","n":([1-9][0-9]{0,11}),'
+    rb'"s":"([A-Za-z0-9_-]{22})","h":"([A-Za-z0-9_-]{43})"\}([,}])'
+)
+_CLOSE = re.compile(
+    rb'\{"jwtrail\.close":\{"w":"([0-9a-f]{16})","n":(0|[1-9][0-9]{0,11}),"h":"([A-Za-z0-9_-]{43})"\}\}\n?'
+)
+# `event.id` is a public field, so it stands before the mark; inside a text its quotes would be escaped.
+_EVENT_ID = re.compile(rb',"event\.id":"([0-9a-f-]{36})"')
+_TIMESTAMP = re.compile(rb'\{"@timestamp":"([0-9T:.Z-]{27})"')
+
+
+class LineError(ValueError):
+    """A line that the format does not allow; the message says why."""
+
+
+class WalLine(Struct, frozen=True, gc=False):
+    """One line, cut apart.
+
+    Args:
+        timestamp: `@timestamp`, 27 characters; sorts by time.
+        event_id: `event.id`.
+        public: canonical JSON of the public fields.
+        personal: canonical JSON of the personal fields.
+        writer: writer id.
+        number: number within the writer, from 1.
+        salt: 16 bytes.
+        chain: chain value behind this line, 32 bytes.
+    """
+
+    timestamp: bytes
+    event_id: str
+    public: bytes
+    personal: bytes
+    writer: str
+    number: int
+    salt: bytes
+    chain: bytes
+
+    @property
+    def entry(self) -> bytes:
+        """The 81 bytes of this event.
+
+        Raises:
+            ValueError: `event.id` is not a UUID.
+        """
+        return entry_of(self.event_id, self.public, self.personal, self.salt)
+
+
+class CloseMark(Struct, frozen=True):
+    """A writer's last line: it ended in order, after this number and chain value."""
+
+    writer: str
+    number: int
+    chain: bytes
+
+
+def next_chain(chain: bytes, entry: bytes) -> bytes:
+    """Chain value behind an entry."""
+    return sha256(chain + entry).digest()
+
+
+def chain_text(value: bytes) -> bytes:
+    """base64url without padding."""
+    return urlsafe_b64encode(value).rstrip(b"=")
+
+
+def build_line(
+    public: bytes, personal: bytes, *, writer: str, number: int, salt: bytes, chain: bytes
+) -> bytes:
+    """A line with its LF; the inverse of `split_line`."""
+    tail = b"}\n" if personal == b"{}" else b"," + personal[1:] + b"\n"
+    return b'%b,"jwtrail.wal":{"w":"%b","n":%d,"s":"%b","h":"%b"}%b' % (
+        public[:-1], writer.encode(), number, chain_text(salt), chain_text(chain), tail,
+    )  # fmt: skip
+
+
+def split_line(line: bytes) -> WalLine:
+    """Cut a line apart, with or without its LF. What lies between the marks is not looked at: the commitments cover it.
+
+    Raises:
+        LineError: the line is not as the format wants it.
+    """
+    if len(line) > MAX_LINE:
+        raise LineError(f"the line has {len(line)} bytes, more than {MAX_LINE}")
+    at = line.find(_MARK)
+    found = _WAL.match(line, at) if at >= 0 else None
+    if found is None:
+        raise LineError("the line has no jwtrail.wal member in its one form")
+    public = line[:at] + b"}"
+    identity, time = _EVENT_ID.search(public), _TIMESTAMP.match(public)
+    if identity is None or time is None:
+        raise LineError("the line lacks @timestamp or event.id")
+    body = line[found.end() :].removesuffix(b"\n")
+    if found[5] == b"}":
+        if body:
+            raise LineError("something follows the end of the object")
+        personal = b"{}"
+    else:
+        personal = b"{" + body
+        if not body.endswith(b"}") or len(body) < 2:
+            raise LineError("the line is cut off")
+    return WalLine(
+        time[1], identity[1].decode(), public, personal,
+        found[1].decode(), int(found[2]), _decode(found[3]), _decode(found[4]),
+    )  # fmt: skip
+
+
+def build_close(writer: str, number: int, chain: bytes) -> bytes:
+    """The clean-close line, with its LF."""
+    return b'{"jwtrail.close":{"w":"%b","n":%d,"h":"%b"}}\n' % (writer.encode(), number, chain_text(chain))
+
+
+def split_close(line: bytes) -> CloseMark | None:
+    """The clean-close mark of a line, or None when the line is something else."""
+    found = _CLOSE.fullmatch(line)
+    return CloseMark(found[1].decode(), int(found[2]), _decode(found[3])) if found else None
+
+
+def _decode(text: bytes) -> bytes:
+    data = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+    if chain_text(data) != text:  # the last character carries unused bits: only zeros are the one spelling
+        raise LineError("base64url with unused bits set")
+    return data
