@@ -1,6 +1,6 @@
 """Tokens: issued with rotating keys, verified with the one right reason for every refusal, revoked within moments."""
 
-from jwtrail.tokens.issuer import Issued, Issuer, RefreshError, TokenPair
+from jwtrail.tokens.issuer import Issuer, RefreshError, TokenPair
 from jwtrail.tokens.keyring import KeyEntry, KeyRing
 from jwtrail.tokens.keys import Key, KeySet, load_jwk, load_pem, load_secret
 from jwtrail.tokens.live import LiveState
@@ -15,7 +15,6 @@ __all__ = [
     "Accepted",
     "Claims",
     "Held",
-    "Issued",
     "Issuer",
     "Key",
     "KeyEntry",

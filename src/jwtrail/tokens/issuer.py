@@ -1,7 +1,6 @@
 """Issuing, exchanging and revoking tokens: RFC 9068 access tokens, rotating refresh tokens (RFC 9700 section 4.14)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import jwt
@@ -12,13 +11,16 @@ from jwtrail.ecs.clean import clean
 from jwtrail.ecs.ids import uuid7
 from jwtrail.errors import TokenError
 from jwtrail.state import Family, IssuedToken, Revocation, RevocationKind, StateStore
+from jwtrail.tokens.claims import read_claims
+from jwtrail.tokens.header import Header
 from jwtrail.tokens.keyring import KeyRing, SigningKey
+from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import RevocationView
 from jwtrail.tokens.settings import ACCESS_TYP, REFRESH_TYP, TokenSettings
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
-from jwtrail.tokens.verifier import Verifier
+from jwtrail.tokens.verifier import Verifier, fingerprint_of
 
-__all__ = ["MAX_SUBJECT", "RESERVED", "Issued", "Issuer", "RefreshError", "TokenPair"]
+__all__ = ["MAX_SUBJECT", "RESERVED", "Issuer", "RefreshError", "TokenPair"]
 
 MAX_SUBJECT = 255
 """Characters of a subject (OpenID Connect Core section 2)."""
@@ -46,12 +48,14 @@ RESERVED = frozenset(
 _US = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What the client gets (RFC 6749 section 5.1). A dataclass, because web frameworks know how to write one.
+class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
+    """What the client gets (RFC 6749 section 5.1), and what the trail tells of it.
 
     Args:
         expires_in: seconds the access token lives.
+        access: claims of the access token, as the verifier will read them; `refresh` too. Not for the client.
+        parent: jti of the refresh token that was exchanged; empty at sign-in.
+        repeated: the answer to the exchange was lost and is given again.
     """
 
     access_token: str
@@ -59,29 +63,10 @@ class TokenPair:
     token_type: str
     expires_in: int
     scope: str
-
-
-class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """A pair and what the trail tells of it.
-
-    Args:
-        access: the access token's claims, typed as the verifier would; `refresh` too.
-        parent: jti of the refresh token that was exchanged; empty at sign-in.
-        repeated: the answer to the exchange was lost and is given again.
-    """
-
-    pair: TokenPair
-    access: IssuedToken
-    refresh: IssuedToken
-    scope: tuple[str, ...] = ()
-    generation: int = 0
+    access: Claims
+    refresh: Claims
     parent: str = ""
     repeated: bool = False
-
-    @property
-    def family(self) -> str:
-        """The sign-in both belong to."""
-        return self.access.family
 
 
 class RefreshError(TokenError):
@@ -129,7 +114,7 @@ class Issuer:
         self._ring = ring
         self._store = store
         self._now_us = clock
-        self._refresh_tokens = Verifier(settings.refresh_policy, ring, cache_size=0)
+        self._refresh_tokens = Verifier(settings.refresh_policy(), ring, cache_size=0)
 
     def issue(
         self,
@@ -142,7 +127,7 @@ class Issuer:
         tenant: str = "",
         source: str = "",
         now_us: int | None = None,
-    ) -> Issued:
+    ) -> TokenPair:
         """A sign-in: the first pair of a new refresh family.
 
         Args:
@@ -175,11 +160,11 @@ class Issuer:
             scope=" ".join(words),
             claims=_json(own),
         )
-        issued = self._pair(family, now, source)
-        self._store.add_family(family, (issued.access, issued.refresh))
-        return issued
+        pair = self._pair(family, now)
+        self._store.add_family(family, _rows(pair, source, now))
+        return pair
 
-    def refresh(self, token: str, *, source: str = "", now_us: int | None = None) -> Issued:
+    def refresh(self, token: str, *, source: str = "", now_us: int | None = None) -> TokenPair:
         """Exchange a refresh token for a new pair; the old one counts no more.
 
         Exactly one of several exchanges of the same token succeeds. The others are **reuse** and end the whole family,
@@ -193,13 +178,12 @@ class Issuer:
         now = self._now_us() if now_us is None else now_us
         claims = self._authentic(token, now)
         family = self._store.rotate_family(claims.family, claims.jti, uuid7(now), source, now)
-        if family is not None:
-            issued = self._pair(family, now, source, parent=claims.jti)
-        else:
+        repeated = family is None
+        if family is None:
             family = self._repeatable(claims, source, now)
-            issued = self._pair(family, now, source, parent=claims.jti, repeated=True)
-        self._store.issued(issued.access, issued.refresh)
-        return issued
+        pair = self._pair(family, now, parent=claims.jti, repeated=repeated)
+        self._store.issued(*_rows(pair, source, now))
+        return pair
 
     def revoke(
         self,
@@ -258,14 +242,11 @@ class Issuer:
             return known[0].exp_us + leeway
         return now_us + self._settings.refresh_absolute_s * _US + leeway
 
-    def _pair(
-        self, family: Family, now_us: int, source: str, *, parent: str = "", repeated: bool = False
-    ) -> Issued:
+    def _pair(self, family: Family, now_us: int, *, parent: str = "", repeated: bool = False) -> TokenPair:
         settings = self._settings
         key = self._ring.signing_key()
-        access_jti = uuid7(now_us)
-        access_end = min(now_us + settings.access_ttl_s * _US, family.expires_us)
-        refresh_end = min(now_us + settings.refresh_idle_s * _US, family.expires_us)
+        end = min(now_us + settings.access_ttl_s * _US, family.expires_us) // _US
+        idle_end = min(now_us + settings.refresh_idle_s * _US, family.expires_us) // _US
         common = {
             "iss": settings.issuer,
             "sub": family.subject,
@@ -273,38 +254,32 @@ class Issuer:
             "fam": family.id,
             "gen": family.generation,
         }
-        access = {
-            **common,
-            "aud": settings.audience,
-            "exp": access_end // _US,
-            "jti": access_jti,
-            "client_id": family.client_id,
-            **({"scope": family.scope} if family.scope else {}),
-            **msgspec.json.decode(family.claims, type=dict[str, Any]),
-        }
-        refresh = {**common, "aud": settings.issuer, "exp": refresh_end // _US, "jti": family.jti}
-        pair = TokenPair(
-            access_token=self._signed(access, ACCESS_TYP, key),
-            refresh_token=self._signed(refresh, REFRESH_TYP, key),
-            token_type="Bearer",  # noqa: S106
-            expires_in=(access_end - now_us) // _US,
-            scope=family.scope,
+        own = msgspec.json.decode(family.claims, type=dict[str, Any])
+        if family.scope:
+            own["scope"] = family.scope
+        access_token, access = self._signed(
+            {**common, "aud": settings.audience, "exp": end, "jti": uuid7(now_us), **own,
+             "client_id": family.client_id},
+            ACCESS_TYP,
+            key,
+        )  # fmt: skip
+        refresh_token, refresh = self._signed(
+            {**common, "aud": settings.issuer, "exp": idle_end, "jti": family.jti}, REFRESH_TYP, key
         )
-        return Issued(
-            pair=pair,
-            access=_row(
-                family, "access", access_jti, at_us=now_us, exp_us=access_end, kid=key.kid, source=source
-            ),
-            refresh=_row(
-                family, "refresh", family.jti, at_us=now_us, exp_us=refresh_end, kid=key.kid, source=source
-            ),
-            scope=tuple(family.scope.split()),
-            generation=family.generation,
+        return TokenPair(
+            access_token=access_token,
+            refresh_token=refresh_token,
+            token_type="Bearer",  # noqa: S106
+            expires_in=end - now_us // _US,
+            scope=family.scope,
+            access=access,
+            refresh=refresh,
             parent=parent,
             repeated=repeated,
         )
 
-    def _signed(self, payload: dict[str, Any], typ: str, key: SigningKey) -> str:
+    def _signed(self, payload: dict[str, Any], typ: str, key: SigningKey) -> tuple[str, Claims]:
+        """The token, and its claims read back by the verifier's own eyes: what it would refuse is never issued."""
         token = jwt.encode(payload, key.private, key.alg, headers={"typ": typ, "kid": key.kid})
         if len(token) > self._settings.max_token_bytes:
             raise TokenError(
@@ -313,23 +288,37 @@ class Issuer:
                 where="claims",
                 hint=f"at most {self._settings.max_token_bytes} are accepted: put less into the token",
             )
-        return token
+        header = Header(key.alg, {"kid": key.kid, "typ": typ})
+        try:
+            claims = read_claims(_json(payload).encode(), header, (), fingerprint_of(token.encode()))
+        except Refusal as refusal:
+            raise TokenError(
+                refusal.reason,
+                "a claim has a value that no verifier takes",
+                where="claims",
+                hint="see RFC 7519",
+            ) from None
+        return token, claims
 
 
-def _row(
-    family: Family, kind: str, jti: str, *, at_us: int, exp_us: int, kid: str, source: str
-) -> IssuedToken:
-    return IssuedToken(
-        jti=jti,
-        subject=family.subject,
-        kind=kind,
-        at_us=at_us,
-        exp_us=exp_us,
-        family=family.id,
-        client_id=family.client_id,
-        kid=kid,
-        source=source,
-    )
+def _rows(pair: TokenPair, source: str, now_us: int) -> tuple[IssuedToken, IssuedToken]:
+    """What is remembered of a pair until it expires."""
+
+    def row(claims: Claims, client_id: str) -> IssuedToken:
+        return IssuedToken(
+            jti=claims.jti,
+            subject=claims.sub,
+            kind=claims.kind,
+            at_us=now_us,
+            exp_us=int((claims.exp or 0) * _US),
+            family=claims.family,
+            client_id=client_id,
+            kid=claims.kid,
+            source=source,
+        )
+
+    client_id = pair.access.client_id
+    return row(pair.access, client_id), row(pair.refresh, client_id)
 
 
 def _checked_claims(sub: str, claims: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class KeyRing:
 
     Args:
         directory: made when missing.
+        algorithm: of the first key, one of `ALGORITHMS_ISSUED`; later keys follow the active one.
         passphrase: encrypts the private keys at rest.
         clock: source of the time, for the ends of retiring keys and the dates in the index.
 
@@ -86,9 +87,15 @@ class KeyRing:
     """
 
     def __init__(
-        self, directory: Path | str, passphrase: bytes | None = None, *, clock: clock.Clock = clock.now_us
+        self,
+        directory: Path | str,
+        *,
+        algorithm: str = ALGORITHMS_ISSUED[0],
+        passphrase: bytes | None = None,
+        clock: clock.Clock = clock.now_us,
     ) -> None:
         self._directory = Path(directory)
+        self._algorithm = algorithm
         self._passphrase = passphrase
         self._now_us = clock
         self._private: dict[str, keyfile.PrivateKey] = {}
@@ -103,17 +110,9 @@ class KeyRing:
         return self._fresh().keys
 
     def signing_key(self) -> SigningKey:
-        """The active key.
-
-        Raises:
-            KeyRefusedError: there is none.
-        """
-        for entry in self._fresh().ring.keys:
-            if entry.state == "active":
-                return SigningKey(entry.kid, entry.alg, self._private_key(entry.kid))
-        raise KeyRefusedError(
-            "key_empty", "no active key", where=str(self._directory), hint="make one with `jwtrail keys new`"
-        )
+        """The active key; the very first call in an empty directory makes it."""
+        active = _first(self._fresh().ring, "active") or self.ensure()
+        return SigningKey(active.kid, active.alg, self._private_key(active.kid))
 
     def entries(self) -> tuple[KeyEntry, ...]:
         """Every key there ever was, the oldest first."""
@@ -124,27 +123,28 @@ class KeyRing:
         keys = [_public_jwk(key) for key in self.current().keys if key.kty != "oct"]
         return {"keys": keys}
 
-    def ensure(self, alg: str = ALGORITHMS_ISSUED[0]) -> None:
-        """Make the first key, unless there is an active one. Processes that start together make one between them."""
-        if not any(entry.state == "active" for entry in self.entries()):
-            with self._changing() as ring:
-                if not any(entry.state == "active" for entry in ring.keys):
-                    self._store((*ring.keys, self._made(alg, "active")))
+    def ensure(self) -> KeyEntry:
+        """The active key, made when there is none. Processes that start together make one between them."""
+        with self._changing() as ring:
+            active = _first(ring, "active")
+            if active is None:
+                active = self._made(self._algorithm, "active")
+                self._store((*ring.keys, active))
+            return active
 
     def create(self, alg: str | None = None) -> KeyEntry:
         """A new key: active when there is none yet, otherwise next.
 
         Args:
-            alg: one of `ALGORITHMS_ISSUED`; the active key's when absent.
+            alg: one of `ALGORITHMS_ISSUED`; the active key's, or the ring's, when absent.
 
         Raises:
             KeyRefusedError: too many keys, or a secret in a ring of key pairs or the other way round.
         """
         with self._changing() as ring:
             active = _first(ring, "active")
-            made = self._made(
-                alg or (active.alg if active else ALGORITHMS_ISSUED[0]), "next" if active else "active"
-            )
+            alg = alg or (active.alg if active else self._algorithm)
+            made = self._made(alg, "next" if active else "active")
             self._store((*ring.keys, made))
             return made
 
@@ -160,7 +160,7 @@ class KeyRing:
         with self._changing() as ring:
             now = self._now_us()
             old = _first(ring, "active")
-            alg = old.alg if old else ALGORITHMS_ISSUED[0]
+            alg = old.alg if old else self._algorithm
             coming = _first(ring, "next") or self._made(alg, "next")
             kept = [entry for entry in ring.keys if entry not in (old, coming)]
             if old is not None:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import ClassVar
 
 from msgspec import Struct
 
@@ -35,9 +34,6 @@ class RestraintView:
     round trip on every request to slow down somebody who is under suspicion anyway. A block is exact.
     """
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("source.ip", "user.id", "jwt.jti")
-    """Fields that requests are held by."""
-
     def __init__(self, rows: Iterable[Restraint] = ()) -> None:
         self._rows: dict[tuple[str, str], tuple[Restraint, ...]] = {}
         self._buckets: dict[str, _Bucket] = {}
@@ -56,24 +52,23 @@ class RestraintView:
             self._buckets = {name: bucket for name, bucket in self._buckets.items() if name in ids}
             self._rows = grouped
 
-    def __len__(self) -> int:
-        return len(self._rows)
+    @property
+    def active(self) -> bool:
+        """False when nobody is held, so that a caller can save itself the facts."""
+        return bool(self._rows)
 
-    def check(
-        self, facts: Mapping[str, str | None], route: str, authenticated: bool, now_us: int
-    ) -> Held | None:
+    def check(self, facts: Mapping[str, str], route: str, authenticated: bool, now_us: int) -> Held | None:
         """None when the request may pass; each throttle that applies is charged for it.
 
         Args:
-            facts: values of the fields of `FIELDS`; what is missing or None is not held.
+            facts: ECS fields of the request and their values: `source.ip`, `user.id`, `jwt.jti`, `jwt.family`.
             route: the template of the route; empty when none matched.
             authenticated: the request has a verified token.
         """
-        if not self._rows:
-            return None
+        rows = self._rows
         held = None
-        for field in self.FIELDS:
-            for row in self._rows.get((field, facts.get(field) or ""), ()):
+        for fact in facts.items() if rows else ():
+            for row in rows.get(fact, ()):
                 if _applies(row, route, authenticated, now_us):
                     wait_s = self._wait_s(row, now_us)
                     if wait_s and (held is None or wait_s > held.retry_after_s):

@@ -54,9 +54,6 @@ class RevocationView:
         """Replace everything at once; a check sees the old rows or the new ones, never a mixture."""
         self._rows = {(row.kind, row.value): row for row in rows}
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
     def check(self, claims: Claims, now_us: int) -> Revoked | None:
         """The narrowest revocation that hits the token, or None.
 

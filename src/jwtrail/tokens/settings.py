@@ -117,7 +117,6 @@ class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 hint=f"at most tokens.max_lifetime_s, {self.max_lifetime_s}",
             )
 
-    @property
     def access_policy(self) -> VerifyPolicy:
         """What an API asks of an access token (RFC 9068 section 4)."""
         return VerifyPolicy(
@@ -131,7 +130,6 @@ class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             use="access",
         )
 
-    @property
     def refresh_policy(self) -> VerifyPolicy:
         """What the issuer asks of a refresh token: made by itself, for itself, without leeway."""
         return VerifyPolicy(

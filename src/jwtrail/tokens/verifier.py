@@ -16,7 +16,7 @@ from jwtrail.tokens.revocation import Revocations
 from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import ABSENT, Accepted, Claims, Verdict
 
-__all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint"]
+__all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint_of"]
 
 CACHE_US = 60_000_000
 """Longest time a verified token is remembered."""
@@ -89,9 +89,9 @@ class Verifier:
             claims = known.claims
         else:
             try:
-                claims = self._verified(raw, fingerprint(digest), keys, now_us)
+                claims = self._verified(raw, _fingerprint(digest), keys, now_us)
             except Refusal as refusal:
-                return rejected(refusal.reason, raw, fingerprint(digest), refusal.claims)
+                return rejected(refusal.reason, raw, _fingerprint(digest), refusal.claims)
             self._remember(digest, claims, keys, now_us)
         if self._revoked is not None and (revoked := self._revoked.check(claims, now_us)) is not None:
             return rejected(revoked.reason, raw, claims.fingerprint, claims, revoked)
@@ -133,8 +133,12 @@ class Verifier:
         self._cache[digest] = _Known(claims, keys, now_us, until_us)
 
 
-def fingerprint(digest: bytes) -> str:
+def fingerprint_of(token: bytes) -> str:
     """What stands for a token in the trail: 16 bytes of its SHA-256, base64url; 22 characters."""
+    return _fingerprint(sha256(token).digest())
+
+
+def _fingerprint(digest: bytes) -> str:
     return base64url.encode(digest[:16])
 
 
