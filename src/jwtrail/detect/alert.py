@@ -1,10 +1,11 @@
 """An alert: a rule that fired, for whom, on which events."""
 
+import uuid
 from hashlib import sha256
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from jwtrail import clock
 from jwtrail.ecs import Event, event_for
 from jwtrail.sigma import Level, Meta, Proposal
 
@@ -114,15 +115,26 @@ def targets_of(event: Event) -> Targets:
     )
 
 
+def stable_id(event: Event, seed: str, at_us: int) -> Event:
+    """The event with an id that follows from `seed`, so that writing it again after a crash can be seen.
+
+    It is a UUIDv7 (RFC 9562 section 5.7) of the time `at_us` whose random bits are a digest.
+    """
+    bits = int.from_bytes(sha256(f"{event.event_action}\0{seed}".encode()).digest()[:16])
+    value = (at_us // 1000 & (1 << 48) - 1) << 80 | bits & (1 << 80) - 1
+    value = value & ~(0xF << 76 | 0b11 << 62) | 0x7 << 76 | 0b10 << 62
+    return replace(event, event_id=str(uuid.UUID(int=value)))
+
+
 def event_of(alert: Alert, *, now_us: int | None = None) -> Event:
-    """The `alert-raised` event of an alert.
+    """The `alert-raised` event of an alert; the same alert always gives an event with the same id.
 
     Args:
         now_us: when it is raised; gives `@timestamp` and the lag. The completing event's time when absent.
     """
     raised = alert.at_us if now_us is None else now_us
     who = alert.targets
-    return event_for(
+    event = event_for(
         "alert-raised",
         at_us=raised,
         event_outcome="unknown",
@@ -150,8 +162,8 @@ def event_of(alert: Alert, *, now_us: int | None = None) -> Event:
         http_route=who.route or None,
         related_ip=(who.source,) if who.source else None,
         related_user=(who.user,) if who.user else None,
-        event_created=clock.iso(raised),
     )
+    return stable_id(event, alert.id, alert.at_us)
 
 
 def alert_of(

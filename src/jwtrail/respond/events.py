@@ -1,0 +1,43 @@
+"""What was done, as an event of the trail."""
+
+from jwtrail.clock import iso
+from jwtrail.detect import Alert, stable_id
+from jwtrail.ecs import Event, event_for
+from jwtrail.respond.action import Action
+
+__all__ = ["response_event"]
+
+
+def response_event(action: Action, alert: Alert, *, now_us: int) -> Event:
+    """`response-revoke`, `-throttle`, `-block` or `-notify`, flagged so that no rule counts it."""
+    who = alert.targets
+    event = event_for(
+        f"response-{action.kind}",
+        at_us=now_us,
+        flags={"self_inflicted"},
+        message=_sentence(action),
+        rule_id=action.rule,
+        rule_name=action.rule_name,
+        jwtrail_alert_id=action.alert,
+        jwtrail_response_kind=action.kind,
+        jwtrail_response_target=action.target or None,
+        jwtrail_response_alert=action.alert,
+        jwtrail_response_until=iso(action.until_us) if action.until_us > action.at_us else None,
+        jwtrail_response_dry_run=action.dry_run,
+        jwtrail_lag_ms=max(0, (now_us - action.at_us) // 1000),
+        http_route=action.route or None,
+        jwt_jti=who.jti or None,
+        jwt_family=who.family or None,
+        user_id=who.user or None,
+        source_ip=who.source or None,
+    )
+    return stable_id(event, action.id, action.at_us)
+
+
+def _sentence(action: Action) -> str:
+    would = "would " if action.dry_run else ""
+    tail = f" ({action.why})" if action.why else ""
+    if action.kind == "notify":
+        return f"{action.rule_name}: {'no answer' if action.why else 'told'}{tail}"
+    verb = {"revoke": "revoke", "throttle": "throttle", "block": "block"}[action.kind]
+    return f"{action.rule_name}: {would}{verb} {action.target} until {iso(action.until_us)}{tail}"

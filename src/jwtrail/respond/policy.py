@@ -1,0 +1,131 @@
+"""From alerts to actions. Pure: settings, alerts and what is known of an address in, actions out.
+
+Two rules over all: only what was verified is acted on (`Alert.targets`, never a claim of an unverified token), and every
+action takes the narrowest key it was given and ends.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from jwtrail.detect import Alert
+from jwtrail.respond.action import Action
+from jwtrail.respond.settings import Answer, RespondSettings
+
+__all__ = ["SHARED_PER_MINUTE", "SHARED_USERS", "plan"]
+
+SHARED_USERS = 4
+"""Users behind one address from which on it is never blocked (RULES.md: more than three in the last day)."""
+
+SHARED_PER_MINUTE = 30
+"""What a shared address may still ask without a valid token, a minute, in place of a block."""
+
+_FIELDS = {"jti": "jwt.jti", "family": "jwt.family", "user": "user.id", "source": "source.ip"}
+
+
+def plan(
+    settings: RespondSettings, alerts: Iterable[Alert], shared_sources: Callable[[str], int]
+) -> tuple[Action, ...]:
+    """One action for each alert that has an answer.
+
+    Args:
+        shared_sources: how many users were lately seen behind an address.
+    """
+    networks = [ipaddress.ip_network(network) for network in settings.allow_sources]
+    made = []
+    for alert in alerts:
+        answer = _answer(settings, alert)
+        if answer is None:
+            continue
+        if why := _spared(settings, networks, alert):
+            made.append(_notice(alert, why, dry_run=answer.dry_run or settings.dry_run))
+        else:
+            made.append(_action(settings, alert, answer, shared_sources))
+    return tuple(made)
+
+
+def _answer(settings: RespondSettings, alert: Alert) -> Answer | None:
+    """What is set for the rule; else its own proposal, which is only said."""
+    chosen = settings.answer_for(alert.rule, alert.code)
+    if chosen is not None or alert.proposal is None:
+        return chosen
+    proposal = alert.proposal
+    return Answer(kind=proposal.kind, target=proposal.target, minutes=proposal.minutes, dry_run=True)
+
+
+def _spared(
+    settings: RespondSettings,
+    networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    alert: Alert,
+) -> str:
+    who = alert.targets
+    if who.user and who.user in settings.allow_users:
+        return "the user is on the allow-list"
+    try:
+        address = ipaddress.ip_address(who.source)
+    except ValueError:
+        return ""
+    return "the source is on the allow-list" if any(address in network for network in networks) else ""
+
+
+def _action(
+    settings: RespondSettings, alert: Alert, answer: Answer, shared_sources: Callable[[str], int]
+) -> Action:
+    dry_run = answer.dry_run or settings.dry_run
+    if answer.kind == "notify":
+        return _notice(alert, "", dry_run=dry_run)
+    field = _FIELDS[answer.target]
+    value: str = getattr(alert.targets, answer.target)
+    if not value:
+        return _notice(alert, f"the event carries no verified {field}", dry_run=dry_run)
+    action = Action(
+        alert=alert.id,
+        rule=alert.rule,
+        rule_name=alert.name,
+        kind=answer.kind,
+        field=field,
+        value=value,
+        at_us=alert.at_us,
+        until_us=alert.at_us + _lasts_us(settings, answer),
+        dry_run=dry_run,
+    )
+    if answer.kind == "revoke":
+        return action
+    action = replace(
+        action,
+        per_minute=0 if answer.kind == "block" else answer.per_minute,
+        route=alert.targets.route if answer.same_route else "",
+        unauthenticated_only=answer.target == "source" and answer.unauthenticated_only,
+    )
+    return _gentle(action) if answer.target == "source" and shared_sources(value) >= SHARED_USERS else action
+
+
+def _gentle(action: Action) -> Action:
+    """What an address gets that an office or a carrier shares: never a block, never for signed-in users."""
+    return replace(
+        action,
+        kind="throttle",
+        per_minute=max(action.per_minute, SHARED_PER_MINUTE),
+        unauthenticated_only=True,
+        why="several users share this address",
+    )
+
+
+def _lasts_us(settings: RespondSettings, answer: Answer) -> int:
+    if answer.kind == "revoke":
+        return settings.max_session_s * 1_000_000
+    return min(answer.minutes, settings.max_minutes) * 60_000_000
+
+
+def _notice(alert: Alert, why: str, *, dry_run: bool) -> Action:
+    return Action(
+        alert=alert.id,
+        rule=alert.rule,
+        rule_name=alert.name,
+        kind="notify",
+        at_us=alert.at_us,
+        until_us=alert.at_us,
+        dry_run=dry_run,
+        why=why,
+    )
