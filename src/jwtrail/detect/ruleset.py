@@ -118,7 +118,7 @@ def load_ruleset(
 
 def packaged_texts() -> Iterator[tuple[str, str]]:
     """Name (`a_forgery/a1_unsigned_token.yml`) and text of every packaged rule file, in order."""
-    yield from _walk(files("jwtrail.rules"), "")
+    yield from _walk(files("jwtrail") / "rules", "")
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:

@@ -1,1 +1,0 @@
-"""The packaged Sigma rules: data only, one file a detection, read by `jwtrail.detect.ruleset`."""
