@@ -1,0 +1,35 @@
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
+
+const trail: MantineColorsTuple = [
+  "#e6f7f4", "#ccece7", "#9cdacf", "#67c6b6", "#3fb5a2", "#25a592", "#128a79", "#0f766e", "#0c5f59", "#084742",
+];
+
+export const theme = createTheme({
+  primaryColor: "trail",
+  // Mantine's own choice for light mode is too pale for text and buttons (contrast below 4.5).
+  primaryShade: { light: 7, dark: 5 },
+  autoContrast: true,
+  luminanceThreshold: 0.35,
+  colors: { trail },
+  defaultRadius: "md",
+  cursorType: "pointer",
+  fontFamily: "var(--font)",
+  fontFamilyMonospace: "var(--mono)",
+  fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
+  headings: { fontFamily: "var(--font)", fontWeight: "600" },
+  focusRing: "auto",
+});
+
+/** Mantine's surfaces take the colours of tokens.css, so that both draw one page. */
+export const cssVariables: CSSVariablesResolver = () => {
+  const both = {
+    "--mantine-color-body": "var(--panel)",
+    "--mantine-color-text": "var(--ink)",
+    "--mantine-color-dimmed": "var(--dim)",
+    "--mantine-color-default": "var(--panel)",
+    "--mantine-color-default-hover": "var(--hover)",
+    "--mantine-color-default-border": "var(--line-strong)",
+    "--mantine-color-placeholder": "var(--dim)",
+  };
+  return { variables: {}, light: both, dark: both };
+};
