@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Request
+import msgspec
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
@@ -17,6 +20,14 @@ from jwtrail.tokens.issuer import TokenPair as Issued
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 
 __all__ = ["Claims", "JWTrail", "TokenPair"]
+
+
+MAX_REFRESH_BODY = 65_536
+"""Bytes of a refresh request: the longest token that any setting accepts."""
+
+
+class _RefreshForm(msgspec.Struct):
+    refresh_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class JWTrail:
         app.add_middleware(
             TrailMiddleware,
             verifier=self._worker.verifier,
-            restraints=self._worker.restraints,
+            restraints=self._worker.live.restraints,
             recorder=self._worker.recorder,
             settings=self._worker.settings.http,
             resolve=self._resolve,
@@ -90,17 +101,8 @@ class JWTrail:
         Raises:
             TokenError: a claim cannot be issued.
         """
-        return _pair(
-            self._worker.sign_in(
-                subject,
-                scope=scope,
-                name=name or subject,
-                claims=claims,
-                roles=roles,
-                tenant=tenant,
-                client_id=client_id,
-            )
-        )
+        about = {"scope": scope, "claims": claims, "roles": roles, "tenant": tenant, "client_id": client_id}
+        return _pair(self._worker.sign_in(subject, name=name or subject, **about))
 
     def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Claims]:
         """A dependency: 401 without a good token, 403 without every scope (and one of `roles`), else the `Claims`.
@@ -179,8 +181,8 @@ class JWTrail:
         router = APIRouter(tags=["tokens"])
 
         @router.post("/token/refresh")
-        def refresh(refresh_token: Annotated[str, Form()]) -> TokenPair:
-            return self._refresh(refresh_token)
+        async def refresh(request: Request) -> TokenPair:
+            return await run_in_threadpool(self._refresh, await _refresh_token(request))
 
         @router.post("/logout", status_code=204)
         def logout(who: Annotated[Claims, Depends(self.require())]) -> None:
@@ -198,12 +200,11 @@ class JWTrail:
 
     def _refresh(self, refresh_token: str) -> TokenPair:
         try:
-            pair = self._worker.refresh(refresh_token)
+            return _pair(self._worker.refresh(refresh_token))
         except TokenError as error:
             if (exchange := current.get()) is not None:
                 exchange.reason = error.reason
             raise HTTPException(400, "invalid_grant") from error
-        return _pair(pair)
 
     def _resolve(self, scope: Any) -> None:
         """Find the route of a request that is refused before routing."""
@@ -224,6 +225,21 @@ def _pair(issued: Issued) -> TokenPair:
 def _exchange(request: Request) -> Exchange:
     exchange: Exchange = request.scope[SCOPE_KEY]
     return exchange
+
+
+async def _refresh_token(request: Request) -> str:
+    """`refresh_token` of a form (RFC 6749 section 6) or of a JSON object, which browsers' code likes better."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_REFRESH_BODY:
+            raise HTTPException(413, "too large")
+    try:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            return msgspec.json.decode(body, type=_RefreshForm).refresh_token
+        return parse_qs(body.decode(), strict_parsing=True, max_num_fields=8)["refresh_token"][0]
+    except (ValueError, KeyError):
+        raise HTTPException(400, "invalid_request") from None
 
 
 def _unauthorized(invalid: bool) -> HTTPException:

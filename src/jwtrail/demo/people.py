@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from typing import Any
 
-import httpx
+import httpx2
 
 from jwtrail import clock
 from jwtrail.demo.shop_data import password_of
@@ -41,7 +41,7 @@ class Ledger:
 class Client:
     """One person's or attacker's HTTP client: an address, a browser, and the ledger it writes to."""
 
-    def __init__(self, http: httpx.AsyncClient, ledger: Ledger, address: str, agent: str) -> None:
+    def __init__(self, http: httpx2.AsyncClient, ledger: Ledger, address: str, agent: str) -> None:
         self._http = http
         self._ledger = ledger
         self._headers = {"X-Forwarded-For": address, "User-Agent": agent}
@@ -49,7 +49,7 @@ class Client:
 
     async def send(
         self, method: str, path: str, *, token: str | None = None, **more: Any
-    ) -> httpx.Response | None:
+    ) -> httpx2.Response | None:
         """Send one request; None when the server went away before it answered."""
         request_id = uuid7()
         headers = self._headers | {"X-Request-ID": request_id}
@@ -58,7 +58,7 @@ class Client:
         began = clock.monotonic_ns()
         try:
             response = await self._http.request(method, path, headers=headers, **more)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             self._ledger.unanswered.add(request_id)
             return None
         self._ledger.slowest_ms = max(self._ledger.slowest_ms, (clock.monotonic_ns() - began) / 1e6)

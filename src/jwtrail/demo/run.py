@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-import httpx
+import httpx2
 import msgspec
 from msgspec import Struct
 
@@ -143,9 +143,9 @@ class _Demo:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, stop.set)
         chance = random.Random(self._seed)  # noqa: S311  # repeatable, not secret
-        limits = httpx.Limits(max_connections=self._users + 20)
+        limits = httpx2.Limits(max_connections=self._users + 20)
         base = f"http://127.0.0.1:{self._port}"
-        async with httpx.AsyncClient(base_url=base, limits=limits, timeout=10, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=base, limits=limits, timeout=10, trust_env=False) as http:
             tasks = [
                 asyncio.create_task(self._person(http, number, chance.random(), stop))
                 for number in range(self._users)
@@ -157,11 +157,11 @@ class _Demo:
             stop.set()
             await asyncio.gather(*tasks, ticker)
 
-    async def _person(self, http: httpx.AsyncClient, number: int, seed: float, stop: asyncio.Event) -> None:
+    async def _person(self, http: httpx2.AsyncClient, number: int, seed: float, stop: asyncio.Event) -> None:
         client = Client(http, self.ledger, f"203.0.113.{number % 250 + 1}", BROWSERS[number % len(BROWSERS)])
         await live(f"user{number:02d}", client, random.Random(seed), stop)  # noqa: S311
 
-    async def _attacks(self, http: httpx.AsyncClient, stop: asyncio.Event) -> None:
+    async def _attacks(self, http: httpx2.AsyncClient, stop: asyncio.Event) -> None:
         async def play(number: int, attack: Attack) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FIRST_ATTACK_S + number * BETWEEN_ATTACKS_S)

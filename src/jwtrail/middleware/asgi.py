@@ -128,16 +128,17 @@ class TrailMiddleware:
         return exchange
 
     def _held(self, scope: Scope, exchange: Exchange) -> Held | None:
-        if not self._restraints.active:
+        """The throttle or block that holds this request, if any; costs nothing while none is in force."""
+        if not self._restraints:
             return None
+        self._find_route(scope)
         verdict = exchange.verdict
-        keys = {"source.ip": exchange.where.ip or ""}
+        facts: dict[str, str | None] = {"source.ip": exchange.where.ip}
         if isinstance(verdict, Accepted):
             claims = verdict.claims
-            keys |= {"user.id": claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
-        held = self._restraints.check(
-            keys, scope.get("path", ""), isinstance(verdict, Accepted), clock.now_us()
-        )
+            facts |= {"user.id": claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
+        template = template_of(dict(scope), str(scope.get("root_path", "")))
+        held = self._restraints.check(facts, template or "", isinstance(verdict, Accepted), clock.now_us())
         if held is not None:
             exchange.flags.add("self_inflicted")
         return held
@@ -268,6 +269,7 @@ class _Answer:
         "_exchange",
         "_head",
         "_middleware",
+        "_mime",
         "_refused",
         "_root",
         "_scope",
@@ -288,6 +290,7 @@ class _Answer:
         self._started_ns = clock.monotonic_ns()
         self._head: Message | None = None
         self._status: int | None = None
+        self._mime: str | None = None
         self._bytes = 0
         self._written = False
         self._refused = False
@@ -297,6 +300,7 @@ class _Answer:
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
+            self._mime = _mime(message)
             self._head = message
             return
         if self._refused:
@@ -308,7 +312,7 @@ class _Answer:
         head, self._head = self._head, None
         try:
             if last and not self._written:
-                self._write(head, None)
+                self._write(None)
             await self._middleware.wait(self._exchange)
         except WriteError:
             if head is None:  # it has left already; all that remains is to break the answer off
@@ -324,22 +328,21 @@ class _Answer:
         """Called once when the application is done: an answer that never ended still gets its event."""
         if self._written:
             return
-        self._write(self._head, error)
+        self._write(error)
         try:
             await self._middleware.wait(self._exchange)
         except WriteError:
             if error is None:  # else the application's own error is the one to hear of
                 raise
 
-    def _write(self, head: Message | None, error: BaseException | None) -> None:
+    def _write(self, error: BaseException | None) -> None:
         self._written = True
         status = self._status if self._status is not None else 500
         fields = self._middleware.event_fields(
             self._scope, self._exchange, self._root, status, self._started_ns
         )
         fields["http_response_bytes"] = self._bytes
-        if head is not None:
-            fields["http_response_mime_type"] = _mime(head)
+        fields["http_response_mime_type"] = self._mime
         if error is not None or self._status is None:
             fields |= {"event_outcome": "failure", "event_type": ("access", "error")}
             fields["error_type"] = type(error).__name__ if error is not None else "NoResponse"

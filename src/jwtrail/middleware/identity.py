@@ -3,12 +3,15 @@
 from typing import Any
 
 from jwtrail import clock
+from jwtrail.tokens.issuer import TokenPair
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Verdict
 
-__all__ = ["fields_of_claims", "fields_of_verdict"]
+__all__ = ["fields_of_claims", "fields_of_issued", "fields_of_verdict"]
 
 
-def fields_of_verdict(verdict: Verdict, now_us: int, claims_allow: frozenset[str] = frozenset()) -> dict[str, Any]:
+def fields_of_verdict(
+    verdict: Verdict, now_us: int, claims_allow: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """The token's attributes of `Event`; nothing for a request without a token.
 
     Args:
@@ -23,7 +26,9 @@ def fields_of_verdict(verdict: Verdict, now_us: int, claims_allow: frozenset[str
     return {}
 
 
-def fields_of_claims(claims: Claims, now_us: int, claims_allow: frozenset[str] = frozenset()) -> dict[str, Any]:
+def fields_of_claims(
+    claims: Claims, now_us: int, claims_allow: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """Attributes of `Event` for claims whose signature held."""
     extra = {name: str(value) for name, value in claims.extra.items() if name in claims_allow}
     return {
@@ -47,9 +52,21 @@ def fields_of_claims(claims: Claims, now_us: int, claims_allow: frozenset[str] =
         "jwt_iat": _date(claims.iat),
         "jwt_nbf": _date(claims.nbf),
         "jwt_exp": _date(claims.exp),
-        "jwt_ttl": int(claims.exp - claims.iat) if claims.exp is not None and claims.iat is not None else None,
+        "jwt_ttl": int(claims.exp - claims.iat)
+        if claims.exp is not None and claims.iat is not None
+        else None,
         "jwt_age": max(0, now_us // 1_000_000 - int(claims.iat)) if claims.iat is not None else None,
         "jwt_claims": extra or None,
+    }
+
+
+def fields_of_issued(pair: TokenPair, now_us: int) -> dict[str, Any]:
+    """Attributes of `Event` for the access token of a pair that was just issued."""
+    return {
+        **fields_of_claims(pair.access, now_us),
+        "related_user": (pair.access.sub,),
+        "jwt_parent": pair.parent or None,
+        "jwt_known": True,
     }
 
 

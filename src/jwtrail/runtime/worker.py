@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from jwtrail import clock, config
-from jwtrail.errors import TokenError
 from jwtrail.middleware.exchange import current
-from jwtrail.middleware.identity import fields_of_claims, fields_of_verdict
+from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
 from jwtrail.middleware.recorder import Recorder, Service
-from jwtrail.state.records import Revocation
 from jwtrail.state.store import StateStore
-from jwtrail.tokens.issuer import Issuer, TokenPair
+from jwtrail.tokens.issuer import Issuer, RefreshError, TokenPair
 from jwtrail.tokens.keyring import KeyRing
-from jwtrail.tokens.restraint import RestraintView
-from jwtrail.tokens.revocation import RevocationView
+from jwtrail.tokens.live import LiveState
 from jwtrail.tokens.verdict import Claims
 from jwtrail.tokens.verifier import Verifier
 from jwtrail.trail.layout import Layout
@@ -43,9 +40,14 @@ class Worker:
         self.ring = KeyRing(
             self.layout.keys / "tokens", algorithm=settings.tokens.algorithm, passphrase=settings.passphrase
         )
-        self.revocations = RevocationView(self.store)
-        self.restraints = RestraintView(self.store)
-        self.verifier = Verifier(settings.tokens, self.ring, self.revocations)
+        self.ring.ensure()
+        self.live = LiveState(self.store)
+        self.verifier = Verifier(
+            settings.tokens.access_policy(),
+            self.ring,
+            self.live.revocations,
+            cache_size=settings.tokens.cache_size,
+        )
         self.issuer = Issuer(settings.tokens, self.ring, self.store)
         self.writer = TrailWriter(self.layout, settings.trail)
         service = settings.service
@@ -69,8 +71,7 @@ class Worker:
 
     def start(self) -> None:
         """Called when the server has started this process: begin to watch for revocations, start the daemon if asked."""
-        self.revocations.start()
-        self.restraints.start()
+        self.live.start()
         if self._daemon_wanted:
             self._daemon = self._start_daemon()
 
@@ -80,8 +81,7 @@ class Worker:
             if self._closed:
                 return
             self._closed = True
-        self.revocations.close()
-        self.restraints.close()
+        self.live.close()
         self.writer.close()
         if self._daemon is not None:
             self._daemon.terminate()
@@ -89,56 +89,61 @@ class Worker:
         self.store.close()
 
     def sign_in(self, subject: str, *, name: str, **about: Any) -> TokenPair:
-        """Issue the first pair of a family and record `login` and `token-issued`."""
-        source = _source()
-        pair = self.issuer.issue(subject, source=source, **about)
-        token = pair.access.event_fields()
-        self.record("login", user_name=name, related_user=tuple({subject, name}), **token)
-        self.record("token-issued", related_user=(subject,), **token)
+        """Issue the first pair of a family and record `login` and `token-issued`.
+
+        Raises:
+            TokenError: see `Issuer.issue`.
+        """
+        pair = self.issuer.issue(subject, source=_source(), **about)
+        token = fields_of_issued(pair, clock.now_us())
+        self.record("login", user_name=name, **(token | {"related_user": tuple(sorted({subject, name}))}))
+        self.record("token-issued", **token)
         return pair
 
     def refresh(self, refresh_token: str) -> TokenPair:
         """Exchange a refresh token and record what came of it.
 
         Raises:
-            TokenError: with its reason; a reused token has ended its whole family by then.
+            RefreshError: with its reason; a reused token has ended its whole family by then.
         """
         try:
-            pair = self.issuer.refresh(refresh_token, source=_source(), now_us=clock.now_us())
-        except TokenError as error:
+            pair = self.issuer.refresh(refresh_token, source=_source())
+        except RefreshError as error:
             self._refresh_failed(error)
             raise
-        self.record("token-refreshed", related_user=(pair.access.sub,), **pair.access.event_fields())
+        self.record("token-refreshed", **fields_of_issued(pair, clock.now_us()))
         return pair
 
-    def _refresh_failed(self, error: TokenError) -> None:
-        # Only a token whose signature held says whose it is; the issuer sets these for no other.
-        who = {
-            "user_id": getattr(error, "subject", None) or None,
-            "jwt_family": getattr(error, "family", None) or None,
-            "jwt_jti": getattr(error, "jti", None) or None,
-        }
+    def _refresh_failed(self, error: RefreshError) -> None:
+        # Claims are there only when the signature held: nobody else may be named.
+        who = fields_of_claims(error.claims, clock.now_us()) if error.claims is not None else {}
+        if error.rejected is not None:
+            who |= fields_of_verdict(error.rejected, clock.now_us())
         action = "refresh-reused" if error.reason == "refresh_reused" else "token-refreshed"
-        self.record(action, event_outcome="failure", event_reason=error.reason, jwt_kind="refresh", **who)
+        self.record(action, **who, event_outcome="failure", event_reason=error.reason)
+        if error.revoked is not None:
+            self.live.refresh()
+            ended = {name: who.get(name) for name in ("user_id", "jwt_family")}
+            self.record("family-revoked", event_reason="refresh_reused", **ended)
 
     def sign_out(self, claims: Claims) -> None:
         """End the family of this token (or the token alone when it has none) on every worker."""
-        now = clock.now_us()
-        until = now + self.settings.tokens.refresh_absolute_s * 1_000_000
-        kind, value = ("family", claims.family) if claims.family else ("jti", claims.jti)
-        self.store.revoke(
-            Revocation(kind=kind, value=value, at_us=now, until_us=until, cause="logout", by=claims.sub)  # type: ignore[arg-type]
-        )
         if claims.family:
+            self.issuer.revoke("family", claims.family, cause="logout", by=claims.sub)
             self.store.end_family(claims.family)
-        self.revocations.reload()
-        self.record("logout", **claims.event_fields())
+        else:
+            self.issuer.revoke("jti", claims.jti, cause="logout", by=claims.sub)
+        self.live.refresh()
+        self.record("logout", **fields_of_claims(claims, clock.now_us()))
 
     def record(self, action: str, **fields: Any) -> None:
         """See `Recorder.record`; identity of the running request is filled in unless given."""
         exchange = current.get()
         if exchange is not None:
-            fields = {**fields_of_verdict(exchange.verdict, clock.now_us()), **{k: v for k, v in fields.items() if v is not None}}
+            fields = {
+                **fields_of_verdict(exchange.verdict, clock.now_us()),
+                **{k: v for k, v in fields.items() if v is not None},
+            }
         self.recorder.record(action, **fields)
 
     def jwks(self) -> dict[str, Any]:
