@@ -79,7 +79,7 @@ def list_(
 @data_option
 def show(alert_id: str, as_json: bool, data: Path | None) -> None:
     """One alert: what happened, the events, and what was done about it. The beginning of an ID is enough."""
-    from jwtrail.query import SearchRequest  # noqa: PLC0415
+    from jwtrail.query.page import SearchRequest  # noqa: PLC0415
 
     with open_state(data) as state:
         row = _found(state, alert_id)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from jwtrail.config import Settings
-    from jwtrail.query import LocalStore
+    from jwtrail.query.local import LocalStore
     from jwtrail.state import StateStore
 
 __all__ = [
@@ -95,7 +95,7 @@ def layout_of(data: Path | None) -> Any:
 
 def open_store(data: Path | None) -> "LocalStore":
     """Everything recorded, with or without a daemon."""
-    from jwtrail.query import LocalStore  # noqa: PLC0415
+    from jwtrail.query.local import LocalStore  # noqa: PLC0415
     from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
 
     return LocalStore(TrailReader(layout_of(data)))

@@ -14,8 +14,11 @@ from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import glance
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from jwtrail.ecs import Event
-    from jwtrail.query import LocalStore, Page, SearchRequest
+    from jwtrail.query.local import LocalStore
+    from jwtrail.query.page import Page, SearchRequest
 
 __all__ = ["MAX_ROWS", "search"]
 
@@ -68,7 +71,8 @@ def search(
     jwtrail search 'url.path: /orders/* and http.response.status_code >= 400' --from now-1h
     jwtrail search 'source.ip: 10.0.0.0/8' --format csv > visits.csv
     """
-    from jwtrail.query import SearchRequest, parse_time  # noqa: PLC0415
+    from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.query.times import parse_time  # noqa: PLC0415
 
     now = clock.now_us()
     request = SearchRequest(
@@ -146,7 +150,7 @@ def _table(found: "Iterable[Event]") -> None:
         console().print(made)
 
 
-def _styled(text: str, style: str) -> object:
+def _styled(text: str, style: str) -> "Text":
     from rich.text import Text  # noqa: PLC0415
 
     return Text(text, style)

@@ -22,7 +22,7 @@ def serve(
 
     It prints a sign-in link for the console. Ctrl+C or SIGTERM ends it in good order; nothing is lost either way.
     """
-    from jwtrail.runtime import daemon  # noqa: PLC0415
+    from jwtrail.web import serve as server  # noqa: PLC0415
 
     more = {"serve.host": host, "serve.port": port, "serve.console": False if no_console else None}
-    daemon.serve(settings_of(data, config_file, **more))
+    server.serve(settings_of(data, config_file, **more))

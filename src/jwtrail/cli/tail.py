@@ -13,7 +13,7 @@ from jwtrail.cli.look import line
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
-    from jwtrail.query import LocalStore
+    from jwtrail.query.local import LocalStore
 
 __all__ = ["MAX_REMEMBERED", "tail"]
 
@@ -82,7 +82,7 @@ class _Follower:
         return self._fresh(max(self._began, clock.now_us() - LATENESS_US), MAX_PAGE)
 
     def _fresh(self, from_us: int, limit: int) -> "list[Event]":
-        from jwtrail.query import SearchRequest  # noqa: PLC0415
+        from jwtrail.query.page import SearchRequest  # noqa: PLC0415
 
         page = self._store.search(SearchRequest(query=self._query, from_us=from_us, limit=limit))
         fresh = [event for event in reversed(page.events) if event.event_id not in self._seen]

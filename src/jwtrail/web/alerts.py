@@ -8,14 +8,14 @@ from jwtrail import clock
 from jwtrail.detect.alert import Alert
 from jwtrail.ecs import Event, document
 from jwtrail.errors import AlertNotFound, QueryError
-from jwtrail.query import SearchRequest
+from jwtrail.query.page import SearchRequest
 from jwtrail.state.records import AlertRow
-from jwtrail.web import shapes
+from jwtrail.web import questions, shapes
 from jwtrail.web.audit import record
 from jwtrail.web.call import Call
 from jwtrail.web.services import Services
 
-__all__ = ["change", "get", "list_page", "view"]
+__all__ = ["change", "get", "list_page", "made", "view"]
 
 MAX_SHOWN = 100
 """Events and answers of one alert."""
@@ -24,7 +24,7 @@ _decode = msgspec.json.Decoder(Alert).decode
 
 
 def list_page(call: Call) -> shapes.AlertsPage:
-    query: shapes.AlertsQuery = call.query
+    query: questions.AlertsQuery = call.query
     state = call.services.state
     rows = state.alerts(status=query.status, limit=query.limit, before_us=query.before)
     return shapes.AlertsPage(
@@ -55,7 +55,7 @@ def get(call: Call) -> shapes.AlertDetail:
 
 
 def change(call: Call) -> shapes.AlertView:
-    body: shapes.AlertChange = call.body
+    body: questions.AlertChange = call.body
     alert_id = call.path["id"]
     if body.status == "closed" and body.reason is None:
         raise QueryError("closing an alert needs a reason", where="reason")
@@ -79,7 +79,14 @@ def change(call: Call) -> shapes.AlertView:
 
 def view(row: AlertRow, lag_ms: int | None = None) -> shapes.AlertView:
     """An alert as it goes over the wire."""
-    alert = _decode(row.doc)
+    return made(_decode(row.doc), row, lag_ms)
+
+
+def made(alert: Alert, row: AlertRow | None = None, lag_ms: int | None = None) -> shapes.AlertView:
+    """The same of an alert that was just raised, so that its triage is a new one's."""
+    row = row or AlertRow(
+        id=alert.id, rule=alert.rule, severity=alert.level, group="", at_us=alert.at_us, doc=""
+    )
     return shapes.AlertView(
         id=row.id,
         rule_id=alert.rule,

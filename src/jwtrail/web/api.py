@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from jwtrail.web import shapes
+from jwtrail.web import questions, shapes
 
 __all__ = ["ENDPOINTS", "PREFIX", "Endpoint"]
 
@@ -46,7 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/events",
         summary="Events that match, newest first.",
-        query=shapes.EventsQuery,
+        query=questions.EventsQuery,
         answer=shapes.EventsPage,
     ),
     Endpoint(
@@ -54,7 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/events/stream",
         summary="New events that match, as they arrive: messages `event` (a document) and `lost` (how many were skipped).",
-        query=shapes.StreamQuery,
+        query=questions.StreamQuery,
         answer=shapes.Document,
         kind="stream",
     ),
@@ -63,7 +63,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/events/export",
         summary="Events that match as a file, newest first; at most 100,000.",
-        query=shapes.ExportQuery,
+        query=questions.ExportQuery,
         kind="file",
     ),
     Endpoint(
@@ -71,7 +71,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/histogram",
         summary="Events over time by outcome.",
-        query=shapes.HistogramQuery,
+        query=questions.HistogramQuery,
         answer=shapes.Histogram,
     ),
     Endpoint(
@@ -79,7 +79,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/top",
         summary="Most frequent values of a field.",
-        query=shapes.TopQuery,
+        query=questions.TopQuery,
         answer=shapes.TopValues,
     ),
     Endpoint(
@@ -95,7 +95,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/events/{id}/around",
         summary="The events before and after one event, oldest first.",
-        query=shapes.AroundQuery,
+        query=questions.AroundQuery,
         answer=shapes.EventsPage,
         fails=(404,),
     ),
@@ -112,7 +112,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/alerts",
         summary="Alerts, newest first.",
-        query=shapes.AlertsQuery,
+        query=questions.AlertsQuery,
         answer=shapes.AlertsPage,
     ),
     Endpoint(
@@ -136,7 +136,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST",
         path="/alerts/{id}",
         summary="Triage an alert.",
-        body=shapes.AlertChange,
+        body=questions.AlertChange,
         answer=shapes.AlertView,
         fails=(404,),
     ),
@@ -159,7 +159,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET",
         path="/revocations/preview",
         summary="What a revocation would hit.",
-        query=shapes.PreviewQuery,
+        query=questions.PreviewQuery,
         answer=shapes.BlastRadius,
     ),
     Endpoint(
@@ -167,7 +167,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST",
         path="/revocations",
         summary="Revoke a token, sign-in, user, client or key.",
-        body=shapes.NewRevocation,
+        body=questions.NewRevocation,
         answer=shapes.RevocationView,
     ),
     Endpoint(

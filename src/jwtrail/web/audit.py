@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from typing import Any
 
 from jwtrail.ecs import event_for
 from jwtrail.web.call import Call
@@ -15,7 +16,7 @@ MAX_REMEMBERED = 1024
 """Searches remembered for that."""
 
 
-def record(call: Call, action: str, message: str, **fields: object) -> None:
+def record(call: Call, action: str, message: str, **fields: Any) -> None:
     """One event: who, from where, what. `message` is for people; the facts are in `fields`."""
     call.services.record(
         event_for(

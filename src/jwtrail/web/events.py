@@ -2,8 +2,9 @@
 
 from jwtrail.ecs import Event, document
 from jwtrail.errors import EventNotFound
-from jwtrail.query import SearchRequest, parse_time
-from jwtrail.web import shapes
+from jwtrail.query.page import SearchRequest
+from jwtrail.query.times import parse_time
+from jwtrail.web import questions, shapes
 from jwtrail.web.audit import Searches
 from jwtrail.web.call import Call
 
@@ -18,7 +19,7 @@ def request_of(call: Call, limit: int = 1, cursor: str = "") -> SearchRequest:
     Raises:
         QueryError: a time that is none, or an end before its beginning.
     """
-    window: shapes.Window = call.query
+    window: questions.Window = call.query
     now = call.services.now_us()
     return SearchRequest(
         query=window.q,
@@ -30,7 +31,7 @@ def request_of(call: Call, limit: int = 1, cursor: str = "") -> SearchRequest:
 
 
 def search(call: Call) -> shapes.EventsPage:
-    query: shapes.EventsQuery = call.query
+    query: questions.EventsQuery = call.query
     request = request_of(call, query.limit, query.cursor)
     page = call.services.store.search(request)
     if not query.cursor:
@@ -63,7 +64,7 @@ def histogram(call: Call) -> shapes.Histogram:
 
 
 def top(call: Call) -> shapes.TopValues:
-    query: shapes.TopQuery = call.query
+    query: questions.TopQuery = call.query
     made = call.services.store.top(query.field_, request_of(call), size=query.size)
     return shapes.TopValues(
         field_=made.field,
@@ -80,7 +81,7 @@ def get(call: Call) -> shapes.Document:
 def around(call: Call) -> shapes.EventsPage:
     _found(call)
     events = call.services.store.around(call.path["id"], call.query.n)
-    return shapes.EventsPage(events=tuple(document(event) for event in events))
+    return shapes.EventsPage(events=tuple(document(event) for event in reversed(events)))
 
 
 def prove(call: Call) -> shapes.Proof:

@@ -10,7 +10,7 @@ from jwtrail.web.audit import record
 from jwtrail.web.call import Call
 from jwtrail.web.cells import csv_lines
 from jwtrail.web.events import request_of
-from jwtrail.web.shapes import MAX_PAGE
+from jwtrail.web.questions import MAX_PAGE
 
 __all__ = ["MAX_EXPORT", "answer"]
 
@@ -22,7 +22,8 @@ _encode = msgspec.json.Encoder().encode
 
 def answer(call: Call) -> Response:
     """The file, streamed. The first page is read before the answer begins, so that a bad query is a 400."""
-    first = call.services.store.search(request_of(call, MAX_PAGE))
+    request = request_of(call, MAX_PAGE)
+    first = call.services.store.search(request)
     made = call.query.format
     record(
         call,
@@ -38,7 +39,7 @@ def answer(call: Call) -> Response:
             sent += len(page.events)
             if page.next is None or sent >= MAX_EXPORT:
                 return
-            page = call.services.store.search(request_of(call, MAX_PAGE, page.next))
+            page = call.services.store.search(msgspec.structs.replace(request, cursor=page.next))
 
     if made == "csv":
         body: Iterator[bytes] = (line.encode() for line in csv_lines(events()))

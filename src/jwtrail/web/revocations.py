@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from jwtrail import clock
-from jwtrail.query import SearchRequest
+from jwtrail.query.page import SearchRequest
 from jwtrail.state.records import Restraint, Revocation, RevocationKind
-from jwtrail.web import shapes
+from jwtrail.web import questions, shapes
 from jwtrail.web.answers import NothingToUndo
 from jwtrail.web.audit import record
 from jwtrail.web.call import Call
@@ -44,7 +44,7 @@ def list_all(call: Call) -> shapes.RevocationsPage:
 
 
 def preview(call: Call) -> shapes.BlastRadius:
-    query: shapes.PreviewQuery = call.query
+    query: questions.PreviewQuery = call.query
     now = call.services.now_us()
     radius = call.services.state.blast_radius(query.kind, query.value, now)
     newest = call.services.store.search(
@@ -69,7 +69,7 @@ def preview(call: Call) -> shapes.BlastRadius:
 
 
 def revoke(call: Call) -> shapes.RevocationView:
-    body: shapes.NewRevocation = call.body
+    body: questions.NewRevocation = call.body
     now = call.services.now_us()
     row = Revocation(
         kind=body.kind,

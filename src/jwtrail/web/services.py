@@ -8,7 +8,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.clock import Clock
 from jwtrail.ecs import Event
-from jwtrail.query import LocalStore
+from jwtrail.query.local import LocalStore
 from jwtrail.state import StateStore
 from jwtrail.web.live import Live
 from jwtrail.web.shapes import DetectorStatus, Proof, RulesPage, TrailStatus

@@ -1,0 +1,133 @@
+"""`jwtrail rules`: the detection rules, and their own tests."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jwtrail.cli.common import (
+    LEVEL_STYLES,
+    config_option,
+    console,
+    is_terminal,
+    json_line,
+    note,
+    settings_of,
+    table,
+)
+from jwtrail.cli.exits import ERROR, FOUND, one_line
+from jwtrail.cli.plain import visible
+
+if TYPE_CHECKING:
+    from jwtrail.detect.ruleset import RuleSet
+
+__all__ = ["rules"]
+
+directories = click.argument(
+    "paths",
+    metavar="[DIR]...",
+    nargs=-1,
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+)
+
+
+@click.group(short_help="The detection rules.")
+def rules() -> None:
+    """The detection rules: those that come with jwtrail, those of the settings, and directories named here."""
+
+
+@rules.command("list")
+@directories
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
+)
+@config_option
+def list_(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> None:
+    """Every rule, whether it is on, and what it would do."""
+    from jwtrail.web.rules import rules_page  # noqa: PLC0415
+
+    ruleset = _loaded(paths, config_file)
+    page = rules_page(ruleset)
+    if as_json or not is_terminal():
+        for rule in page.rules:
+            json_line(rule)
+    else:
+        from rich.text import Text  # noqa: PLC0415
+
+        made = table("code", "", "level", "rule", "looks at", "answer")
+        for rule in page.rules:
+            mark = Text("on", "green") if rule.enabled else Text("off", "dim")
+            level = Text(rule.level, LEVEL_STYLES.get(rule.level, ""))
+            made.add_row(
+                rule.code, mark, level, visible(rule.name), rule.kind.replace("_", " "), rule.response or "-"
+            )
+        console().print(made)
+    _tell_refused(ruleset)
+
+
+@rules.command()
+@directories
+@config_option
+def lint(paths: tuple[Path, ...], config_file: Path | None) -> None:
+    """Say which rules are not in use, with file, line and column. Exit code 3 when there is one."""
+    ruleset = _loaded(paths, config_file)
+    _tell_refused(ruleset)
+    good = len(ruleset.everything())
+    note(f"{good} rules are good, {len(ruleset.refused)} are refused.")
+    if ruleset.refused:
+        sys.exit(FOUND)
+
+
+@rules.command()
+@directories
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
+)
+@config_option
+def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> None:
+    """Run every rule's own examples: attacks it must find, and near misses it must not. Exit code 1 when one fails."""
+    from jwtrail.detect.examples import run_examples  # noqa: PLC0415
+
+    ruleset = _loaded(paths, config_file)
+    results = run_examples(ruleset)
+    if as_json or not is_terminal():
+        for result in results:
+            json_line(
+                {
+                    "rule": result.rule,
+                    "code": result.code,
+                    "title": result.title,
+                    "example": result.example,
+                    "expected": result.expected,
+                    "alerts": len(result.alerts),
+                    "passed": result.passed,
+                    "problem": result.problem,
+                }
+            )
+    else:
+        from rich.text import Text  # noqa: PLC0415
+
+        made = table("", "code", "example", "alerts", "expected", "problem")
+        for result in results:
+            mark = Text("✓", "green") if result.passed else Text("✗", "bold red")
+            found, wanted = str(len(result.alerts)), str(result.expected)
+            made.add_row(mark, result.code, visible(result.example), found, wanted, visible(result.problem))
+        console().print(made)
+    failed = sum(not result.passed for result in results)
+    _tell_refused(ruleset)
+    note(f"{len(results) - failed} of {len(results)} examples pass.")
+    if failed or ruleset.refused:
+        sys.exit(ERROR)
+
+
+def _loaded(paths: tuple[Path, ...], config_file: Path | None) -> "RuleSet":
+    from jwtrail.detect.ruleset import load_ruleset  # noqa: PLC0415
+
+    settings = settings_of(file=config_file).detect
+    return load_ruleset([*map(Path, settings.rules), *paths], disabled=settings.disabled)
+
+
+def _tell_refused(ruleset: "RuleSet") -> None:
+    for error in ruleset.refused:
+        note(one_line(error))

@@ -1,0 +1,158 @@
+"""`jwtrail trail` and `jwtrail verify-proof`: whether the trail is whole, and proof of single events."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from jwtrail.cli.common import console, data_option, is_terminal, json_line, layout_of, note, settings_of
+from jwtrail.cli.exits import BROKEN
+from jwtrail.cli.plain import visible
+from jwtrail.errors import EventNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jwtrail.trail.fsck import Report
+
+__all__ = ["trail", "verify_proof"]
+
+
+@click.group(short_help="Verify the trail, prove an event.")
+def trail() -> None:
+    """Whether the trail is whole, and proof of single events for people who trust nobody."""
+
+
+@trail.command()
+@click.option("--vkey", help="Verifier key from elsewhere. [default: the one in the data directory]")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON document.")
+@data_option
+def verify(vkey: str | None, as_json: bool, data: Path | None) -> None:
+    """Recompute everything from what is stored and compare it with what was signed.
+
+    Exit code 5 when anything was altered, dropped or reordered; every finding names its place. A key from the data
+    directory proves nothing against whoever owns the machine: keep one elsewhere and give it with --vkey.
+    """
+    from jwtrail.trail import fsck  # noqa: PLC0415
+
+    layout = layout_of(data)
+    mirror = settings_of(data).trail.mirror
+    with _progress() as progress:
+        report = fsck.verify(layout.root, vkey=vkey, mirror=mirror, progress=progress)
+    if as_json:
+        json_line(report)
+    else:
+        _tell(report)
+    if not report.ok:
+        sys.exit(BROKEN)
+
+
+@trail.command()
+@data_option
+def vkey(data: Path | None) -> None:
+    """Print the key with which anybody can check proofs and checkpoints."""
+    from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
+
+    click.echo(str(TrailReader(layout_of(data)).vkey()))
+
+
+@trail.command()
+@click.argument("event", metavar="ID")
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write the proof there. [default: stdout]",
+)
+@data_option
+def prove(event: str, out: Path | None, data: Path | None) -> None:
+    """Prove that an event is in the trail. ID is its event.id or its number (event.sequence).
+
+    The file holds the event, its entry and the proof; `jwtrail verify-proof FILE --key VKEY` checks it anywhere.
+    """
+    from jwtrail.cli.proving import bundle_of  # noqa: PLC0415
+    from jwtrail.query.local import LocalStore  # noqa: PLC0415
+    from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
+
+    reader = TrailReader(layout_of(data))
+    store = LocalStore(reader)
+    if event.isdecimal():
+        found = next(
+            iter(store.search(SearchRequest(query=f"event.sequence: {event}", limit=1)).events), None
+        )
+    else:
+        found = store.get(event)
+    if found is None:
+        raise EventNotFound(f"no event {event!r}", hint="jwtrail search shows numbers and, with --json, ids")
+    text = bundle_of(reader, found)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    out.write_text(text, encoding="utf-8")
+    note(f"Wrote {out}; check it with: jwtrail verify-proof {out} --key '{reader.vkey()}'")
+
+
+@click.command("verify-proof", short_help="Check a proof offline.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key", "vkey", required=True, metavar="VKEY", help="The log's verifier key, from somebody you trust."
+)
+@click.option("--json", "as_json", is_flag=True, help="The answer as one JSON document.")
+def verify_proof(file: Path, vkey: str, as_json: bool) -> None:
+    """Check a file of `jwtrail trail prove` with nothing but the log's key. Exit code 5 when it does not hold."""
+    from jwtrail.cli.proving import checked  # noqa: PLC0415
+
+    answer = checked(file, vkey)
+    if as_json or not is_terminal():
+        json_line(answer)
+        return
+    from rich.text import Text  # noqa: PLC0415
+
+    out = console()
+    out.print(Text.assemble(("✓ proved", "bold green"), f"  event {visible(answer.event_id)}"))
+    out.print(f"  number {answer.index} of {answer.size} in the log {visible(answer.origin)}")
+    out.print(f"  covered: {answer.covered}")
+
+
+def _tell(report: "Report") -> None:
+    if not report.ok:
+        for finding in report.findings:
+            click.echo(visible(str(finding)))
+    word = "intact" if report.ok else "BROKEN"
+    text = f"{word}: {report.size:,} events"
+    if is_terminal():
+        from rich.text import Text  # noqa: PLC0415
+
+        mark = ("✓ ", "bold green") if report.ok else ("✗ ", "bold red")
+        console().print(Text.assemble(mark, (text, "bold")))
+    else:
+        click.echo(text)
+    if report.ok:
+        for finding in report.findings:
+            note(visible(str(finding)))
+
+
+def _progress() -> "_Progress":
+    return _Progress()
+
+
+class _Progress:
+    """A bar on stderr while a person looks; nothing otherwise."""
+
+    def __enter__(self) -> "Callable[[int, int], None] | None":
+        if not sys.stderr.isatty():
+            self._bar = None
+            return None
+        from rich.progress import Progress  # noqa: PLC0415
+
+        self._bar = Progress(console=console(stderr=True), transient=True)
+        self._bar.start()
+        task = self._bar.add_task("verifying")
+        bar = self._bar
+        return lambda done, total: bar.update(task, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,49 @@
+"""The rule set as it goes over the wire."""
+
+from jwtrail.detect.ruleset import RuleSet
+from jwtrail.sigma import Correlation, Meta, Rule
+from jwtrail.web.shapes import RefusedRule, RulesPage, RuleView
+
+__all__ = ["rules_page"]
+
+
+def rules_page(ruleset: RuleSet, texts: dict[str, str] | None = None) -> RulesPage:
+    """Every rule that can raise alerts, and what was refused.
+
+    Args:
+        texts: the rule files by name; a rule of a file that is not here is shown without its source.
+    """
+    kinds = {rule.meta.id: _kind(rule) for rule in ruleset.everything()}
+    return RulesPage(
+        rules=tuple(
+            _view(meta, kinds[meta.id], enabled=ruleset.is_on(meta), source=(texts or {}).get(meta.file, ""))
+            for meta in ruleset.metas()
+        ),
+        refused=tuple(
+            RefusedRule(
+                file=error.file, line=error.line, column=error.column, message=error.message, hint=error.hint
+            )
+            for error in ruleset.refused
+        ),
+    )
+
+
+def _kind(rule: Rule | Correlation) -> str:
+    return str(rule.shape.__struct_config__.tag) if isinstance(rule, Correlation) else "event"
+
+
+def _view(meta: Meta, kind: str, *, enabled: bool, source: str) -> RuleView:
+    return RuleView(
+        id=meta.id,
+        code=meta.code,
+        name=meta.title,
+        level=meta.level,
+        kind=kind,
+        enabled=enabled,
+        description=meta.description,
+        tags=meta.tags,
+        falsepositives=meta.falsepositives,
+        response=f"{meta.response.kind} the {meta.response.target}" if meta.response else "",
+        file=meta.file,
+        source=source,
+    )

@@ -1,0 +1,238 @@
+"""`jwtrail serve`: the daemon of one data directory and, on top of it, the console."""
+
+import asyncio
+import base64
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from jwtrail import clock
+from jwtrail.config import Settings
+from jwtrail.detect.alert import Alert
+from jwtrail.detect.ruleset import MAX_FILE, RuleSet, packaged_texts
+from jwtrail.errors import ServeError
+from jwtrail.runtime.daemon import Daemon
+from jwtrail.web import alerts
+from jwtrail.web.app import build
+from jwtrail.web.live import Live
+from jwtrail.web.proofs import prover
+from jwtrail.web.rules import rules_page
+from jwtrail.web.security import SignIns
+from jwtrail.web.services import Facts, Services
+from jwtrail.web.settings import LOOPBACK_NAMES, WebSettings
+from jwtrail.web.shapes import DetectorStatus, TrailState, TrailStatus
+
+__all__ = ["listen", "serve", "web_settings"]
+
+GRACE_S = 2
+"""How long requests may still take when the daemon is told to stop, seconds."""
+
+BACKLOG = 128
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM; then let nothing be lost.
+
+    Raises:
+        ServeError: the address is not of this machine alone, or taken.
+        LockedError: another daemon holds the data directory.
+        ConfigError, IntegrityError, WriteError: see `Daemon`.
+    """
+    live = Live()
+    listening = listen(settings.serve.host, settings.serve.port) if settings.serve.console else None
+    try:
+        daemon = Daemon(settings, on_events=live.events.publish, on_alerts=_publisher(live))
+    except BaseException:
+        if listening is not None:
+            listening.close()
+        raise
+    try:
+        daemon.start()
+        if listening is None:
+            _wait_for_the_end()
+        else:
+            _run_console(settings, daemon, live, listening)
+    finally:
+        daemon.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on a loopback address.
+
+    Raises:
+        ServeError: the address is reachable from elsewhere, unknown, or taken.
+    """
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        is_local = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local:
+        raise ServeError(
+            f"the console is for this machine only; {host!r} is not a loopback address",
+            where="serve.host",
+            hint="use 127.0.0.1 and an SSH tunnel or a proxy with sign-in of its own",
+        )
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((address, port))
+        made.listen(BACKLOG)
+    except OSError as error:
+        made.close()
+        why = "taken" if error.errno == errno.EADDRINUSE else f"not to be had: {error.strerror}"
+        raise ServeError(
+            f"port {port} is {why}",
+            where=f"{host}:{port}",
+            hint="choose another with --port, or --port 0 for any",
+        ) from error
+    return made
+
+
+def web_settings(settings: Settings, port: int) -> WebSettings:
+    """The console's settings; `public_url` says how people reach it through a proxy."""
+    public = urlsplit(settings.serve.public_url)
+    names = {public.hostname} if public.hostname else set()
+    return WebSettings(
+        host=settings.serve.host,
+        port=port,
+        root_path=public.path.rstrip("/"),
+        hosts=LOOPBACK_NAMES | names,
+        https=public.scheme == "https",
+        max_session_s=settings.tokens.refresh_absolute_s,
+    )
+
+
+def _run_console(settings: Settings, daemon: Daemon, live: Live, listening: socket.socket) -> None:
+    web = web_settings(settings, listening.getsockname()[1])
+    sign_ins = SignIns(web)
+    app = build(_services(daemon, live), web, sign_ins)
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    base = settings.serve.public_url.rstrip("/") or f"http://{host}:{web.port}"
+
+    def print_link() -> None:
+        minutes = web.key_ttl_s // 60
+        sys.stderr.write(f"console (sign-in link, works once, {minutes} minutes):\n")
+        sys.stdout.write(f"{base}/login?key={sign_ins.new_key()}\n")
+        sys.stdout.flush()
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended well
+        _Server(config, live, print_link).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Prints the link when it answers, again on Enter or SIGUSR1, and ends the streams before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, live: Live, print_link: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._live = live
+        self._print_link = print_link
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._print_link()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._print_link)
+        if sys.stdin is not None and sys.stdin.isatty():
+            sys.stderr.write("Enter prints a fresh link, Ctrl+C ends.\n")
+            threading.Thread(target=self._on_enter, name="jwtrail-links", daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._live.close()
+        await super().shutdown(sockets=sockets)
+
+    def _on_enter(self) -> None:
+        while sys.stdin.readline():
+            self._print_link()
+
+
+def _services(daemon: Daemon, live: Live) -> Services:
+    page = rules_page(daemon.rules, _texts(daemon.rules))
+    return Services(
+        store=daemon.store,
+        state=daemon.state,
+        prove=prover(daemon.reader, daemon.store),
+        facts=lambda: _facts(daemon),
+        rules=lambda: page,
+        record=daemon.record,
+        live=live,
+    )
+
+
+def _publisher(live: Live) -> Callable[[Sequence[Alert]], None]:
+    def publish(new: Sequence[Alert]) -> None:
+        now = clock.now_us()
+        live.alerts.publish([alerts.made(alert, lag_ms=max(0, now - alert.at_us) // 1000) for alert in new])
+
+    return publish
+
+
+def _facts(daemon: Daemon) -> Facts:
+    stats = daemon.detector.stats()
+    return Facts(
+        service=daemon.settings.service.name,
+        size=daemon.keeper.size,
+        segments=len(daemon.keeper.segments),
+        started_us=daemon.started_us,
+        events_per_minute=daemon.events_per_minute(),
+        trail=_trail(daemon),
+        detector=DetectorStatus(rules=stats.rules, refused=len(daemon.rules.refused), lag_ms=daemon.lag_ms),
+    )
+
+
+def _trail(daemon: Daemon) -> TrailStatus:
+    audit, signed = daemon.auditor.last, daemon.keeper.checkpoint
+    states: dict[bool | None, TrailState] = {True: "intact", False: "broken", None: "unverified"}
+    state = "broken" if daemon.failure else states[audit.ok]
+    vkey = str(daemon.reader.vkey())
+    return TrailStatus(
+        state=state,
+        size=signed.size,
+        root=base64.b64encode(signed.root).decode(),
+        signed_us=_signed_us(daemon.layout.checkpoint),
+        origin=signed.origin,
+        vkey=vkey,
+        verified_us=audit.at_us or None,
+        detail=daemon.failure or audit.detail,
+    )
+
+
+def _signed_us(checkpoint: Path) -> int | None:
+    """When the checkpoint was written: the note itself holds no time."""
+    try:
+        return checkpoint.stat().st_mtime_ns // 1000
+    except OSError:
+        return None
+
+
+def _texts(ruleset: RuleSet) -> dict[str, str]:
+    """The rule files as they are written, so that people can read them."""
+    texts = dict(packaged_texts())
+    for name in {meta.file for meta in ruleset.metas()} - texts.keys():
+        with contextlib.suppress(OSError, UnicodeDecodeError), Path(name).open("rb") as file:
+            texts[name] = file.read(MAX_FILE).decode()
+    return texts
+
+
+def _wait_for_the_end() -> None:
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
