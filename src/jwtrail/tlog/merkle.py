@@ -96,9 +96,13 @@ class Tree:
         """How many levels of tiles there are, at least 1."""
         return len(self._rows)
 
-    def root(self) -> bytes:
-        """Root at the present size."""
-        below: list[bytes] = []
+    def root(self, tail: bytes | None = None) -> bytes:
+        """Root at the present size.
+
+        Args:
+            tail: root of a smaller subtree that follows the last leaf, when the leaves are themselves subtrees.
+        """
+        below: list[bytes] = [] if tail is None else [tail]
         for row in self._rows:
             nodes = row + below
             below = [root_of(nodes)] if nodes else []

@@ -1,0 +1,208 @@
+"""The audit of a whole data directory."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from jwtrail.errors import CorruptionError, NoteError
+from jwtrail.tlog.checkpoint import Checkpoint, open_checkpoint
+from jwtrail.tlog.merkle import leaf_hash
+from jwtrail.tlog.note import Verifier
+from jwtrail.trail.fsck.logs import LogAudit, order_runs
+from jwtrail.trail.fsck.report import Findings, Report
+from jwtrail.trail.fsck.rows import SegmentAudit
+from jwtrail.trail.fsck.tree import TreeAudit
+from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
+
+__all__ = ["verify"]
+
+_TRIES = 4
+_TELL_EVERY = 8192
+
+Tell = Callable[[int, int], None]
+_SEGMENT = re.compile(r"([0-9]{12})-([0-9]{12})\.parquet")
+_WRITER = re.compile(r"[0-9a-f]{16}")
+
+
+def verify(
+    root: Path, *, vkey: str | None = None, mirror: Path | None = None, progress: Tell | None = None
+) -> Report:
+    """Check everything below a data directory against everything else. Only reads; a daemon may run meanwhile.
+
+    Args:
+        root: the data directory.
+        vkey: the verifier key the checkpoint must be signed with. Without it the key in the directory is
+            used, and whoever could replace both would not be noticed.
+        mirror: the file that holds the last checkpoint too.
+        progress: called with (events checked, events in all) now and then.
+
+    Returns:
+        What was found. Damage is never raised, only reported.
+
+    Raises:
+        NoteError: `vkey` is malformed.
+    """
+    verifier = Verifier.parse(vkey) if vkey is not None else None
+    for _ in range(_TRIES):
+        audit = _Audit(root, verifier, mirror, progress)
+        report = audit.run()
+        # A daemon that seals moves events from the logs to a segment; what looked damaged may only have moved.
+        if report.ok or not audit.moved():
+            break
+    return report
+
+
+class _Audit:
+    def __init__(self, root: Path, verifier: Verifier | None, mirror: Path | None, tell: Tell | None) -> None:
+        self._root = root
+        self._findings = Findings()
+        self._mirror = mirror
+        self._tell = tell
+        # What was signed is read first: events are only ever added, so they cannot be behind it.
+        self._verifier = verifier or self._own_verifier()
+        self._signed = self._checkpoints()
+        self._manifest = self._read_manifest()
+        self._last: dict[str, int] = {}
+
+    def run(self) -> Report:
+        tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings)
+        for info in self._manifest.segments:
+            self._segment(info, tree)
+        self._unsealed(tree)
+        signed = max(self._signed, default=0)
+        self._compare_sizes(tree.size)
+        newest = tree.roots.get(signed)
+        return Report(
+            not self._findings.broken,
+            tree.size,
+            signed,
+            newest.hex() if newest else "",
+            tuple(self._findings.all),
+        )
+
+    def moved(self) -> bool:
+        """Whether a segment was sealed since the audit began."""
+        try:
+            return read_manifest(self._root / "manifest.json").size != self._manifest.size
+        except CorruptionError:
+            return False
+
+    # what was signed
+
+    def _own_verifier(self) -> Verifier | None:
+        path = self._root / "keys" / "log.vkey"
+        try:
+            return Verifier.parse(path.read_text())
+        except FileNotFoundError:
+            if (self._root / "tlog" / "checkpoint").exists():
+                self._findings.add("bad_signature", "the verifier key is gone", file="keys/log.vkey")
+        except (NoteError, UnicodeDecodeError, OSError) as error:
+            self._findings.add("bad_signature", str(error), file="keys/log.vkey")
+        return None
+
+    def _checkpoints(self) -> dict[int, tuple[str, Checkpoint]]:
+        signed: dict[int, tuple[str, Checkpoint]] = {}
+        if self._verifier is None:
+            return signed
+        places = [("tlog/checkpoint", self._root / "tlog" / "checkpoint")]
+        if self._mirror is not None:
+            places.insert(0, (str(self._mirror), self._mirror))  # it is written first, so it is read first
+        for name, path in places:
+            try:
+                found = open_checkpoint(path.read_bytes(), self._verifier)
+            except FileNotFoundError:
+                self._missing_checkpoint(name)
+                continue
+            except (NoteError, OSError) as error:
+                self._findings.add("bad_signature", str(error), file=name)
+                continue
+            _, other = signed.setdefault(found.size, (name, found))
+            if other.root != found.root:
+                self._findings.add("forked", f"two roots are signed for size {found.size}", file=name)
+        return signed
+
+    def _missing_checkpoint(self, name: str) -> None:
+        if name != "tlog/checkpoint" or self._manifest_path().exists():
+            self._findings.add("unsigned", "there is no checkpoint", file=name)
+
+    def _manifest_path(self) -> Path:
+        return self._root / "manifest.json"
+
+    def _compare_sizes(self, size: int) -> None:
+        for signed, (name, _) in self._signed.items():
+            if signed > size:
+                self._findings.add(
+                    "rolled_back",
+                    f"{signed} events were signed, {size} are here",
+                    index=size,
+                    last=signed - 1,
+                    file=name,
+                )
+        newest = max(self._signed, default=0)
+        if newest < size:
+            self._findings.add(
+                "unsigned", f"{size - newest} events wait for the next checkpoint", index=newest, last=size - 1,
+                note=bool(self._signed),
+            )  # fmt: skip
+
+    # what is sealed
+
+    def _read_manifest(self) -> Manifest:
+        try:
+            return read_manifest(self._manifest_path())
+        except CorruptionError as error:
+            self._findings.add("unreadable", error.message, file="manifest.json")
+        return self._manifest_from_names()
+
+    def _manifest_from_names(self) -> Manifest:
+        """What the names of the segments say when the manifest cannot be read."""
+        segments = []
+        for path in sorted((self._root / "segments").glob("*.parquet")):
+            found = _SEGMENT.fullmatch(path.name)
+            if found:
+                first, last = int(found[1]), int(found[2])
+                segments.append(
+                    SegmentInfo(
+                        file=path.name, first=first, last=last, rows=last - first + 1, bytes=0, min_time="",
+                        max_time="", columns=(), catalogue=0, sha256="",
+                    )
+                )  # fmt: skip
+        return Manifest(size=segments[-1].last + 1 if segments else 0, segments=tuple(segments))
+
+    def _segment(self, info: SegmentInfo, tree: TreeAudit) -> None:
+        audit = SegmentAudit(self._root / "segments", info, self._findings)
+        for leaf in audit.leaves():
+            tree.add(leaf)
+            self._told(tree.size)
+        for writer, first, last, breaks in audit.writers():
+            expected = self._last.get(writer, 0) + 1
+            if first != expected or breaks:
+                detail = f"numbers of writer {writer} are not contiguous: {first} to {last}, {expected} was expected"
+                self._findings.add("writer_gap", detail, segment=info.file, index=info.first, last=info.last)
+            self._last[writer] = last
+
+    def _told(self, size: int) -> None:
+        if self._tell is not None and size % _TELL_EVERY == 0:
+            self._tell(size, max(size, self._manifest.size, max(self._signed, default=0)))
+
+    # what is not sealed
+
+    def _unsealed(self, tree: TreeAudit) -> None:
+        logs = self._logs()
+        for index, writer, number in order_runs(
+            self._root / "head" / "order.ndjson", self._manifest.size, self._findings
+        ):
+            entry = logs[writer].entries.get(number) if writer in logs else None
+            if entry is None:
+                detail = f"the line with number {number} is damaged or missing"
+                self._findings.add("missing_range", detail, index=index, file=f"wal/{writer}")
+            tree.add(None if entry is None else leaf_hash(entry))
+
+    def _logs(self) -> dict[str, LogAudit]:
+        directory = self._root / "wal"
+        found = sorted(path for path in directory.glob("*") if _WRITER.fullmatch(path.name))
+        logs = {}
+        for path in found:
+            at = self._manifest.writers.get(path.name, Position())
+            logs[path.name] = LogAudit(path, at.n, at.chain, self._findings)
+        return logs

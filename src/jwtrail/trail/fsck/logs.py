@@ -1,0 +1,174 @@
+"""Logs and their order, read with the standard library's JSON and put into canonical form anew."""
+
+import hashlib
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from jwtrail.ecs.catalogue import CATALOGUE
+from jwtrail.trail.fsck.report import Findings
+
+__all__ = ["LogAudit", "order_runs"]
+
+_START = bytes(32)
+_WAL = "jwtrail.wal"
+_CLOSE = "jwtrail.close"
+
+
+class _Read(Struct, frozen=True):
+    """A line that could be read."""
+
+    number: int
+    entry: bytes
+    chain: bytes
+
+
+def order_runs(path: Path, size: int, findings: Findings) -> Iterator[tuple[int, str, int]]:
+    """(index, writer, number) of each event that is in order and not sealed."""
+    name = "head/order.ndjson"
+    data = path.read_bytes() if path.exists() else b""
+    expected, offset = size, 0
+    for line in data.split(b"\n")[:-1]:
+        try:
+            record = json.loads(line)
+            first, runs = int(record["first"]), [(str(w), int(n), int(c)) for w, n, c in record["runs"]]
+        except (ValueError, KeyError, TypeError):
+            findings.add("unreadable", "not an order record", file=name, offset=offset, index=expected)
+            return
+        offset += len(line) + 1
+        count = sum(run[2] for run in runs)
+        if first + count <= size:
+            continue
+        if first != expected:
+            findings.add(
+                "missing_range", f"the order goes on at {first}", file=name, index=expected, last=first - 1
+            )
+            return
+        for writer, number, length in runs:
+            for step in range(length):
+                yield expected, writer, number + step
+                expected += 1
+
+
+class LogAudit:
+    """The log of one writer, read to its end.
+
+    Args:
+        directory: `wal/<writer>`.
+        number: up to where the writer's lines are sealed.
+        chain: chain value there.
+        findings: where to.
+    """
+
+    def __init__(self, directory: Path, number: int, chain: bytes, findings: Findings) -> None:
+        self.writer = directory.name
+        self.entries: dict[int, bytes] = {}
+        self._expected = number + 1
+        self._chain: bytes | None = chain
+        self._findings = findings
+        files = sorted(directory.glob("*.ndjson"), key=_reading_order)
+        for at, path in enumerate(files):
+            self._file(path, [_reading_order(later)[0] for later in files[at + 1 :]])
+
+    def _file(self, path: Path, later: list[int]) -> None:
+        name = f"wal/{self.writer}/{path.name}"
+        offset = 0
+        for line in path.read_bytes().splitlines(keepends=True):
+            repeated = any(first <= self._expected for first in later)
+            if not line.endswith(b"\n"):
+                if not repeated:
+                    self._torn(name, offset, last=not later)
+                return
+            problem = self._line(line)
+            if problem and not (repeated and self._expected not in self.entries):
+                self._findings.add(
+                    "altered_row", f"number {self._expected}: {problem}", file=name, offset=offset
+                )
+                self._chain = None
+            offset += len(line)
+
+    def _torn(self, name: str, offset: int, *, last: bool) -> None:
+        what = "the last line has no end" if last else "a line has no end, and no later file repeats it"
+        self._findings.add("torn_tail" if last else "writer_gap", what, file=name, offset=offset, note=last)
+
+    def _line(self, line: bytes) -> str:
+        """Take a line; what is wrong with it, or an empty text."""
+        try:
+            doc = json.loads(line)
+            if _CLOSE in doc:
+                mark = doc[_CLOSE]
+                fits = mark["n"] == self._expected - 1 and mark["h"] == _text(
+                    self._chain or _bytes(mark["h"])
+                )
+                return "" if fits else "the clean-close mark does not fit"
+            read = _read(doc, self.writer)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return f"not a line of the log ({error})"
+        if _canonical_line(doc) != line:
+            return "the line is not in its one form"
+        if read.number < self._expected:
+            return ""
+        if read.number > self._expected and self._chain is not None:
+            missing = self._expected
+            self._findings.add(
+                "writer_gap", f"numbers {missing} to {read.number - 1} of writer {self.writer} are missing"
+            )
+            self._chain = None
+        if self._chain is not None and hashlib.sha256(self._chain + read.entry).digest() != read.chain:
+            return "the chain value does not follow"
+        self._expected, self._chain = read.number + 1, read.chain
+        self.entries[read.number] = read.entry
+        return ""
+
+
+def _read(doc: dict[str, Any], writer: str) -> _Read:
+    wal = doc[_WAL]
+    if wal["w"] != writer:
+        raise ValueError(f"a line of writer {wal['w']}")
+    salt = _bytes(wal["s"])
+    public, personal = _parts(doc)
+    entry = b"".join((
+        b"\x01",
+        bytes.fromhex(doc["event.id"].replace("-", "")),
+        hashlib.sha256(_json(public)).digest(),
+        hashlib.sha256(salt + _json(personal)).digest(),
+    ))  # fmt: skip
+    return _Read(int(wal["n"]), entry, _bytes(wal["h"]))
+
+
+def _parts(doc: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    public: dict[str, Any] = {}
+    personal: dict[str, Any] = {}
+    for name in sorted(doc):
+        if name != _WAL:
+            (public if CATALOGUE[name].klass == "public" else personal)[name] = doc[name]
+    return public, personal
+
+
+def _canonical_line(doc: dict[str, Any]) -> bytes:
+    public, personal = _parts(doc)
+    return _json(public | {_WAL: doc[_WAL]} | personal) + b"\n"
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _text(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _text(data) != text:
+        raise ValueError("base64url in another spelling")
+    return data
+
+
+def _reading_order(path: Path) -> tuple[int, int]:
+    first, _, attempt = path.name.removesuffix(".ndjson").partition(".")
+    return int(first), int(attempt or 0)

@@ -1,0 +1,95 @@
+"""What an audit says."""
+
+from typing import Any, Literal, get_args
+
+from msgspec import Struct
+
+__all__ = ["KINDS", "MAX_FINDINGS", "Finding", "Findings", "Kind", "Report"]
+
+Kind = Literal[
+    "altered_row",  # an event is not the one that was recorded
+    "altered_file",  # a segment's bytes changed, its events did not: an unprotected column, or dead bytes
+    "missing_range",  # events that were there are gone
+    "reordered",  # rows are not in the order of their indexes
+    "rolled_back",  # more was signed than is there
+    "forked",  # something else was signed than is there
+    "unsigned",  # there are events and no checkpoint; as a note: the newest wait for the next one
+    "bad_signature",  # a checkpoint or key is malformed or does not verify
+    "writer_gap",  # a writer's numbers have a gap
+    "torn_tail",  # note: a process died while writing; nothing acknowledged is lost
+    "tile_mismatch",  # a stored hash differs from the events
+    "unreadable",  # a file, or a part of it, cannot be read
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+MAX_FINDINGS = 1000
+"""Findings kept: of a trail that is altered throughout, the first thousand say enough."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that is wrong, or worth knowing.
+
+    Args:
+        kind: which.
+        detail: in words.
+        index: of the event, or the first of a range; None when it concerns no event.
+        last: the last index of a range.
+        segment: name of the segment file.
+        file: path of another file, relative to the data directory.
+        offset: byte in that file.
+        note: worth knowing, not damage.
+    """
+
+    kind: Kind
+    detail: str
+    index: int | None = None
+    last: int | None = None
+    segment: str | None = None
+    file: str | None = None
+    offset: int | None = None
+    note: bool = False
+
+    def __str__(self) -> str:
+        place = [f"index {self.index}" + (f" to {self.last}" if self.last is not None else "")] * (
+            self.index is not None
+        )
+        place += [f"segment {self.segment}"] * (self.segment is not None)
+        place += [f"{self.file}" + (f" offset {self.offset}" if self.offset is not None else "")] * (
+            self.file is not None
+        )
+        return f"{self.kind}: {', '.join([*place, self.detail])}"
+
+
+class Report(Struct, frozen=True):
+    """The result of an audit.
+
+    Args:
+        ok: nothing is wrong; notes do not count.
+        size: events that are there, sealed or not.
+        signed: events that the last valid checkpoint covers.
+        root: root over the signed events as recomputed, hexadecimal; empty when it could not be.
+        findings: what was found, in the order it was met.
+    """
+
+    ok: bool
+    size: int
+    signed: int
+    root: str
+    findings: tuple[Finding, ...]
+
+
+class Findings:
+    """Where an audit collects what it meets."""
+
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    def add(self, kind: Kind, detail: str, **place: Any) -> None:
+        """Note a finding; `place` are fields of `Finding`."""
+        if len(self.all) < MAX_FINDINGS:
+            self.all.append(Finding(kind=kind, detail=detail, **place))
+
+    @property
+    def broken(self) -> bool:
+        """Something is wrong, not only worth knowing."""
+        return any(not finding.note for finding in self.all)

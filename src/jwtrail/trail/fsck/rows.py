@@ -1,0 +1,152 @@
+"""Segments: every row's entry recomputed by DuckDB from its typed columns, and what the file itself says."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from jwtrail.trail.fsck.report import Findings, Kind
+from jwtrail.trail.manifest import SegmentInfo
+from jwtrail.trail.recompute import connect, entry_sql, quoted, text_literal
+
+__all__ = ["Leaf", "SegmentAudit"]
+
+Leaf = bytes | None
+"""A leaf hash, or None where the event cannot be read."""
+
+_BLOCK = 65_536
+"""Rows recomputed by one query: bounds memory whatever the size of a segment."""
+
+_PROBE = 8192
+"""Rows of one look into a damaged block: a row group (docs/formats/segment.md)."""
+
+
+class SegmentAudit:
+    """The audit of one segment.
+
+    Args:
+        directory: `segments/`.
+        info: what the manifest says of it.
+        findings: where to.
+    """
+
+    def __init__(self, directory: Path, info: SegmentInfo, findings: Findings) -> None:
+        self._path = directory / info.file
+        self._info = info
+        self._findings = findings
+
+    def leaves(self) -> Iterator[Leaf]:
+        """The leaf hash of each index of the segment, in order: exactly as many as it should hold."""
+        info = self._info
+        if not self._path.exists():
+            self._add("missing_range", "the segment is gone", index=info.first, last=info.last)
+            yield from [None] * info.rows
+            return
+        before = len(self._findings.all)
+        try:
+            columns = self._columns()
+        except duckdb.Error as error:
+            self._add("unreadable", _short(error), index=info.first, last=info.last)
+            yield from [None] * info.rows
+            return
+        for first in range(0, info.rows, _BLOCK):
+            yield from self._block(columns, first, min(_BLOCK, info.rows - first))
+        self._check_file(unchanged=len(self._findings.all) == before)
+
+    def writers(self) -> list[tuple[str, int, int, int]]:
+        """(writer, first number, last number, breaks in between) of the rows; empty when they cannot be read."""
+        writer, number = quoted("jwtrail.writer"), quoted("jwtrail.writer_seq")
+        try:
+            with connect() as connection:
+                return connection.execute(
+                    f"SELECT writer, min(n), max(n), count(*) FILTER (n <> before + 1) FROM (SELECT {writer} AS writer,"  # noqa: S608
+                    f" {number} AS n, lag({number}) OVER (PARTITION BY {writer} ORDER BY file_row_number) AS before"
+                    f" FROM read_parquet({text_literal(str(self._path))}, file_row_number = true))"
+                    " GROUP BY writer ORDER BY writer"
+                ).fetchall()
+        except duckdb.Error:
+            return []  # `leaves` has said so
+
+    def _columns(self) -> frozenset[str]:
+        with connect() as connection:
+            rows = connection.execute(
+                f"DESCRIBE FROM read_parquet({text_literal(str(self._path))})"
+            ).fetchall()
+        found = frozenset(row[0] for row in rows)
+        if found != frozenset(self._info.columns):
+            odd = sorted(found ^ frozenset(self._info.columns))
+            self._add(
+                "altered_file",
+                f"columns differ from the manifest: {', '.join(odd[:5])}",
+                index=self._info.first,
+            )
+        return found
+
+    def _block(self, columns: frozenset[str], first: int, count: int) -> list[Leaf]:
+        """Leaf hashes of `count` rows from position `first`; what cannot be read is named as closely as can be."""
+        try:
+            rows = self._recompute(columns, first, count)
+        except duckdb.Error as error:
+            if count > _PROBE:
+                starts = range(first, first + count, _PROBE)
+                return [
+                    leaf
+                    for at in starts
+                    for leaf in self._block(columns, at, min(_PROBE, first + count - at))
+                ]
+            index = self._info.first + first
+            self._add("unreadable", _short(error), index=index, last=index + count - 1)
+            return [None] * count
+        found: list[Leaf] = [None] * count
+        for position, sequence, good, leaf in rows:
+            index = self._info.first + position
+            found[position - first] = bytes.fromhex(leaf) if leaf else None
+            if sequence != index:
+                self._add("reordered", f"the row says index {sequence}", index=index)
+            if not good:
+                self._add("altered_row", "the row does not give its recorded hash", index=index)
+        self._check_present(found, first, len(rows))
+        return found
+
+    def _recompute(self, columns: frozenset[str], first: int, count: int) -> list[tuple[int, int, bool, str]]:
+        """(position, claimed index, entry fits `event.hash`, leaf hash) of these rows."""
+        hashed = "rtrim(replace(replace(to_base64(unhex(sha256(entry))), '+', '-'), '/', '_'), '=')"
+        with connect() as connection:
+            return connection.execute(
+                f"SELECT position, sequence, coalesce(stored = {hashed}, false), sha256('\\x00'::BLOB || entry)"  # noqa: S608
+                f" FROM (SELECT file_row_number AS position, {quoted('event.sequence')} AS sequence,"
+                f" {quoted('event.hash')} AS stored, {entry_sql(columns)} AS entry"
+                f" FROM read_parquet({text_literal(str(self._path))}, file_row_number = true)"
+                f" WHERE file_row_number BETWEEN {first} AND {first + count - 1}) ORDER BY position"
+            ).fetchall()
+
+    def _check_present(self, found: list[Leaf], first: int, rows: int) -> None:
+        if rows < len(found):
+            index = self._info.first + first + rows
+            self._add(
+                "missing_range", "the segment ends before its last index", index=index, last=self._info.last
+            )
+
+    def _check_file(self, *, unchanged: bool) -> None:
+        try:
+            with self._path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            self._add("unreadable", str(error), index=self._info.first, last=self._info.last)
+            return
+        if digest != self._info.sha256:
+            what = "its events are unaltered" if unchanged else "see what is named above"
+            self._add(
+                "altered_file",
+                f"the file's digest is not the manifest's; {what}",
+                index=self._info.first,
+                last=self._info.last,
+            )
+
+    def _add(self, kind: Kind, detail: str, *, index: int, last: int | None = None) -> None:
+        self._findings.add(kind, detail, index=index, last=last, segment=self._info.file)
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]

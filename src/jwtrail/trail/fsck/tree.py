@@ -1,0 +1,119 @@
+"""The tree recomputed, its tiles and the signed roots compared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jwtrail.tlog.checkpoint import Checkpoint
+from jwtrail.tlog.merkle import EMPTY_ROOT, HASH_SIZE, TILE_WIDTH, Tree, root_of
+from jwtrail.tlog.tiles import tile_path
+from jwtrail.trail.fsck.report import Findings
+from jwtrail.trail.fsck.rows import Leaf
+
+__all__ = ["TreeAudit"]
+
+
+class TreeAudit:
+    """Takes leaves in order. Where one is missing, the stored hash of its 256 stands in, so that the rest is still checked.
+
+    Args:
+        tiles: `tlog/tile`.
+        signed: checkpoints to compare, by size.
+        findings: where to.
+    """
+
+    def __init__(self, tiles: Path, signed: Mapping[int, tuple[str, Checkpoint]], findings: Findings) -> None:
+        self._tiles = tiles
+        self._signed = signed
+        self._findings = findings
+        self._chunks = Tree(
+            self._full_tile
+        )  # a tree over the roots of 256 leaves each: its level l is ours + 1
+        self._open: list[Leaf] = []
+        self._whole = True
+        self.size = 0
+        self.roots: dict[int, bytes] = {}
+        if 0 in signed:
+            self._at_checkpoint()
+
+    def add(self, leaf: Leaf) -> None:
+        """The next leaf hash, or None where the event cannot be read."""
+        self._open.append(leaf)
+        self.size += 1
+        if len(self._open) == TILE_WIDTH:
+            self._close_chunk()
+        if self.size in self._signed:
+            self._at_checkpoint()
+
+    def _close_chunk(self) -> None:
+        known = [leaf for leaf in self._open if leaf is not None]
+        number = self.size // TILE_WIDTH - 1
+        stored = self._stored(1, number)
+        if len(known) < TILE_WIDTH:
+            self._whole = self._whole and stored is not None
+            root = stored or EMPTY_ROOT
+        else:
+            root = root_of(known)
+            if stored is not None and stored != root:
+                self._findings.add(
+                    "tile_mismatch", "the events do not give the stored hash",
+                    index=number * TILE_WIDTH, last=self.size - 1, file=self._name(1, number // TILE_WIDTH),
+                )  # fmt: skip
+        self._open.clear()
+        self._chunks.append(root)
+
+    def _at_checkpoint(self) -> None:
+        if None in self._open or not self._whole:
+            return
+        tail = [leaf for leaf in self._open if leaf is not None]
+        root = self.roots[self.size] = self._chunks.root(root_of(tail) if tail else None)
+        name, checkpoint = self._signed[self.size]
+        self._partial_tiles()
+        if root != checkpoint.root and not any(
+            finding.kind in ("altered_row", "reordered", "missing_range") for finding in self._findings.all
+        ):
+            self._findings.add(
+                "forked", f"the first {self.size} events do not give the signed root", file=name
+            )
+
+    def _partial_tiles(self) -> None:
+        for level in range(self._chunks.levels):
+            row = self._chunks.partial(level)
+            if row:
+                self._compare(level + 1, self.size >> 8 * (level + 2), b"".join(row))
+
+    def _full_tile(self, level: int, number: int, data: bytes) -> None:
+        if (number + 1) * TILE_WIDTH ** (level + 2) <= max(self._signed, default=0):
+            self._compare(level + 1, number, data)
+
+    def _compare(self, level: int, number: int, data: bytes) -> None:
+        stored = self._load(level, number, len(data) // HASH_SIZE)
+        if stored is not None and (level == 1 or stored.startswith(data)):
+            return  # level 1 was compared hash by hash
+        what = "is missing or has the wrong length" if stored is None else "differs from the events"
+        self._findings.add(
+            "tile_mismatch",
+            f"the tile {what}",
+            file=self._name(level, number),
+            index=number * TILE_WIDTH ** (level + 1),
+        )
+
+    def _stored(self, level: int, node: int) -> bytes | None:
+        number, at = divmod(node, TILE_WIDTH)
+        data = self._load(level, number, at + 1)
+        return data[at * HASH_SIZE : (at + 1) * HASH_SIZE] if data else None
+
+    def _load(self, level: int, number: int, width: int) -> bytes | None:
+        """The narrowest stored tile with at least `width` hashes."""
+        full = self._tiles / tile_path(level, number)
+        partial = full.with_name(full.name + ".p")
+        widths = sorted(int(path.name) for path in partial.glob("*") if path.name.isdigit())
+        candidates = [partial / str(found) for found in widths if found >= width] + [full]
+        for path in candidates:
+            if path.is_file():
+                data = path.read_bytes()
+                expected = TILE_WIDTH if path == full else int(path.name)
+                return data if len(data) == expected * HASH_SIZE else None
+        return None
+
+    def _name(self, level: int, number: int) -> str:
+        return f"tlog/tile/{tile_path(level, number)}"
