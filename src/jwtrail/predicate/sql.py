@@ -21,7 +21,7 @@ from jwtrail.predicate.leaves import (
     pair_of,
 )
 from jwtrail.predicate.simplify import simplify
-from jwtrail.predicate.sql_text import address_hex, folded, quoted
+from jwtrail.predicate.sql_text import address_hex, folded, pointer, quoted
 from jwtrail.predicate.values import fold
 
 __all__ = ["Parameter", "to_sql"]
@@ -105,9 +105,7 @@ class _Writer:
         column = quoted(leaf.field.name)
         if not leaf.key:
             return column
-        # A JSON pointer (RFC 6901), because any key can be written as one.
-        pointer = "/" + leaf.key.replace("~", "~0").replace("/", "~1")
-        return f"json_extract_string({column}, {self._parameter(pointer)})"
+        return f"json_extract_string({column}, {pointer(leaf.key)})"
 
     @staticmethod
     def _view(leaf: Leaf, value: str) -> str:

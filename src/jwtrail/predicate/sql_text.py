@@ -2,7 +2,7 @@
 
 from jwtrail.predicate.values import DOTTED_I, FINAL_SIGMA, SIGMA
 
-__all__ = ["address_hex", "folded", "quoted"]
+__all__ = ["address_hex", "folded", "pointer", "quoted", "text"]
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
@@ -27,9 +27,21 @@ def quoted(name: str) -> str:
     return f'"{doubled}"'
 
 
-def folded(text: str) -> str:
+def text(value: str) -> str:
+    """A text as a SQL literal."""
+    doubled = value.replace("'", "''")
+    return f"'{doubled}'"
+
+
+def pointer(key: str) -> str:
+    """The leaf of a flattened field as a SQL text: a JSON pointer (RFC 6901), because any key can be written as one."""
+    escaped = key.replace("~", "~0").replace("/", "~1")
+    return text(f"/{escaped}")
+
+
+def folded(value: str) -> str:
     """SQL of `values.fold`."""
-    return f"replace(replace(lower({text}), '{FINAL_SIGMA}', '{SIGMA}'), '{DOTTED_I}', 'i')"
+    return f"replace(replace(lower({value}), '{FINAL_SIGMA}', '{SIGMA}'), '{DOTTED_I}', 'i')"
 
 
 def address_hex(text: str) -> str:

@@ -1,0 +1,132 @@
+"""Reads segments by SQL: events in order, newest segments first, and counts by group."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from jwtrail.ecs import Event
+from jwtrail.predicate.sql import Parameter
+from jwtrail.predicate.sql_text import quoted
+from jwtrail.query.engine import Engine
+from jwtrail.query.rows import events_of, selected
+from jwtrail.query.scan import SEQUENCE, Scan, file_of
+from jwtrail.query.source import Segment
+
+__all__ = ["Reading"]
+
+_TOGETHER = 64
+"""Segments read by one statement: enough to use all threads, few enough to plan quickly."""
+
+
+class Reading:
+    """Queries over Parquet segments; keeps the database warm between them."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    def fetch(
+        self, segments: Sequence[Segment], scan: Scan, limit: int, *, ascending: bool
+    ) -> tuple[list[Event], list[Segment]]:
+        """Up to `limit` events that fit, in order of their index, and the segments that had to be opened.
+
+        Raises:
+            SegmentGone, QueryError: see `Engine.rows`.
+        """
+        events: list[Event] = []
+        opened: list[Segment] = []
+        in_order = segments if ascending else list(reversed(segments))
+        for batch in _batches([segment for segment in in_order if scan.opens(segment)]):
+            if len(events) >= limit:
+                break
+            opened.extend(batch)
+            events.extend(self._page(batch, scan, limit - len(events), "ASC" if ascending else "DESC"))
+        return events, opened
+
+    def grouped(
+        self, segments: Sequence[Segment], scan: Scan, columns: Mapping[str, str], by: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
+        """Groups of what fits, each with its count at the end; a group may come several times, to be added up.
+
+        Args:
+            columns: fields that `by` needs, and their SQL types: a segment without one gives NULL.
+            by: SQL of the values to group by; all in one group when empty.
+        """
+        for batch in _chunks([segment for segment in segments if scan.opens(segment)]):
+            union, parameters = _union(batch, scan, columns)
+            sql = (
+                f"SELECT g.*, count(*) FROM (SELECT {by} FROM ({union})) AS g GROUP BY ALL"  # noqa: S608
+                if by
+                else f"SELECT count(*) FROM ({union})"  # noqa: S608
+            )
+            yield from self._run(batch, sql, parameters)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+    def _page(self, segments: Sequence[Segment], scan: Scan, limit: int, order: str) -> list[Event]:
+        """The columns of the condition are read first, whole rows only for what is on the page."""
+        union, parameters = _union(segments, scan, {"event.sequence": "BIGINT"})
+        sql = f"SELECT {SEQUENCE} FROM ({union}) ORDER BY {SEQUENCE} {order} LIMIT {limit}"  # noqa: S608
+        numbers = [number for (number,) in self._run(segments, sql, parameters)]
+        events: list[Event] = []
+        for segment in segments:
+            inside = [number for number in numbers if segment.first <= number <= segment.last]
+            if inside:
+                events.extend(self._whole(segment, inside, order))
+        return events
+
+    def _whole(self, segment: Segment, numbers: Sequence[int], order: str) -> list[Event]:
+        names, columns = selected(segment.columns)
+        marks = ", ".join("?" for _ in numbers)
+        sql = (
+            f"SELECT {columns} FROM {file_of(segment)}"  # noqa: S608
+            f" WHERE {SEQUENCE} BETWEEN ? AND ? AND {SEQUENCE} IN ({marks}) ORDER BY {SEQUENCE} {order}"
+        )
+        return events_of(names, self._run([segment], sql, [min(numbers), max(numbers), *numbers]))
+
+    def _run(
+        self, segments: Sequence[Segment], sql: str, parameters: Sequence[Parameter]
+    ) -> list[tuple[Any, ...]]:
+        directory = segments[0].path.parent
+        with self._lock:
+            if self._engine is None or self._engine.directory != directory:
+                self._engine = Engine(directory)
+            engine = self._engine
+        return engine.rows(sql, parameters)
+
+
+def _union(
+    segments: Sequence[Segment], scan: Scan, columns: Mapping[str, str]
+) -> tuple[str, list[Parameter]]:
+    """Some columns of the rows that fit, from all these segments."""
+    statements: list[str] = []
+    parameters: list[Parameter] = []
+    for segment in segments:
+        chosen = [
+            f"{quoted(name) if name in segment.columns else f'CAST(NULL AS {kind})'} AS {quoted(name)}"
+            for name, kind in columns.items()
+        ]
+        statement, values = scan.sql(segment, ", ".join(chosen) or "1")
+        statements.append(statement)
+        parameters.extend(values)
+    return " UNION ALL ".join(statements), parameters
+
+
+def _batches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+    """One segment, then twice as many each time: most pages are full after the first, rare events need many."""
+    rest = iter(segments)
+    size = 1
+    while batch := list(islice(rest, size)):
+        yield batch
+        size = min(2 * size, _TOGETHER)
+
+
+def _chunks(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+    rest = iter(segments)
+    while chunk := list(islice(rest, _TOGETHER)):
+        yield chunk
