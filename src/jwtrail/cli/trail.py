@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jwtrail.cli.common import console, data_option, is_terminal, json_line, layout_of, note, settings_of
+from jwtrail.cli.common import (
+    console,
+    data_option,
+    is_terminal,
+    json_line,
+    layout_of,
+    note,
+    open_store,
+    settings_of,
+)
 from jwtrail.cli.exits import BROKEN
 from jwtrail.cli.plain import visible
 from jwtrail.errors import EventNotFound
@@ -72,12 +81,11 @@ def prove(event: str, out: Path | None, data: Path | None) -> None:
     The file holds the event, its entry and the proof; `jwtrail verify-proof FILE --key VKEY` checks it anywhere.
     """
     from jwtrail.cli.proving import bundle_of  # noqa: PLC0415
-    from jwtrail.query.local import LocalStore  # noqa: PLC0415
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
     from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
 
     reader = TrailReader(layout_of(data))
-    store = LocalStore(reader)
+    store = open_store(data)
     if event.isdecimal():
         found = next(
             iter(store.search(SearchRequest(query=f"event.sequence: {event}", limit=1)).events), None

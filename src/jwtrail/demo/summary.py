@@ -11,6 +11,9 @@ from jwtrail import clock
 from jwtrail.demo.attackers import ATTACKS, Attack, Outcome
 from jwtrail.demo.people import Ledger
 from jwtrail.ecs import Event
+from jwtrail.query.files import TrailFiles
+from jwtrail.query.local import LocalStore
+from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.state.store import StateStore
 from jwtrail.trail import fsck
 from jwtrail.trail.layout import Layout
@@ -64,7 +67,7 @@ class Summary(Struct, frozen=True):
 def of(root: Path, ledger: Ledger, outcomes: dict[str, Outcome], restarts: int, seconds: float) -> Summary:
     """Compare what was sent with what the stopped system holds on disk."""
     layout = Layout(root)
-    events = list(TrailReader(layout).events())
+    events = _everything(layout)
     stored: dict[str, int] = {}
     for event in events:
         if event.event_action == "http-request" and event.http_request_id is not None:
@@ -122,6 +125,18 @@ def _result(attack: Attack, outcome: Outcome | None, raised: list[Event]) -> Att
     )
 
 
+def _everything(layout: Layout) -> list[Event]:
+    store = LocalStore(TrailFiles(layout))
+    events: list[Event] = []
+    cursor: str | None = None
+    while True:
+        page = store.search(SearchRequest(limit=MAX_LIMIT, cursor=cursor, ascending=True))
+        events += page.events
+        cursor = page.next
+        if cursor is None:
+            return events
+
+
 def _us(event: Event) -> int:
     return clock.parse_iso(event.timestamp)
 
@@ -171,6 +186,10 @@ class Facts:
         self._reader = TrailReader(layout)
         self._state = StateStore(layout.state)
 
+    def _signed(self) -> int:
+        checkpoint = self._reader.checkpoint()
+        return checkpoint.size if checkpoint is not None else 0
+
     def line(self, ledger: Ledger) -> str:
         """One line: requests, events, alerts, revocations."""
         now = clock.now_us()
@@ -178,7 +197,7 @@ class Facts:
         dead = len([row for row in self._state.revocations(now) if row.cause != "logout"])
         held = len(self._state.restraints(now))
         return (
-            f"requests {ledger.sent:,} · events signed {self._reader.checkpoint_size():,} · alerts {alerts} · "
+            f"requests {ledger.sent:,} · events signed {self._signed():,} · alerts {alerts} · "
             f"tokens revoked by alert {dead} · sources held {held}"
         )
 

@@ -1,21 +1,20 @@
 """What `jwtrail serve` runs: follows the trail, detects, answers. The application never waits for any of it."""
 
 import contextlib
-import os
-import platform
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
 
 from jwtrail import clock, config
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.engine import Detector
-from jwtrail.detect.ruleset import RuleSet
-from jwtrail.ecs import Event, event_for
+from jwtrail.detect.ruleset import load_ruleset
+from jwtrail.ecs import Event
 from jwtrail.errors import JwtrailError
+from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
-from jwtrail.query.page import SearchRequest
+from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.crowd import Crowd
@@ -38,6 +37,7 @@ HOUSEKEEPING_US = 60_000_000
 
 CURSOR = "detect"
 CROWD = "crowd"
+"""Names of what is kept in `state.db`: the detector's snapshot, and who shares an address."""
 
 
 class Daemon:
@@ -66,13 +66,13 @@ class Daemon:
         self.keeper = Keeper(self.layout, settings.trail)
         self.state = StateStore(self.layout.state)
         self.reader = TrailReader(self.layout)
-        self.store = LocalStore(self.reader, head=self.keeper.unsealed)
-        self.rules = RuleSet.load(settings.detect.rules, disabled=settings.detect.disabled)
-        self.detector = Detector(self.rules, self.state.get_cursor(CURSOR))
+        self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head)
+        self.rules = load_ruleset(map(Path, settings.detect.rules), disabled=settings.detect.disabled)
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
         self.lag_ms = 0
         self.failure: str = ""
+        self.detector = Detector(self.rules, self.state.get_cursor(CURSOR))
         self._crowd = Crowd(self.state.get_cursor(CROWD))
         self._responder = Responder(settings.respond, commit=self.state.commit, record=self.record)
         self._on_events = on_events
@@ -84,7 +84,9 @@ class Daemon:
 
     def start(self) -> None:
         """Take up where the last run ended, then follow the logs in a thread."""
-        self._responder.repair(self.state)
+        self._responder.repair(
+            self.state, lambda event_id: self.store.get(event_id) is not None, now_us=clock.now_us()
+        )
         self._catch_up()
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
@@ -108,17 +110,6 @@ class Daemon:
     def record(self, event: Event) -> None:
         """Put an event of the daemon's own into the trail; it comes back through the logs like any other."""
         self.writer.put(event, "sync")
-
-    def make(self, action: str, **fields: Any) -> Event:
-        """An event that says who serves."""
-        return event_for(
-            action,
-            service_name="jwtrail",
-            host_name=platform.node() or None,
-            process_pid=os.getpid(),
-            jwtrail_durability="sync",
-            **fields,
-        )
 
     def events_per_minute(self) -> int:
         """Events sequenced within the last minute."""
@@ -159,11 +150,9 @@ class Daemon:
         alerts = self.detector.feed(events)
         if not alerts:
             return
+        now = clock.now_us()
         new = self._responder.answer(
-            alerts,
-            cursor=(CURSOR, self.detector.snapshot()),
-            crowd=self._crowd.users,
-            now_us=clock.now_us(),
+            alerts, cursor=(CURSOR, self.detector.snapshot()), crowd=self._crowd.users, now_us=now
         )
         self.lag_ms = max(0, (clock.now_us() - max(alert.at_us for alert in alerts)) // 1000)
         if new and self._on_alerts is not None:
@@ -171,14 +160,11 @@ class Daemon:
 
     def _catch_up(self) -> None:
         """Feed what was sequenced after the last snapshot: from segments, then what is not sealed."""
+        query = f"event.sequence > {self.detector.stats().sequence}"
         cursor: str | None = None
-        first = self.detector.last_sequence + 1
         while True:
-            request = SearchRequest(f"event.sequence >= {first}", limit=500, cursor=cursor, ascending=True)
-            page = self.store.search(request)
-            known = [event for event in page.events if event.event_sequence is not None]
-            if known:
-                self._follow(known)
+            page = self.store.search(SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True))
+            self._follow([event for event in page.events if event.event_sequence is not None])
             cursor = page.next
             if cursor is None:
                 return
