@@ -6,8 +6,7 @@ word is looked for in the default fields. What no field can mean is refused, wit
 
 import re
 
-from jwtrail.ecs import CATALOGUE, Field, near_miss
-from jwtrail.ecs.catalogue import DEFAULT_FIELDS, resolve
+from jwtrail.ecs.catalogue import CATALOGUE, DEFAULT_FIELDS, Field, near_miss, resolve
 from jwtrail.errors import KqlError
 from jwtrail.kql.ast import All, AnyOf, Clause, Compare, Is, Nested, Never, Term
 from jwtrail.kql.values import Meaning, Unfit

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from msgspec import Struct
 
-from jwtrail.ecs import Field
+from jwtrail.ecs.catalogue import Field
 from jwtrail.kql.ast import Term
 from jwtrail.kql.dates import Stretch, parse_date
 from jwtrail.predicate.ir import (

@@ -1,7 +1,6 @@
 """Limits on a predicate, and how a writer refuses one."""
 
-from jwtrail.ecs import Field, near_miss
-from jwtrail.ecs.catalogue import resolve
+from jwtrail.ecs.catalogue import Field, near_miss, resolve
 from jwtrail.errors import PredicateError
 from jwtrail.predicate.ir import And, Node, Not, Or, Predicate
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from jwtrail import clock
-from jwtrail.ecs import CATALOGUE, Event
-from jwtrail.ecs.catalogue import Field
+from jwtrail.ecs.catalogue import CATALOGUE, Field
+from jwtrail.ecs.event import Event
 from jwtrail.predicate.ir import And, Anything, Contains, Equals, Not, Nothing, Or, Predicate, SameAs, Scalar
 from jwtrail.predicate.leaves import (
     Between,

@@ -11,7 +11,7 @@ import re2
 from msgspec import Struct
 
 from jwtrail.clock import parse_iso
-from jwtrail.ecs import Field
+from jwtrail.ecs.catalogue import Field
 from jwtrail.predicate.checks import MAX_PIECES, MAX_REGEX, field_of, refuse
 from jwtrail.predicate.ir import Cidr, Contains, Equals, Exists, Glob, Node, Op, Range, Regex, SameAs, Scalar
 from jwtrail.predicate.values import (

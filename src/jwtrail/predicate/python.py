@@ -8,7 +8,7 @@ handed over by name.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from jwtrail.ecs import Event
+from jwtrail.ecs.event import Event
 from jwtrail.errors import PredicateError
 from jwtrail.predicate.checks import check_size
 from jwtrail.predicate.codegen import Scope, Unit

@@ -4,7 +4,7 @@ A column is named as its ECS field; lists are arrays; a flattened field is its c
 wrapped so that it is true or false, which is what makes `NOT` of it mean what it means in Python.
 """
 
-from jwtrail.ecs import CATALOGUE, Field
+from jwtrail.ecs.catalogue import CATALOGUE, Field
 from jwtrail.predicate.checks import check_size
 from jwtrail.predicate.codegen import TEXTUAL
 from jwtrail.predicate.ir import And, Anything, Contains, Not, Nothing, Or, Predicate, SameAs
