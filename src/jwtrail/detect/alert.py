@@ -19,6 +19,7 @@ __all__ = [
     "event_of",
     "group_text",
     "targets_of",
+    "titled",
 ]
 
 MAX_EVENTS = 100
@@ -104,6 +105,11 @@ def group_text(group: dict[str, str]) -> str:
     return ",".join(f"{field}={value}" for field, value in group.items())
 
 
+def titled(alert: Alert) -> str:
+    """Code and title, as `rule.name` holds them: ECS has no field for a rule's short id."""
+    return f"{alert.code} {alert.name}".strip()
+
+
 def targets_of(event: Event) -> Targets:
     """The verified identity of an event, and its source."""
     return Targets(
@@ -139,9 +145,9 @@ def event_of(alert: Alert, *, now_us: int | None = None) -> Event:
         at_us=raised,
         event_outcome="unknown",
         event_severity=SEVERITY[alert.level],
-        message=f"{alert.name} ({group_text(alert.group) or 'no group'})",
+        message=f"{titled(alert)} ({group_text(alert.group) or 'no group'})",
         rule_id=alert.rule,
-        rule_name=alert.name,
+        rule_name=titled(alert),
         rule_version=alert.version or None,
         rule_author=(alert.author,) if alert.author else None,
         rule_ruleset="jwtrail" if alert.code else None,

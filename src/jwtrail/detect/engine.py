@@ -11,7 +11,6 @@ from jwtrail.clock import parse_iso
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.machines import Hits, Machine, Saved, machine_of, shapes_of
 from jwtrail.detect.ruleset import Active, RuleSet
-from jwtrail.detect.sources import SourceUsers
 from jwtrail.ecs import Event
 from jwtrail.errors import StateError
 from jwtrail.predicate.python import compile_many
@@ -61,7 +60,6 @@ class _Snapshot(msgspec.Struct):
     sequence: int
     counts: _Counts
     machines: dict[str, Saved]
-    sources: dict[str, dict[str, int]]
 
 
 class Detector:
@@ -91,7 +89,6 @@ class Detector:
         self._plans = _plans(active, self._machines)
         self._counts = _Counts()
         self._sequence = -1
-        self._sources = SourceUsers()
         if snapshot is not None:
             self._restore(snapshot)
 
@@ -113,16 +110,15 @@ class Detector:
             if event.event_kind == "alert" or (flags is not None and SELF_INFLICTED in flags):
                 counts.ignored += 1
                 continue
-            if event.user_id is not None and event.source_ip is not None:
-                self._sources.note(event)
             if ids := self._match(event):
                 self._react(event, ids, alerts)
         counts.alerts += len(alerts)
         return alerts
 
-    def users_behind(self, source: str) -> int:
-        """How many users were seen with a valid token or sign-in from this address in about a day; counts up to 4."""
-        return self._sources.count(source)
+    @property
+    def last_sequence(self) -> int:
+        """Index in the trail of the last event taken; -1 before the first."""
+        return self._sequence
 
     def snapshot(self) -> bytes:
         """Everything needed to go on after the last event taken."""
@@ -131,8 +127,7 @@ class Detector:
                 version=_VERSION,
                 sequence=self._sequence,
                 counts=self._counts,
-                machines={machine.id: machine.save() for machine in self._machines if len(machine.groups)},
-                sources=self._sources.dump(),
+                machines={machine.id: machine.save() for machine in self._machines},
             )
         )
 
@@ -179,7 +174,6 @@ class Detector:
             raise StateError(f"the detector's snapshot is of version {saved.version}", hint=_START_OVER)
         self._sequence = saved.sequence
         self._counts = saved.counts
-        self._sources = SourceUsers(saved.sources)
         for machine in self._machines:
             if (state := saved.machines.get(machine.id)) is not None:
                 machine.restore(state)

@@ -1,5 +1,6 @@
 """One running rule each: takes the events it is about, keeps its groups, and says when it fires."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -35,7 +36,7 @@ class Saved(msgspec.Struct):
     evicted: int = 0
 
 
-class Machine:
+class Machine(ABC):
     """Base of the machines: groups, quiet time, alerts.
 
     Args:
@@ -50,9 +51,9 @@ class Machine:
         self._meta = meta
         self._alerts = alerts
 
+    @abstractmethod
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         """Take an event that set off at least one of the rules this one looks at."""
-        raise NotImplementedError
 
     def save(self) -> Saved:
         """The state, not a copy of it."""
@@ -149,8 +150,9 @@ class _Correlated(Machine):
             return Fired(values, None)
         return Fired(values, self._alert(event, at_us, values, group, self._firing(group)))
 
+    @abstractmethod
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
-        raise NotImplementedError
+        """Note an event that is these of the rules, by their number; whether the condition holds now."""
 
     def _firing(self, group: Group) -> Firing:
         return counted(group)

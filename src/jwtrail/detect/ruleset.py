@@ -47,6 +47,17 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     disabled: frozenset[str] = frozenset()
     enabled: frozenset[str] = frozenset()
 
+    @classmethod
+    def load(
+        cls,
+        directories: Iterable[Path | str] = (),
+        *,
+        disabled: Iterable[str] = (),
+        enabled: Iterable[str] = (),
+    ) -> "RuleSet":
+        """As `load_ruleset`, with the packaged rules."""
+        return load_ruleset(directories, disabled=disabled, enabled=enabled)
+
     def everything(self) -> tuple[Rule | Correlation, ...]:
         """All rules, each after those it is made of."""
         return (*self.rules, *self.correlations)
@@ -89,7 +100,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
 
 
 def load_ruleset(
-    directories: Iterable[Path] = (),
+    directories: Iterable[Path | str] = (),
     *,
     packaged: bool = True,
     disabled: Iterable[str] = (),
@@ -105,7 +116,7 @@ def load_ruleset(
     texts: dict[str, str] = dict(packaged_texts()) if packaged else {}
     refused: list[RuleError] = []
     for directory in directories:
-        _read_directory(directory, texts, refused)
+        _read_directory(Path(directory), texts, refused)
     loaded = load_rules(texts)
     return RuleSet(
         rules=loaded.rules,

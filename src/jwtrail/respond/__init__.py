@@ -2,7 +2,7 @@
 
 from jwtrail.respond.action import Action
 from jwtrail.respond.policy import plan
-from jwtrail.respond.responder import CURSOR, Commit, Responder
+from jwtrail.respond.responder import Commit, Responder
 from jwtrail.respond.settings import PACKAGED, Answer, RespondSettings
 
-__all__ = ["CURSOR", "PACKAGED", "Action", "Answer", "Commit", "RespondSettings", "Responder", "plan"]
+__all__ = ["PACKAGED", "Action", "Answer", "Commit", "RespondSettings", "Responder", "plan"]

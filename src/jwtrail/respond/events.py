@@ -1,11 +1,18 @@
 """What was done, as an event of the trail."""
 
+from collections.abc import Iterable
+
 from jwtrail.clock import iso
-from jwtrail.detect import Alert, stable_id
+from jwtrail.detect import Alert, event_of, stable_id
 from jwtrail.ecs import Event, event_for
 from jwtrail.respond.action import Action
 
-__all__ = ["response_event"]
+__all__ = ["response_event", "story"]
+
+
+def story(alert: Alert, actions: Iterable[Action], *, now_us: int) -> list[Event]:
+    """The events that tell of an alert and of what was done; each with an id that follows from the alert."""
+    return [event_of(alert, now_us=now_us), *(response_event(one, alert, now_us=now_us) for one in actions)]
 
 
 def response_event(action: Action, alert: Alert, *, now_us: int) -> Event:

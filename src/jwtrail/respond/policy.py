@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from jwtrail.detect import Alert
+from jwtrail.detect.alert import titled
 from jwtrail.respond.action import Action
 from jwtrail.respond.settings import Answer, RespondSettings
 
@@ -82,7 +83,7 @@ def _action(
     action = Action(
         alert=alert.id,
         rule=alert.rule,
-        rule_name=alert.name,
+        rule_name=titled(alert),
         kind=answer.kind,
         field=field,
         value=value,
@@ -122,7 +123,7 @@ def _notice(alert: Alert, why: str, *, dry_run: bool) -> Action:
     return Action(
         alert=alert.id,
         rule=alert.rule,
-        rule_name=alert.name,
+        rule_name=titled(alert),
         kind="notify",
         at_us=alert.at_us,
         until_us=alert.at_us,

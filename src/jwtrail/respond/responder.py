@@ -4,27 +4,29 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import asdict
 
-from jwtrail import clock
-from jwtrail.detect import Alert, event_of, group_text
+from jwtrail.detect import Alert, group_text
 from jwtrail.ecs import Event
 from jwtrail.respond.action import Action, restraint_of, revocation_of
-from jwtrail.respond.events import response_event
-from jwtrail.respond.outbox import seal, unseal
+from jwtrail.respond.events import story
 from jwtrail.respond.policy import plan
 from jwtrail.respond.settings import RespondSettings
 from jwtrail.state.records import AlertRow, Restraint, Revocation
 
-__all__ = ["CURSOR", "Commit", "Responder"]
+__all__ = ["REPAIR_ROWS", "REPAIR_WHOLE", "Commit", "Responder"]
 
-CURSOR = "detect"
-"""Name of the cursor in `state.db` that holds the detector's snapshot and the events still to be written."""
+REPAIR_ROWS = 500
+"""Alerts that a start looks at, the newest: a crash can only have cut off the last transaction's events."""
+
+REPAIR_WHOLE = 20
+"""So many alerts in a row that are wholly told end the look: what is older was told long ago."""
 
 
 class Commit(Protocol):
-    """What is asked of the state store; `state.StateStore` has it."""
+    """What is asked of the state store: `state.StateStore.commit`."""
 
-    def commit(
+    def __call__(
         self,
         *,
         cursor: tuple[str, bytes] | None = None,
@@ -32,99 +34,113 @@ class Commit(Protocol):
         revocations: Sequence[Revocation] = (),
         restraints: Sequence[Restraint] = (),
     ) -> list[str]:
-        """All of it in one transaction; the ids of the alerts that were new. Answers to other alerts are not taken again."""
+        """All of it in one transaction; ids of the alerts that were new. Answers to the others are not taken again."""
+
+
+class AlertRows(Protocol):
+    """Where alerts are read from: `state.StateStore`."""
+
+    def alerts(self, *, limit: int) -> list[AlertRow]:
+        """The newest alerts, newest first."""
+
+
+class Answered(Alert, frozen=True, kw_only=True):
+    """An alert as its row keeps it: with what was planned when it was new."""
+
+    actions: tuple[Action, ...] = ()
 
 
 class Responder:
     """Carries out the policy.
 
     Args:
-        commit: the state store.
+        commit: `StateStore.commit`.
         record: puts an event into the trail.
-        shared_sources: how many users were lately seen behind an address: `Detector.users_behind`.
-        now: the wall clock; only for when events of the trail say they were written.
     """
 
-    def __init__(
-        self,
-        settings: RespondSettings,
-        *,
-        commit: Commit,
-        record: Callable[[Event], None],
-        shared_sources: Callable[[str], int] = lambda _: 0,
-        now: clock.Clock = clock.now_us,
-    ) -> None:
+    def __init__(self, settings: RespondSettings, *, commit: Commit, record: Callable[[Event], None]) -> None:
         self._settings = settings
         self._commit = commit
         self._record = record
-        self._shared_sources = shared_sources
-        self._now = now
 
-    def plan(
-        self, alerts: Iterable[Alert], shared_sources: Callable[[str], int] | None = None
-    ) -> tuple[Action, ...]:
-        """What would be done about these alerts; nothing happens."""
-        return plan(self._settings, alerts, shared_sources or self._shared_sources)
+    def plan(self, alerts: Iterable[Alert], shared_sources: Callable[[str], int]) -> tuple[Action, ...]:
+        """What would be done about these alerts; nothing happens.
 
-    def answer(self, alerts: Sequence[Alert], snapshot: bytes) -> tuple[Action, ...]:
+        Args:
+            shared_sources: how many users were seen behind an address in the last day.
+        """
+        return plan(self._settings, alerts, shared_sources)
+
+    def answer(
+        self,
+        alerts: Sequence[Alert],
+        *,
+        cursor: tuple[str, bytes] | None,
+        crowd: Callable[[str, int], int],
+        now_us: int,
+    ) -> tuple[Alert, ...]:
         """Do what the policy says about new alerts, and keep the detector's progress.
 
-        Snapshot, alerts and answers are committed together: after a crash all of it is there or none, and an alert that was
-        answered before is not answered again. The events about it are part of the commit and written after it; what a
-        crash keeps from being written `resume` writes.
+        The detector's snapshot, the alerts and the answers are one transaction: after a crash all of it is there or none,
+        and an alert that was there before is not answered again. The events are written after it; those that a crash cuts
+        off `repair` writes at the next start.
 
         Args:
-            snapshot: `Detector.snapshot()` after the events that gave these alerts.
+            cursor: name and value of the detector's snapshot, taken after the events that gave these alerts.
+            crowd: how many users were seen behind an address in the day before a time.
+            now_us: wall time, for the lag and the time of the events.
 
         Returns:
-            The actions for alerts that were new.
+            The alerts that were new.
         """
-        now_us = self._now()
-        actions = self.plan(alerts)
+        planned: dict[str, list[Action]] = {alert.id: [] for alert in alerts}
         by_id = {alert.id: alert for alert in alerts}
-        told = [(alert.id, event_of(alert, now_us=now_us)) for alert in by_id.values()]
-        told += [(one.alert, response_event(one, by_id[one.alert], now_us=now_us)) for one in actions]
-        new = set(
-            self._commit.commit(
-                cursor=(CURSOR, seal(snapshot, [event for _, event in told])),
-                alerts=[_row(alert) for alert in by_id.values()],
-                revocations=[row for one in actions if (row := revocation_of(one)) is not None],
-                restraints=[held for one in actions if (held := restraint_of(one)) is not None],
-            )
+        for one in self.plan(by_id.values(), lambda address: crowd(address, now_us)):
+            planned[one.alert].append(one)
+        actions = [one for ones in planned.values() for one in ones]
+        new = self._commit(
+            cursor=cursor,
+            alerts=[_row(alert, planned[alert.id]) for alert in by_id.values()],
+            revocations=[row for one in actions if (row := revocation_of(one)) is not None],
+            restraints=[held for one in actions if (held := restraint_of(one)) is not None],
         )
-        for alert, event in told:
-            if alert in new:
+        for alert_id in new:
+            for event in story(by_id[alert_id], planned[alert_id], now_us=now_us):
                 self._record(event)
-        return tuple(one for one in actions if one.alert in new)
+        return tuple(by_id[alert_id] for alert_id in new)
 
-    def resume(self, stored: bytes | None, recorded: Callable[[str], bool]) -> bytes | None:
-        """At start: write the events that a crash kept from the trail.
+    def repair(self, rows: AlertRows, recorded: Callable[[str], bool], *, now_us: int) -> int:
+        """At start: write the events about alerts that a crash kept from the trail.
+
+        Their ids follow from the alert, so what is there is known by its id and never written twice.
 
         Args:
-            stored: value of the cursor `CURSOR`, None at the very first start.
-            recorded: whether the trail holds an event of this id.
+            recorded: whether the trail holds an event of this id, sequenced or not.
 
         Returns:
-            The snapshot to make the `Detector` with.
-
-        Raises:
-            StateError: the value is damaged.
+            How many events were missing.
         """
-        if stored is None:
-            return None
-        snapshot, events = unseal(stored)
-        for event in events:
-            if not recorded(event.event_id):
+        missing = whole = 0
+        for row in rows.alerts(limit=REPAIR_ROWS):
+            alert = msgspec.json.decode(row.doc, type=Answered)
+            lost = [
+                event for event in story(alert, alert.actions, now_us=now_us) if not recorded(event.event_id)
+            ]
+            for event in lost:
                 self._record(event)
-        return snapshot
+            missing += len(lost)
+            whole = 0 if lost else whole + 1
+            if whole == REPAIR_WHOLE:
+                break
+        return missing
 
 
-def _row(alert: Alert) -> AlertRow:
+def _row(alert: Alert, actions: Sequence[Action]) -> AlertRow:
     return AlertRow(
         id=alert.id,
         rule=alert.rule,
         severity=alert.level,
         group=group_text(alert.group),
         at_us=alert.at_us,
-        doc=msgspec.json.encode(alert).decode(),
+        doc=msgspec.json.encode(Answered(**asdict(alert), actions=tuple(actions))).decode(),
     )

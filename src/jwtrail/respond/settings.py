@@ -3,17 +3,17 @@
 import ipaddress
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from jwtrail.sigma.records import AnswerKind, AnswerTarget
 
-__all__ = ["MAX_MINUTES", "PACKAGED", "Answer", "RespondSettings", "default_answers"]
+__all__ = ["MAX_MINUTES", "PACKAGED", "Answer", "RespondSettings"]
 
 MAX_MINUTES = 7 * 24 * 60
 """Longest throttle or block that can be set, minutes. Every answer ends by itself."""
 
 
-class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to do when a rule fires.
 
     Args:
@@ -21,10 +21,10 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
         target: which verified identity of the completing event, or its source. When the event does not know it nothing
             is done: no wider key takes its place.
         minutes: how long a throttle or block lasts. A revocation lasts until the token must have expired.
-        per-minute: requests that a throttle still lets through, a minute.
-        unauthenticated-only: of a source, hold up only requests without a valid token.
-        same-route: hold up only the route on which it happened.
-        dry-run: say what would be done, and do not do it.
+        per_minute: requests that a throttle still lets through, a minute.
+        unauthenticated_only: of a source, hold up only requests without a valid token.
+        same_route: hold up only the route on which it happened.
+        dry_run: say what would be done, and do not do it.
     """
 
     kind: AnswerKind
@@ -60,32 +60,27 @@ Any other rule's own proposal is said in an event with `jwtrail.response.dry_run
 the rule is set under `[respond.answers]`."""
 
 
-def default_answers() -> dict[str, Answer]:
-    """A copy of `PACKAGED`."""
-    return dict(PACKAGED)
-
-
-class RespondSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+class RespondSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table `[respond]`.
 
     Args:
-        dry-run: true turns every answer into an announcement.
+        dry_run: true turns every answer into an announcement.
         answers: by a rule's code or id; replaces the packaged answer of that rule, the others stay.
-        allow-sources: networks (`10.0.0.0/8`) that are never answered: own scanners, health probes.
-        allow-users: ids of users that are never answered.
-        max-minutes: no throttle or block lasts longer, whatever an answer says.
-        max-session-s: how long a token or family can live at the most, seconds; a revocation is kept so long.
+        allow_sources: networks (`10.0.0.0/8`) that are never answered: own scanners, health probes.
+        allow_users: ids of users that are never answered.
+        max_minutes: no throttle or block lasts longer, whatever an answer says.
+        max_session_s: how long a token or family can live at the most, seconds; a revocation is kept so long.
     """
 
     dry_run: bool = False
-    answers: dict[str, Answer] = field(default_factory=default_answers)
+    answers: dict[str, Answer] = {}
     allow_sources: tuple[str, ...] = ()
     allow_users: tuple[str, ...] = ()
     max_minutes: Annotated[int, Meta(ge=1, le=MAX_MINUTES)] = 24 * 60
     max_session_s: Annotated[int, Meta(ge=60, le=400 * 86_400)] = 30 * 86_400
 
     def __post_init__(self) -> None:
-        """Complete the answers, and refuse networks that are none and answers that make no sense."""
+        """Refuse networks that are none, and answers that make no sense."""
         for network in self.allow_sources:
             ipaddress.ip_network(network)
         for name, answer in self.answers.items():

@@ -12,7 +12,7 @@ from sigma.conditions import (
 from sigma.rule import SigmaRule
 
 from jwtrail.predicate import ir
-from jwtrail.predicate.checks import check_size
+from jwtrail.predicate.python import compile_predicate
 from jwtrail.sigma.values import LowerError, keyword, lower_value
 
 __all__ = ["MAX_CONDITION", "lower_rule"]
@@ -27,7 +27,7 @@ def lower_rule(rule: SigmaRule) -> ir.Predicate:
     Raises:
         LowerError: a part has no exact predicate.
         sigma.exceptions.SigmaError: the condition does not parse or names what does not exist.
-        PredicateError: larger than a predicate may be.
+        PredicateError: larger than a predicate may be, or of a value that its field cannot have.
     """
     made = []
     for condition in rule.detection.parsed_condition:
@@ -35,7 +35,7 @@ def lower_rule(rule: SigmaRule) -> ir.Predicate:
             raise LowerError(f"a condition longer than {MAX_CONDITION} characters", field=None)
         made.append(_lower(condition.parse()))
     predicate = made[0] if len(made) == 1 else ir.Or(items=tuple(made))
-    check_size(predicate)
+    compile_predicate(predicate)  # a rule that no back end takes must not take the others down with it
     return predicate
 
 

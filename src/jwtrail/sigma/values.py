@@ -45,6 +45,7 @@ _OPS: dict[CompareOperators, ir.Op] = {
     CompareOperators.GT: "gt",
     CompareOperators.GTE: "gte",
 }
+_LEAF = "name a leaf, such as labels.team"
 _TRUTH = {"true": True, "false": False}
 
 
@@ -66,14 +67,17 @@ def field_of(name: str) -> Field:
     """The catalogue's field of this name.
 
     Raises:
-        LowerError: there is none; the hint names the nearest.
+        LowerError: there is none (the hint names the nearest), or it has no value of its own.
     """
     found = resolve(name)
     if found is None:
         raise LowerError(
             f"no field {name}", field=name, hint=near_miss(name) or "see docs/reference/fields.md"
         )
-    return found[0]
+    field, leaf = found
+    if field.type == "geo_point" or (field.type == "flattened" and not leaf):
+        raise LowerError(f"{name} is a {field.type} and cannot be matched as a whole", field=name, hint=_LEAF)
+    return field
 
 
 def lower_value(name: str, value: SigmaType) -> ir.Predicate:
