@@ -98,7 +98,7 @@ def build(
         Route(PREFIX + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/login", door.login),
         Mount("/assets", Assets(directory)),
-        Route("/{path:path}", Index(settings, directory)),
+        Route("/{path:path}", Index(settings, directory).answer),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, settings=settings, sign_ins=keys)])
 

@@ -43,7 +43,7 @@ class Index:
         self._directory = directory
         self._file = directory / "index.html"
 
-    def __call__(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
         nonce = request.state.nonce
         if (icon := self._icon(request.path_params["path"])) is not None:
             return FileResponse(icon, headers={"cache-control": "public, max-age=3600"})

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -49,8 +49,7 @@ def events(call: Call, request: Request, sign_ins: SignIns) -> Response:
         told = [_message("event", document(event)) for event in fitting[-MAX_MESSAGES:]]
         return b"".join(told) + _lost(lost)
 
-    topic = call.services.live.events
-    return _Stream(topic, topic.join(), written, _alive(call, request, sign_ins))
+    return _stream(call.services.live.events, written, _alive(call, request, sign_ins))
 
 
 def alerts(call: Call, request: Request, sign_ins: SignIns) -> Response:
@@ -59,23 +58,23 @@ def alerts(call: Call, request: Request, sign_ins: SignIns) -> Response:
     def written(items: Sequence[AlertView], lost: int) -> bytes:
         return b"".join(_message("alert", alert) for alert in items) + _lost(lost)
 
-    topic = call.services.live.alerts
-    return _Stream(topic, topic.join(), written, _alive(call, request, sign_ins))
+    return _stream(call.services.live.alerts, written, _alive(call, request, sign_ins))
 
 
-class _Stream(StreamingResponse, Generic[T]):
+def _stream(
+    topic: Topic[T], written: Callable[[Sequence[T], int], bytes], alive: Callable[[], object]
+) -> Response:
+    listener = topic.join()
+    return _Leaving(_lines(listener, written, alive), lambda: topic.leave(listener))
+
+
+class _Leaving(StreamingResponse):
     """Leaves its topic however it ends, also when the browser left before the first byte."""
 
-    def __init__(
-        self,
-        topic: Topic[T],
-        listener: Listener[T],
-        written: Callable[[Sequence[T], int], bytes],
-        alive: Callable[[], object],
-    ) -> None:
-        self._leave = lambda: topic.leave(listener)
+    def __init__(self, lines: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        super().__init__(_lines(listener, written, alive), media_type="text/event-stream", headers=headers)
+        super().__init__(lines, media_type="text/event-stream", headers=headers)
+        self._leave = leave
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
