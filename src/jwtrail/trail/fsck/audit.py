@@ -122,7 +122,7 @@ class _Audit:
         return signed
 
     def _missing_checkpoint(self, name: str) -> None:
-        if name != "tlog/checkpoint" or self._manifest_path().exists():
+        if self._manifest_path().exists() or (self._root / "tlog" / "checkpoint").exists():
             self._findings.add("unsigned", "there is no checkpoint", file=name)
 
     def _manifest_path(self) -> Path:
