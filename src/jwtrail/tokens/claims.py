@@ -1,6 +1,7 @@
 """The payload: read strictly, typed, then asked who, for whom and when (RFC 7519 section 4.1, RFC 9068)."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from jwtrail.tokens.header import Header
@@ -18,11 +19,6 @@ MAX_WORDS = 256
 """Audiences, scopes or roles of one token."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_TEXTS = ("iss", "sub", "jti", "client_id", "tenant", "fam")
-_DATES = ("exp", "nbf", "iat")
-_TYPED = frozenset(
-    (*_TEXTS, *_DATES, "aud", "scope", "scp", "roles", "gen", "cnf", "act")
-)  # what has an attribute of `Claims`
 _KINDS = {"at+jwt": "access", "rt+jwt": "refresh"}
 # How issuers mark the use inside the payload: Cognito, SimpleJWT, Flask-JWT-Extended.
 _USE_CLAIMS = ("token_use", "token_type", "type")
@@ -41,28 +37,21 @@ def read_claims(raw: bytes, header: Header, required: tuple[str, ...], fingerpri
             raise Refusal("claim_missing")
     if not finite:
         raise Refusal("claim_invalid")
-    typ = normal_typ(header.typ)
+    typed: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    for name, value in payload.items():
+        reader = _READERS.get(name)
+        if reader is None:
+            extra[name] = value
+        else:
+            typed[reader[0]] = reader[1](value)
     return Claims(
-        sub=_text(payload, "sub"),
-        jti=_text(payload, "jti"),
-        iss=_text(payload, "iss"),
-        aud=_audience(payload),
-        exp=_date(payload, "exp"),
-        nbf=_date(payload, "nbf"),
-        iat=_date(payload, "iat"),
-        scope=_words(payload, "scope" if "scope" in payload else "scp"),
-        client_id=_text(payload, "client_id"),
-        roles=_words(payload, "roles"),
-        tenant=_text(payload, "tenant"),
-        family=_text(payload, "fam"),
-        generation=_count(payload, "gen"),
-        kind=_KINDS.get(typ, "") or _use(payload),
-        cnf=_thumbprint(payload),
-        act=_actor(payload),
+        **typed,
+        kind=_KINDS.get(normal_typ(header.typ)) or _use(extra),
         alg=header.alg,
         kid=header.kid or "",
         typ=header.typ,
-        extra={name: value for name, value in payload.items() if name not in _TYPED},
+        extra=extra,
         fingerprint=fingerprint,
     )
 
@@ -94,76 +83,78 @@ def check_claims(claims: Claims, policy: VerifyPolicy, now_us: int) -> None:
         raise Refusal("token_use_mismatch", claims)
 
 
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name, "")
-    if type(value) is not str or (name in payload and not value) or _has_control(value):
+def _text(value: Any) -> str:
+    # `isprintable` is one pass in C and true for nearly every text; it is also false for odd spaces, which are allowed.
+    if type(value) is not str or not value or (not value.isprintable() and _CONTROL.search(value)):
         raise Refusal("claim_invalid")
     return value
 
 
-def _has_control(value: str) -> bool:
-    # `isprintable` is one pass in C and true for nearly every text; it is also false for odd spaces, which are allowed.
-    return not value.isprintable() and _CONTROL.search(value) is not None
-
-
-def _date(payload: dict[str, Any], name: str) -> float | None:
-    if name not in payload:
-        return None
-    value = payload[name]
+def _date(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= MAX_DATE:
         raise Refusal("claim_invalid")
     return value  # type: ignore[no-any-return]  # an int or a float, see above
 
 
-def _count(payload: dict[str, Any], name: str) -> int:
-    value = payload.get(name, 0)
+def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**53:
         raise Refusal("claim_invalid")
     return value
 
 
-def _audience(payload: dict[str, Any]) -> tuple[str, ...]:
-    value = payload.get("aud", [])
-    return (_text(payload, "aud"),) if type(value) is str else _listed(value)
+def _audience(value: Any) -> tuple[str, ...]:
+    return (_text(value),) if type(value) is str else _listed(value)
 
 
-def _words(payload: dict[str, Any], name: str) -> tuple[str, ...]:
+def _words(value: Any) -> tuple[str, ...]:
     """A list of texts, or one text with words divided by spaces."""
-    value = payload.get(name, "")
-    return _listed(value.split()) if type(value) is str else _listed(value)
+    return _listed(value.split() if type(value) is str else value)
 
 
-def _listed(value: object) -> tuple[str, ...]:
+def _listed(value: Any) -> tuple[str, ...]:
     if type(value) is not list or len(value) > MAX_WORDS:
         raise Refusal("claim_invalid")
-    for word in value:
-        if type(word) is not str or _has_control(word):
-            raise Refusal("claim_invalid")
-    return tuple(value)
+    return tuple([_text(word) for word in value])
 
 
-def _thumbprint(payload: dict[str, Any]) -> str:
+def _thumbprint(value: Any) -> str:
     """`jkt` (RFC 9449 section 6) or `x5t#S256` (RFC 8705 section 3.1) of `cnf`."""
-    return _member(payload, "cnf", "jkt") or _member(payload, "cnf", "x5t#S256")
+    return _member(value, "jkt") or _member(value, "x5t#S256")
 
 
-def _actor(payload: dict[str, Any]) -> str:
+def _actor(value: Any) -> str:
     """`sub` of `act`, the current actor (RFC 8693 section 4.1)."""
-    return _member(payload, "act", "sub")
+    return _member(value, "sub")
 
 
-def _member(payload: dict[str, Any], name: str, inner: str) -> str:
-    value = payload.get(name)
-    if value is None:
-        return ""
+def _member(value: Any, name: str) -> str:
     if type(value) is not dict:
         raise Refusal("claim_invalid")
-    return _text(value, inner)
+    return _text(value[name]) if name in value else ""
 
 
-def _use(payload: dict[str, Any]) -> str:
+def _use(extra: dict[str, Any]) -> str:
     for name in _USE_CLAIMS:
-        value = payload.get(name)
-        if type(value) is str and value.lower() in _USES:
-            return value.lower()
+        if name in extra and type(use := extra[name]) is str and use.lower() in _USES:
+            return use.lower()
     return ""
+
+
+_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "iss": ("iss", _text),
+    "sub": ("sub", _text),
+    "aud": ("aud", _audience),
+    "exp": ("exp", _date),
+    "nbf": ("nbf", _date),
+    "iat": ("iat", _date),
+    "jti": ("jti", _text),
+    "scope": ("scope", _words),
+    "client_id": ("client_id", _text),
+    "roles": ("roles", _words),
+    "tenant": ("tenant", _text),
+    "fam": ("family", _text),
+    "gen": ("generation", _count),
+    "cnf": ("cnf", _thumbprint),
+    "act": ("act", _actor),
+}
+"""Claim, attribute of `Claims`, and what makes it typed or refuses it."""

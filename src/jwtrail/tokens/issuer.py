@@ -219,7 +219,7 @@ class Issuer:
         claims = verdict.claims
         revoked = RevocationView(self._store.revocations(now_us)).check(claims, now_us)
         if revoked is not None:
-            raise RefreshError(revoked.reason, claims=claims, revoked=revoked.row)
+            raise RefreshError(revoked.reason, claims=claims)
         return claims
 
     def _repeatable(self, claims: Claims, source: str, now_us: int) -> Family:

@@ -35,14 +35,14 @@ class RestraintView:
     """
 
     def __init__(self, rows: Iterable[Restraint] = ()) -> None:
-        self._rows: dict[tuple[str, str], tuple[Restraint, ...]] = {}
+        self._rows: dict[tuple[str, str | None], tuple[Restraint, ...]] = {}
         self._buckets: dict[str, _Bucket] = {}
         self._lock = threading.Lock()
         self.load(rows)
 
     def load(self, rows: Iterable[Restraint]) -> None:
         """Replace everything at once; a restraint that stays keeps its bucket."""
-        grouped: dict[tuple[str, str], tuple[Restraint, ...]] = {}
+        grouped: dict[tuple[str, str | None], tuple[Restraint, ...]] = {}
         ids = set()
         for row in rows:
             key = (row.field, row.value)
@@ -57,11 +57,14 @@ class RestraintView:
         """False when nobody is held, so that a caller can save itself the facts."""
         return bool(self._rows)
 
-    def check(self, facts: Mapping[str, str], route: str, authenticated: bool, now_us: int) -> Held | None:
+    def check(
+        self, facts: Mapping[str, str | None], route: str, authenticated: bool, now_us: int
+    ) -> Held | None:
         """None when the request may pass; each throttle that applies is charged for it.
 
         Args:
-            facts: ECS fields of the request and their values: `source.ip`, `user.id`, `jwt.jti`, `jwt.family`.
+            facts: ECS fields of the request and their values: `source.ip`, `user.id`, `jwt.jti`, `jwt.family`; None
+                fits no restraint.
             route: the template of the route; empty when none matched.
             authenticated: the request has a verified token.
         """

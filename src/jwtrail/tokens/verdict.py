@@ -14,7 +14,7 @@ class Claims(Struct, frozen=True, kw_only=True):
 
     Args:
         exp: NumericDate (RFC 7519 section 2): seconds since the epoch; `nbf` and `iat` too.
-        scope: of `scope` (RFC 8693 section 4.2) or `scp`.
+        scope: the words of `scope` (RFC 8693 section 4.2).
         family: `fam`, the sign-in this token belongs to.
         generation: `gen`, exchanges since the sign-in.
         kind: `access`, `refresh`, `id`, or empty when the token does not tell.
