@@ -22,7 +22,7 @@ class Outcome(Struct, frozen=True):
     """What an attacker saw. Times are µs since the epoch, None when it never came to that.
 
     Args:
-        decisive_us: when the request that completes the attack was sent.
+        decisive_us: when the request that completes the attack, as far as the attacker knows, was sent.
         refused_us: when the first refusal afterwards arrived.
         status: of that refusal.
     """
@@ -36,12 +36,14 @@ class Attack(Struct, frozen=True):
     """One attacker: the rules of which any names it, and what it does.
 
     Args:
+        source: address of the attacker.
         token: the answer must be a dead token (401), not a throttle.
     """
 
     id: str
     title: str
     rules: tuple[str, ...]
+    source: str
     token: bool
     play: Callable[[Client, random.Random], Awaitable[Outcome]]
 
@@ -153,10 +155,10 @@ def _part(value: dict[str, Any]) -> str:
 
 
 ATTACKS = (
-    Attack("A1", "Unsigned token", ("A1",), False, unsigned_token),
-    Attack("A4", "Signature guessing", ("A4",), False, signature_guessing),
-    Attack("B2", "Refresh token reused", ("B2",), True, refresh_reuse),
-    Attack("C6", "Password guessed", ("C6a", "C6b"), True, failures_then_success),
-    Attack("D1", "Object walk", ("D1",), True, object_walk),
-    Attack("E6", "Path discovery", ("E6",), False, path_discovery),
+    Attack("A1", "Unsigned token", ("A1",), "192.0.2.66", False, unsigned_token),
+    Attack("A4", "Signature guessing", ("A4",), "192.0.2.67", False, signature_guessing),
+    Attack("B2", "Refresh token reused", ("B2",), "192.0.2.68", True, refresh_reuse),
+    Attack("C6", "Password guessed", ("C6a", "C6b"), "192.0.2.69", True, failures_then_success),
+    Attack("D1", "Object walk", ("D1",), "192.0.2.70", True, object_walk),
+    Attack("E6", "Path discovery", ("E6",), "192.0.2.71", False, path_discovery),
 )

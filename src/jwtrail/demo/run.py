@@ -166,7 +166,7 @@ class _Demo:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FIRST_ATTACK_S + number * BETWEEN_ATTACKS_S)
                 return
-            client = Client(http, self.ledger, f"192.0.2.{66 + number}", "python-requests/2.34")
+            client = Client(http, self.ledger, attack.source, "python-requests/2.34")
             chance = random.Random(self._seed * 100 + number)  # noqa: S311
             self.outcomes[attack.id] = await attack.play(client, chance)
 

@@ -78,7 +78,7 @@ def of(root: Path, ledger: Ledger, outcomes: dict[str, Outcome], restarts: int, 
             len(state.revocations(clock.now_us())),
             len(state.restraints(clock.now_us())),
         )
-    raised = [event for event in events if event.event_action == "alert-raised"]
+    raised = _raised(events, ledger)
     attacks = tuple(_result(attack, outcomes.get(attack.id), raised) for attack in ATTACKS)
     return Summary(
         seconds=round(seconds, 1),
@@ -101,28 +101,38 @@ def of(root: Path, ledger: Ledger, outcomes: dict[str, Outcome], restarts: int, 
     )
 
 
-def _result(attack: Attack, outcome: Outcome | None, raised: list[Event]) -> AttackResult:
-    # People of the demo mistype passwords too; only an alert after the attack began is this attack's.
-    decisive = outcome.decisive_us if outcome is not None else None
+def _result(attack: Attack, outcome: Outcome | None, alerts: list[tuple[Event, int]]) -> AttackResult:
+    """Args: alerts: each with the time its completing request was sent."""
     mine = [
-        event
-        for event in raised
-        if _short(event) in attack.rules and decisive is not None and _us(event) >= decisive
+        (event, sent)
+        for event, sent in alerts
+        if _short(event) in attack.rules and event.source_ip == attack.source
     ]
-    first = min(mine, key=_us, default=None)
-    refused = outcome.refused_us if outcome is not None else None
+    alert, sent_us = min(mine, key=lambda pair: _us(pair[0]), default=(None, 0))
+    refused_us = outcome.refused_us if outcome is not None else None
     status = outcome.status if outcome is not None else None
     return AttackResult(
         id=attack.id,
         title=attack.title,
-        found=first is not None,
-        answered=refused is not None and (status == 401 or not attack.token),
-        alert=first.jwtrail_alert_id if first is not None else None,
-        rule=first.rule_name if first is not None else None,
-        to_alert_ms=(_us(first) - decisive) / 1000 if first is not None and decisive is not None else None,
-        to_refused_ms=(refused - decisive) / 1000 if refused is not None and decisive is not None else None,
+        found=alert is not None,
+        answered=refused_us is not None and (status == 401 or not attack.token),
+        alert=alert.jwtrail_alert_id if alert is not None else None,
+        rule=alert.rule_name if alert is not None else None,
+        to_alert_ms=(_us(alert) - sent_us) / 1000 if alert is not None else None,
+        to_refused_ms=(refused_us - sent_us) / 1000 if refused_us is not None and alert is not None else None,
         refused_status=status,
     )
+
+
+def _raised(events: list[Event], ledger: Ledger) -> list[tuple[Event, int]]:
+    """Alerts, each with the time its completing request was sent: the last event of an alert is the one that completed it."""
+    request_of = {event.event_id: event.http_request_id or "" for event in events}
+    raised = []
+    for event in events:
+        if event.event_action == "alert-raised" and event.jwtrail_alert_events:
+            request = request_of.get(event.jwtrail_alert_events[-1], "")
+            raised.append((event, ledger.sent_us.get(request, _us(event))))
+    return raised
 
 
 def _everything(layout: Layout) -> list[Event]:

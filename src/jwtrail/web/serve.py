@@ -134,6 +134,8 @@ def _run_console(settings: Settings, daemon: Daemon, live: Live, listening: sock
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
+    # uvicorn raises what stopped it once more, to handlers it found: SIGTERM's default would end us before the trail is signed.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended well
         _Server(config, live, print_link).run(sockets=[listening])
 
