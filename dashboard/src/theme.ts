@@ -4,13 +4,18 @@ const trail: MantineColorsTuple = [
   "#e6f7f4", "#ccece7", "#9cdacf", "#67c6b6", "#3fb5a2", "#25a592", "#128a79", "#0f766e", "#0c5f59", "#084742",
 ];
 
+/** Mantine draws inputs, menus and hovers of the dark page from these; its own greys have no blue in them. */
+const dark: MantineColorsTuple = [
+  "#e3e9f0", "#c3ccd6", "#9aa7b6", "#75818f", "#3a4554", "#262f3a", "#1a222c", "#151b23", "#10161d", "#0d1117",
+];
+
 export const theme = createTheme({
   primaryColor: "trail",
   // Mantine's own choice for light mode is too pale for text and buttons (contrast below 4.5).
   primaryShade: { light: 7, dark: 5 },
   autoContrast: true,
   luminanceThreshold: 0.35,
-  colors: { trail },
+  colors: { trail, dark },
   defaultRadius: "md",
   cursorType: "pointer",
   fontFamily: "var(--font)",
@@ -27,6 +32,7 @@ export const cssVariables: CSSVariablesResolver = () => {
     "--mantine-color-text": "var(--ink)",
     "--mantine-color-dimmed": "var(--dim)",
     "--mantine-color-default": "var(--panel)",
+    "--mantine-color-default-color": "var(--ink)",
     "--mantine-color-default-hover": "var(--hover)",
     "--mantine-color-default-border": "var(--line-strong)",
     "--mantine-color-placeholder": "var(--dim)",

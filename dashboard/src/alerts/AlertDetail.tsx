@@ -3,13 +3,13 @@ import { useState } from "react";
 import { get } from "../api/client";
 import type { Action, AlertDetail as Detail } from "../api/models";
 import { clause } from "../kql/clause";
-import { targetsOf } from "../lib/doc";
+import { targetsOfAlert } from "../lib/doc";
 import { clock, dateTime, duration } from "../lib/format";
 import { between } from "../lib/timeRange";
 import { navigate, useUrl } from "../lib/urlState";
 import { useLoad } from "../lib/useLoad";
 import { m } from "../messages";
-import { RevokeDialog } from "../revoke/RevokeDialog";
+import { RevokeDialog } from "../revoke/lazy";
 import { Chip, LevelChip, StatusChip } from "../ui/Chips";
 import { EventList } from "../ui/EventList";
 import { Facts } from "../ui/Facts";
@@ -39,7 +39,7 @@ function Shown({ detail, onChanged }: { readonly detail: Detail; readonly onChan
   const { alert, rule, events, actions } = detail;
   const { event } = useUrl();
   const [revoking, setRevoking] = useState(false);
-  const targets = targetsOf(events);
+  const targets = targetsOfAlert(alert);
   return (
     <article className={styles.article}>
       <header>
@@ -74,7 +74,7 @@ function Shown({ detail, onChanged }: { readonly detail: Detail; readonly onChan
         <p className={styles.story}>
           <Hostile text={story(alert, events)} />
         </p>
-        {rule === null || rule.description === "" ? null : <p className={styles.dim}>{rule.description}</p>}
+        {alert.description === "" ? null : <p className={styles.dim}>{alert.description}</p>}
         {rule === null || rule.falsepositives.length === 0 ? null : (
           <p className={styles.dim}>
             {m.alerts.falsepositives}: {rule.falsepositives.join("; ")}
@@ -95,11 +95,11 @@ function Shown({ detail, onChanged }: { readonly detail: Detail; readonly onChan
         <h2>{m.alerts.rule}</h2>
         <Facts
           rows={[
-            ["id", alert.rule_id],
-            ["answer", alert.response],
-            ["assignee", alert.assignee],
-            ["closed because", alert.reason],
-            ["note", alert.note],
+            [m.alerts.facts.rule, `${alert.rule_code} ${alert.rule_id}`.trim()],
+            [m.alerts.facts.answer, alert.response],
+            [m.alerts.facts.assignee, alert.assignee],
+            [m.alerts.facts.reason, alert.reason],
+            [m.alerts.facts.note, alert.note],
           ]}
         />
       </section>

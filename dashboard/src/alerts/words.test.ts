@@ -4,7 +4,7 @@ import { clock } from "../lib/format";
 import { story, tagText } from "./words";
 
 const ALERT: Alert = {
-  id: "a", rule_id: "r", rule_name: "Signature guessing", level: "high", status: "open", at_us: 10_000_000, group: { "source.ip": "203.0.113.7" },
+  id: "a", rule_id: "r", rule_code: "A4", first_us: null, targets: {}, description: "", rule_name: "Signature guessing", level: "high", status: "open", at_us: 10_000_000, group: { "source.ip": "203.0.113.7" },
   events: [], count: 4, tags: [], lag_ms: 3, response: "", assignee: "", reason: "", note: "", changed_us: null,
 };
 const at = (seconds: number) => ({ "@timestamp": new Date(seconds * 1000).toISOString() });

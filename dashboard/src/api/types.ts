@@ -278,6 +278,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/restraints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a throttle or block now. */
+        delete: operations["lift_restraint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/fields": {
         parameters: {
             query?: never;
@@ -378,7 +395,9 @@ export interface components {
          * @description An alert and its triage.
          *
          *         Args:
+         *             at_us: time of the event that completed it; `first_us` of the first one.
          *             group: the field values it fired for.
+         *             targets: on whom one may act: verified `jti`, `family`, `subject` of the completing event, and its `source`.
          *             events: ids of the events that completed it, oldest first; at most 100.
          *             count: how many there were.
          *             lag_ms: time from the completing event to the alert.
@@ -388,12 +407,16 @@ export interface components {
         AlertView: {
             id: string;
             rule_id: string;
+            /** @default  */
+            rule_code: string;
             rule_name: string;
             /** @enum {unknown} */
             level: "critical" | "high" | "informational" | "low" | "medium";
             /** @enum {unknown} */
             status: "acknowledged" | "closed" | "in_progress" | "open";
             at_us: number;
+            /** @default null */
+            first_us: number | null;
             /** @default {} */
             group: {
                 [key: string]: string;
@@ -406,8 +429,14 @@ export interface components {
             tags: string[];
             /** @default null */
             lag_ms: number | null;
+            /** @default {} */
+            targets: {
+                [key: string]: string;
+            };
             /** @default  */
             response: string;
+            /** @default  */
+            description: string;
             /** @default  */
             assignee: string;
             /** @default  */
@@ -669,6 +698,7 @@ export interface components {
          * @description A rule that is loaded.
          *
          *         Args:
+         *             code: short id, such as `B2`.
          *             kind: `event` looks at one event, the others at several.
          *             file: where it came from.
          *             source: the rule as YAML.
@@ -676,6 +706,8 @@ export interface components {
          */
         RuleView: {
             id: string;
+            /** @default  */
+            code: string;
             name: string;
             /** @enum {unknown} */
             level: "critical" | "high" | "informational" | "low" | "medium";
@@ -1711,6 +1743,62 @@ export interface operations {
             path: {
                 kind: string;
                 value: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    lift_restraint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
             };
             cookie?: never;
         };

@@ -7,6 +7,9 @@ import { m } from "../messages";
 import { brushed, columns, spanOf, totals } from "./bars";
 import styles from "./chart.module.css";
 
+/** Width of the axis on the left, px. */
+const AXIS = 44;
+
 interface Props {
   readonly data: Data | undefined;
   readonly height?: number;
@@ -39,9 +42,9 @@ function Tip({ data, at }: { readonly data: Data; readonly at: number }) {
   const bucket = data.buckets[at];
   if (bucket === undefined) return null;
   return (
-    <div className={styles.tip} role="status" data-side={at > data.buckets.length / 2 ? "left" : "right"}>
+    <div className={styles.tip} role="status" data-side={at > data.buckets.length / 2 ? "left" : "right"} style={{ left: `calc(${AXIS}px + (100% - ${AXIS}px) * ${(at + 0.5) / data.buckets.length})` }}>
       <strong>{dateTime(bucket.start_us)}</strong>
-      <span>{m.histogram.interval(duration(data.interval_us))}</span>
+      <span>{`+ ${duration(data.interval_us)}`}</span>
       <Key kind="failure" value={bucket.failure} />
       <Key kind="success" value={bucket.success} />
       {bucket.unknown > 0 ? <Key kind="unknown" value={bucket.unknown} /> : null}
@@ -123,7 +126,7 @@ function options(element: HTMLElement, height: number, latest: Latest): uPlot.Op
     },
     axes: [
       { stroke: colour("--dim"), font, size: 24, gap: 4, grid: { show: false }, ticks: { stroke: colour("--line-strong"), size: 4 }, space: 90, values: (_chart, ticks) => timeLabels(ticks) },
-      { stroke: colour("--dim"), font, size: 44, gap: 6, space: 34, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, values: (_chart, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? compact(tick) : "")) },
+      { stroke: colour("--dim"), font, size: AXIS, gap: 6, space: 34, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, values: (_chart, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? compact(tick) : "")) },
     ],
     series: [{}, series("--bad-fill"), series("--ok-fill"), series("--unknown-fill")],
     hooks: {

@@ -53,7 +53,11 @@ export function Discover() {
         <LiveButton url={url} connected={live.connected} />
         <IconButton icon="refresh" label={m.time.refresh} className={styles.refresh} onClick={refresh} />
       </div>
-      {refused === undefined ? null : <KqlError error={refused} />}
+      {refused === undefined ? null : (
+        <div className={styles.refused}>
+          <KqlError error={refused} />
+        </div>
+      )}
       <section className={styles.bars}>
         <BarsHead data={bars.data} range={range} onRange={setRange} />
         <Histogram data={bars.data} onZoom={(from, to) => setRange(between(from, to))} />

@@ -9,6 +9,7 @@ import { columns, features, INFO, TEMPLATE } from "./columns";
 import styles from "./table.module.css";
 
 const ROW = 32;
+const HEAD = 32;
 /** So many rows before the end the next page is fetched. */
 const AHEAD = 40;
 
@@ -26,7 +27,7 @@ export function EventTable({ events, chosen, onOpen, onFilter, onEnd }: Props) {
   const [active, setActive] = useState(0);
   const table = useTable({ features, columns, data: events as Doc[], getRowId: idOf });
   const rows = table.getRowModel().rows;
-  const virtualizer = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 8 });
+  const virtualizer = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW, overscan: 8, scrollMargin: HEAD, scrollPaddingStart: HEAD });
   const items = virtualizer.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
 
@@ -58,22 +59,31 @@ export function EventTable({ events, chosen, onOpen, onFilter, onEnd }: Props) {
   );
 
   return (
-    <div className={styles.table} role="grid" aria-label={m.events.table} aria-rowcount={rows.length + 1} aria-colcount={columns.length}>
-      <div role="row" className={styles.head} style={{ gridTemplateColumns: TEMPLATE }} aria-rowindex={1}>
-        {table.getHeaderGroups().flatMap((group) =>
-          group.headers.map((header) => (
-            <div key={header.id} role="columnheader" data-column={header.id}>
-              <FlexRender header={header} />
-            </div>
-          )),
-        )}
-      </div>
-      <div ref={scroller} className={styles.body} role="rowgroup" tabIndex={0} onKeyDown={onKey} aria-activedescendant={rows[active] === undefined ? undefined : `row-${rows[active].id}`}>
-        <div className={styles.canvas} style={{ height: virtualizer.getTotalSize() }}>
+    <div
+      className={styles.table}
+      role="grid"
+      tabIndex={0}
+      onKeyDown={onKey}
+      aria-label={m.events.table}
+      aria-rowcount={rows.length + 1}
+      aria-colcount={columns.length}
+      aria-activedescendant={rows[active] === undefined ? undefined : `row-${rows[active].id}`}
+    >
+      <div ref={scroller} className={styles.body}>
+        <div role="row" className={styles.head} style={{ gridTemplateColumns: TEMPLATE, height: HEAD }} aria-rowindex={1}>
+          {table.getHeaderGroups().flatMap((group) =>
+            group.headers.map((header) => (
+              <div key={header.id} role="columnheader" data-column={header.id}>
+                <FlexRender header={header} />
+              </div>
+            )),
+          )}
+        </div>
+        <div className={styles.canvas} role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
           {items.map((item) => {
             const row = rows[item.index];
             return row === undefined ? null : (
-              <Row key={row.id} row={row} index={item.index} start={item.start} chosen={row.id === chosen} active={item.index === active} onChoose={choose} onFilter={onFilter} />
+              <Row key={row.id} row={row} index={item.index} start={item.start - HEAD} chosen={row.id === chosen} active={item.index === active} onChoose={choose} onFilter={onFilter} />
             );
           })}
         </div>

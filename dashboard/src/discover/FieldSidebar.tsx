@@ -1,6 +1,6 @@
 import { TextInput } from "@mantine/core";
 import { useState } from "react";
-import { get } from "../api/client";
+import { ApiError, get } from "../api/client";
 import type { Field, TopValues } from "../api/models";
 import { count } from "../lib/format";
 import type { TimeRange } from "../lib/timeRange";
@@ -55,7 +55,8 @@ export function FieldSidebar({ fields, onFilter, onExists, ...asked }: Props) {
 function Values({ field, range, query, turn, onFilter, onExists }: Omit<Props, "fields"> & { readonly field: string }) {
   const key = JSON.stringify([field, range, query, turn]);
   const { data, error } = useLoad(key, (signal) => get<TopValues>("top", { field, q: query, from: range.from, to: range.to, size: VALUES }, signal));
-  if (error !== undefined && data === undefined) return <p className={styles.none}>{error.message}</p>;
+  // A query that cannot be read is said once, below the query.
+  if (error !== undefined) return <p className={styles.none}>{error instanceof ApiError && error.status === 400 ? "" : error.message}</p>;
   if (data === undefined) return <p className={styles.none}>…</p>;
   if (data.values.length === 0) return <p className={styles.none}>{m.fields.empty}</p>;
   const most = Math.max(1, data.values[0]?.count ?? 1);

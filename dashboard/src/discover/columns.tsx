@@ -46,11 +46,11 @@ export const INFO: Readonly<Record<string, ColumnInfo>> = {
   time: { width: "104px", field: always("") },
   outcome: { width: "94px", field: always("event.outcome") },
   what: { width: "minmax(66px, 0.7fr)", field: first("http.request.method", "event.action") },
-  where: { width: "minmax(140px, 2fr)", field: first("url.path", "http.route") },
+  where: { width: "minmax(130px, 1.8fr)", field: first("url.path", "http.route") },
   status: { width: "58px", field: always("http.response.status_code") },
   user: { width: "minmax(76px, 0.9fr)", field: first("user.name", "user.id") },
   source: { width: "minmax(108px, 0.9fr)", field: always("source.ip") },
-  reason: { width: "minmax(100px, 1fr)", field: always("event.reason") },
+  reason: { width: "minmax(116px, 1.15fr)", field: always("event.reason") },
   took: { width: "66px", field: always("") },
 };
 

@@ -7,7 +7,7 @@ import { clock, day } from "../lib/format";
 import { navigate } from "../lib/urlState";
 import { useLoad } from "../lib/useLoad";
 import { m } from "../messages";
-import { RevokeDialog } from "../revoke/RevokeDialog";
+import { RevokeDialog } from "../revoke/lazy";
 import { OutcomeChip } from "../ui/Chips";
 import { CopyButton } from "../ui/CopyButton";
 import { Hostile } from "../ui/Hostile";
@@ -72,10 +72,11 @@ function Opened({ doc, onFilter, onOpen }: { readonly doc: Doc } & Pick<Props, "
           <span>
             {day(timeOf(doc))} {clock(timeOf(doc))}
           </span>
-        </div>
-        <Button size="xs" variant="light" color="red" disabled={targets.length === 0} title={targets.length === 0 ? m.event.nothingToRevoke : undefined} leftSection={<Icon name="ban" size={14} />} onClick={() => setRevoking(true)}>
+          <span className={styles.space} />
+          <Button size="xs" variant="light" color="red" disabled={targets.length === 0} title={targets.length === 0 ? m.event.nothingToRevoke : undefined} leftSection={<Icon name="ban" size={14} />} onClick={() => setRevoking(true)}>
           {m.event.revoke}
         </Button>
+        </div>
       </div>
       <Tabs value={tab} onChange={setTab} keepMounted={false} className={styles.tabs ?? ""}>
         <Tabs.List>

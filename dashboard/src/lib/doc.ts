@@ -1,5 +1,5 @@
 /** Reading one event. Names are dotted ECS names; nothing here trusts the kind of a value. */
-import type { Doc, RevocationKind } from "../api/models";
+import type { Alert, Doc, RevocationKind } from "../api/models";
 import { docTime, valueText } from "./format";
 
 export const text = (doc: Doc, field: string): string => valueText(doc[field]);
@@ -40,4 +40,9 @@ export function targetsOf(docs: readonly Doc[]): Target[] {
     for (const value of new Set(docs.map((doc) => text(doc, field)))) if (value !== "") found.push({ kind, value });
   }
   return found;
+}
+
+/** What may be revoked because of an alert: the server names it, so that a forged claim is never among it. */
+export function targetsOfAlert(alert: Alert): Target[] {
+  return TARGETS.map(([kind]) => ({ kind, value: alert.targets[kind] ?? "" })).filter(({ value }) => value !== "");
 }

@@ -57,7 +57,7 @@ function Cards() {
       <Card title={m.overview.events} value={compact(status.size)} note={m.overview.perMinute(count(status.events_per_minute))} icon="discover" onClick={() => navigate({ screen: "discover", q: "" })} />
       <Card title={m.overview.alerts} value={count(status.open_alerts)} note={status.open_alerts === 0 ? m.overview.alertsNone : m.overview.alertsSome} icon="alerts" tone={status.open_alerts === 0 ? "ok" : "bad"} onClick={() => navigate({ screen: "alerts", status: "open" })} />
       <Card title={m.overview.revocations} value={count(status.live_revocations)} note={detector.refused > 0 ? m.overview.refused(detector.refused) : m.overview.rules(detector.rules, duration(detector.lag_ms * 1000))} icon="ban" onClick={() => navigate({ screen: "discover", q: "event.action : (token-revoked or family-revoked or subject-revoked or response-revoke)" })} />
-      <Card title={m.overview.trail} value={m.trail[trail.state]} note={`${m.trail.signed.toLowerCase()} ${signed}`} icon={trail.state === "intact" ? "shield" : trail.state === "broken" ? "shieldOff" : "shieldWait"} tone={trail.state === "intact" ? "ok" : trail.state === "broken" ? "critical" : "warn"} />
+      <Card title={m.overview.trail} value={m.trail.short[trail.state]} note={`${m.trail.signed.toLowerCase()} ${signed}`} icon={trail.state === "intact" ? "shield" : trail.state === "broken" ? "shieldOff" : "shieldWait"} tone={trail.state === "intact" ? "ok" : trail.state === "broken" ? "critical" : "warn"} />
     </div>
   );
 }
