@@ -15,6 +15,7 @@ from jwtrail.sigma.document import Document, read_documents
 from jwtrail.sigma.locate import from_lowering, from_sigma
 from jwtrail.sigma.lower import lower_rule
 from jwtrail.sigma.meta import read_meta
+from jwtrail.sigma.policy import POLICY
 from jwtrail.sigma.records import Correlation, Loaded, Meta, Rule
 from jwtrail.sigma.values import LowerError
 
@@ -78,7 +79,7 @@ class _Loader:
         )
 
     def _rule(self, document: Document) -> None:
-        parsed = SigmaRule.from_dict(document.data, collect_errors=True)
+        parsed = SigmaRule.from_dict(document.data, collect_errors=True, policy=POLICY)
         _raise_first(document, parsed)
         for one in self.filters:
             one.apply_on_rule(parsed)
@@ -149,7 +150,7 @@ def _raise_first(document: Document, parsed: SigmaRuleBase) -> None:
 
 
 def _parse_filter(document: Document) -> SigmaFilter:
-    parsed = SigmaFilter.from_dict(document.data, collect_errors=True)
+    parsed = SigmaFilter.from_dict(document.data, collect_errors=True, policy=POLICY)
     _raise_first(document, parsed)
     return parsed
 

@@ -9,6 +9,7 @@ from sigma.rule.detection import SigmaDetectionItem
 
 from jwtrail.errors import RuleError
 from jwtrail.sigma.document import Document, Path
+from jwtrail.sigma.policy import POLICY
 from jwtrail.sigma.values import LowerError
 
 __all__ = ["from_lowering", "from_msgspec", "from_sigma"]
@@ -37,18 +38,20 @@ _PLACES: tuple[tuple[type[sx.SigmaError], Path], ...] = (
     (sx.SigmaCorrelationConditionError, ("correlation", "condition")),
     (sx.SigmaCorrelationRuleError, ("correlation",)),
 )
+_NO_LOOKING = "RE2 syntax: no look-around and no back references, so that matching stays linear"
 _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]")
 
 
 def from_sigma(document: Document, error: sx.SigmaError) -> RuleError:
     """A mistake that pySigma found."""
     message = " ".join(str(arg) for arg in error.args) or type(error).__name__
+    hint = _NO_LOOKING if isinstance(error, sx.SigmaRegularExpressionError) else ""
     for path, key, value in _items(document):
         try:
-            SigmaDetectionItem.from_mapping(key, value)
+            SigmaDetectionItem.from_mapping(key, value, policy=POLICY)
         except sx.SigmaError as found:
             if found.args == error.args:
-                return document.error(message, path)
+                return document.error(message, path, hint)
     for kind, path in _PLACES:
         if isinstance(error, kind):
             return document.error(message, path)

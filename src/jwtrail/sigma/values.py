@@ -201,11 +201,7 @@ def _regex(name: str, field: Field, value: SigmaRegularExpression) -> ir.Predica
     try:
         regex(regex_source(pattern, flags))
     except re2.error as error:
-        raise LowerError(
-            f"a regular expression RE2 does not know: {error}",
-            field=name,
-            hint="no look-around and no back references, so that matching stays linear",
-        ) from None
+        raise LowerError(f"a regular expression RE2 does not take: {error}", field=name) from None
     return ir.Regex(field=name, pattern=pattern, flags=flags)
 
 
