@@ -258,3 +258,32 @@ def test_a_closed_store_says_so(store):
     store.close()
     with pytest.raises(StateError, match="closed"):
         store.revocations(NOW)
+
+
+def _open(path, barrier, queue):
+    barrier.wait()
+    try:
+        with StateStore(path) as mine:
+            queue.put(mine.revocations(NOW) == [])
+    except StateError as error:
+        queue.put(str(error))
+
+
+def test_processes_that_open_a_new_file_together_wait_for_each_other(tmp_path):
+    context = multiprocessing.get_context("fork")
+    for number in range(5):
+        barrier, queue = context.Barrier(6), context.Queue()
+        path = tmp_path / str(number) / "state.db"
+        workers = [context.Process(target=_open, args=(path, barrier, queue)) for _ in range(6)]
+        for worker in workers:
+            worker.start()
+        assert [queue.get(timeout=30) for _ in workers] == [True] * 6
+        for worker in workers:
+            worker.join()
+
+
+def test_the_file_itself_is_asked_for_single_values(store):
+    store.revoke(revocation(), revocation(kind="family", value="f1", until_us=NOW + 1))
+    pairs = (("jti", "t1"), ("family", "f1"), ("subject", "t1"))
+    assert [row.kind for row in store.revoked(pairs, NOW)] == ["jti", "family"]
+    assert [row.kind for row in store.revoked(pairs, NOW + 1)] == ["jti"]

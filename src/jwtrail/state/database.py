@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jwtrail import clock
 from jwtrail.errors import StateError
 from jwtrail.state.schema import migrate
 
@@ -18,6 +19,8 @@ BUSY_MS = 5_000
 
 FILE_MODE = 0o600
 """The file tells who is signed in from where; SQLite gives its `-wal` and `-shm` the same mode."""
+
+_RETRY_S = 0.005
 
 _HINTS = {
     "locked": "another process holds the file; see who with `fuser`",
@@ -108,13 +111,27 @@ class Database:
             self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            migrate(connection, self.path)
+            self._prepare(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """WAL mode and the newest tables. Processes that open a new file together get "locked" at once, for SQLite does
+        not wait while the journal mode changes: so this waits.
+        """
+        give_up_ns = clock.monotonic_ns() + BUSY_MS * 1_000_000
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                migrate(connection, self.path)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or clock.monotonic_ns() > give_up_ns:
+                    raise
+                clock.sleep(_RETRY_S)
+            else:
+                return
 
     def _disconnect(self) -> None:
         for connection in (self._reader, self._writer):

@@ -1,6 +1,6 @@
 """`state.db`: what all processes of a host must agree on. The rows are in `records`, the promises are here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -90,6 +90,15 @@ class StateStore:
         """Those that have not ended, oldest first."""
         with self._db.read() as connection:
             return _REVOCATIONS.where(connection, "until_us > ? ORDER BY at_us, kind, value", now_us)
+
+    def revoked(self, pairs: Iterable[tuple[RevocationKind, str]], now_us: int) -> list[Revocation]:
+        """The live revocations of these values: what the file itself says, for moments when a view may lag behind."""
+        with self._db.read() as connection:
+            found = (
+                _REVOCATIONS.one(connection, "kind = ? AND value = ? AND until_us > ?", *pair, now_us)
+                for pair in pairs
+            )
+            return [row for row in found if row is not None]
 
     # restraints
 

@@ -15,7 +15,7 @@ from jwtrail.tokens.claims import read_claims
 from jwtrail.tokens.header import Header
 from jwtrail.tokens.keyring import KeyRing, SigningKey
 from jwtrail.tokens.refusal import Refusal
-from jwtrail.tokens.revocation import RevocationView
+from jwtrail.tokens.revocation import RevocationView, keys_of
 from jwtrail.tokens.settings import ACCESS_TYP, REFRESH_TYP, TokenSettings
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 from jwtrail.tokens.verifier import Verifier, fingerprint_of
@@ -217,7 +217,7 @@ class Issuer:
             raise RefreshError(verdict.reason, claims=verdict.claims, rejected=verdict)
         assert isinstance(verdict, Accepted)
         claims = verdict.claims
-        revoked = RevocationView(self._store.revocations(now_us)).check(claims, now_us)
+        revoked = RevocationView(self._store.revoked(keys_of(claims), now_us)).check(claims, now_us)
         if revoked is not None:
             raise RefreshError(revoked.reason, claims=claims)
         return claims

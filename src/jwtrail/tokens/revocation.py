@@ -8,7 +8,7 @@ from msgspec import Struct
 from jwtrail.state.records import Revocation, RevocationKind
 from jwtrail.tokens.verdict import Claims
 
-__all__ = ["GRACE_US", "REASONS", "RevocationView", "Revocations", "Revoked"]
+__all__ = ["GRACE_US", "REASONS", "RevocationView", "Revocations", "Revoked", "keys_of"]
 
 GRACE_US = 60_000_000
 """How long after a revocation a client may not know of it; its attempts are marked, so that rules can be patient."""
@@ -63,14 +63,15 @@ class RevocationView:
         rows = self._rows
         if not rows:
             return None
-        for key in _keys(claims):
+        for key in keys_of(claims):
             row = rows.get(key)
             if row is not None and now_us < row.until_us and not _outlived(row, claims):
                 return Revoked(REASONS[row.kind], row, now_us - row.at_us < GRACE_US)
         return None
 
 
-def _keys(claims: Claims) -> tuple[tuple[RevocationKind, str], ...]:
+def keys_of(claims: Claims) -> tuple[tuple[RevocationKind, str], ...]:
+    """Everything a token can be revoked by, the narrowest first."""
     return (
         ("jti", claims.jti),
         ("family", claims.family),

@@ -1,5 +1,6 @@
 """From the text of a token to a verdict. The order of the checks is fixed: the first that fails names the reason."""
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import Protocol
 
@@ -128,8 +129,9 @@ class Verifier:
         if claims.exp is not None:
             until_us = min(until_us, int(claims.exp * 1_000_000))
         while len(self._cache) >= self._cache_size:
-            # Another thread may have taken the same oldest entry.
-            self._cache.pop(next(iter(self._cache), b""), None)
+            # Other threads come and go in the cache: then the oldest is looked for again.
+            with suppress(RuntimeError, StopIteration):
+                self._cache.pop(next(iter(self._cache)), None)
         self._cache[digest] = _Known(claims, keys, now_us, until_us)
 
 
