@@ -16,6 +16,7 @@ __all__ = [
     "Nested",
     "Never",
     "Term",
+    "literal",
     "to_json",
 ]
 
@@ -136,9 +137,10 @@ def _json_term(term: Term) -> dict[str, Any]:
     if term.wild:
         value = "".join(WILDCARD_MARK if part is None else part for part in term.parts)
         return {"type": "wildcard", "value": value}
+    return {"type": "literal", "value": literal(term), "isQuoted": term.quoted}
+
+
+def literal(term: Term) -> str | bool | None:
+    """The value as JSON: unquoted `true`, `false` and `null` are what they say, everything else is text."""
     text = term.text
-    return {
-        "type": "literal",
-        "value": text if term.quoted else _VALUES.get(text, text),
-        "isQuoted": term.quoted,
-    }
+    return text if term.quoted else _VALUES.get(text, text)

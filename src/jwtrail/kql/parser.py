@@ -5,6 +5,7 @@ from collections.abc import Callable
 from jwtrail.errors import KqlError
 from jwtrail.kql.ast import EVERYTHING, All, AnyOf, Clause, Compare, Is, Nested, Never, Term
 from jwtrail.kql.lexer import Cursor
+from jwtrail.kql.lucene import looks_like_lucene
 from jwtrail.predicate.ir import Op, Span
 
 __all__ = ["MAX_NESTING", "MAX_QUERY", "parse"]
@@ -140,6 +141,8 @@ class _Parser:
             hint = 'a value with the word "not" in it needs quotes; before "not" write AND or OR'
         elif not hint and rest.startswith("(") and self.cursor.text[: self.cursor.at].lower().endswith("not"):
             hint = 'put a space between "not" and the parenthesis'
+        elif not hint and looks_like_lucene(self.cursor.text):
+            hint = "this looks like Lucene; in KQL write `field >= 1 and field <= 10`, `field: *`, `not field: value`"
         return self.cursor.error(*expected, hint=hint)
 
     def _span(self, start: int) -> Span:

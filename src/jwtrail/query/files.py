@@ -42,8 +42,10 @@ class TrailFiles:
         """
         listed = self._reader.segments()
         # Segments never change, and a search must not parse thousands of time stamps again.
-        self._known = {info.file: self._known.get(info.file) or self._file(info) for info in listed}
-        return tuple(self._known[info.file] for info in listed)
+        known = self._known
+        files = {info.file: known.get(info.file) or self._file(info) for info in listed}
+        self._known = files
+        return tuple(files.values())
 
     def unsealed(self) -> Sequence[Event]:
         """Events in no segment, in order; those without an index last."""
