@@ -1,0 +1,60 @@
+"""State is bounded: floods of invented keys and values cost a known amount, and what had to go is counted."""
+
+from detect_kit import correlation, event
+
+from jwtrail.detect import Detector
+from jwtrail.detect.alert import MAX_EVENTS
+from jwtrail.detect.groups import MAX_GROUPS, Groups
+from jwtrail.detect.windows import KEPT, Group, counted, see
+
+
+def test_groups_beyond_the_limit_push_out_the_least_recently_touched_and_are_counted():
+    groups = Groups(life_us=1_000, most=3)
+    for number in range(5):
+        groups.touch(f"g{number}", number).latest_us = number
+        groups.touch("kept", number).latest_us = number
+    assert list(groups) == ["g3", "g4", "kept"]
+    assert groups.evicted == 3
+
+
+def test_an_expired_group_leaves_for_free():
+    groups = Groups(life_us=10, most=3)
+    for number in range(100):
+        groups.touch(f"g{number}", number * 100).latest_us = number * 100
+    assert len(groups) <= 3
+    assert groups.evicted == 0
+
+
+def test_a_quiet_group_is_not_forgotten_before_its_quiet_time_ends():
+    groups = Groups(life_us=10, most=3)
+    groups.touch("quiet", 0).quiet_us = 10_000
+    groups.touch("other", 5_000)
+    assert groups.touch("quiet", 5_001).quiet_us == 10_000
+
+
+def test_a_flood_of_keys_is_flat_and_seen():
+    detector = Detector(correlation("event_count", span="1h", condition="{gte: 3}"))
+    flood = [event(number, number / 1000, user=f"u{number}") for number in range(MAX_GROUPS + 500)]
+    assert detector.feed(flood) == []
+    stats = detector.stats()
+    assert (stats.groups, stats.evicted) == (MAX_GROUPS, 500)
+
+
+def test_a_group_keeps_no_more_entries_than_it_needs():
+    group = Group()
+    for number in range(1_000):
+        see(group, f"v{number}", number, f"e{number}", span_us=10_000, threshold=5)
+    assert len(group.seen) == KEPT
+    assert counted(group).count == KEPT
+    for number in range(1_000):
+        see(group, f"v{number}", number + 1_000, f"e{number}", span_us=10_000, threshold=250)
+    assert len(group.seen) == 250
+
+
+def test_an_alert_lists_a_bounded_number_of_events():
+    rules = correlation("event_count", span="1h", condition="{gte: 150}")
+    alert = Detector(rules).feed([event(number, number) for number in range(150)])[0]
+    assert alert.count == 150
+    assert len(alert.events) == MAX_EVENTS
+    assert alert.events[-1] == "e149"
+    assert alert.first_event == "e0"
