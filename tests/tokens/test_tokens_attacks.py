@@ -212,6 +212,8 @@ N_2048 = (1 << 2047) + 1
         ("key_compromised", lambda: check_rsa(pow(65537, 128), 65537)),
         ("key_invalid", lambda: load_secret(b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA")),
         ("key_invalid", lambda: load_secret(SECRET, "RS256")),
+        ("key_invalid", lambda: load_secret(SECRET * 500)),
+        ("key_invalid", lambda: load_pem("-----BEGIN PUBLIC KEY-----" + "A" * 50_000)),
         ("key_invalid", lambda: load_pem("-----BEGIN PUBLIC KEY-----")),
         (
             "key_invalid",

@@ -9,7 +9,16 @@ from tokens_shop import open_shop
 
 from jwtrail.errors import ConfigError, TokenError
 from jwtrail.state import StateStore
-from jwtrail.tokens import Accepted, Issuer, KeyRing, RefreshError, RevocationView, TokenSettings, Verifier
+from jwtrail.tokens import (
+    Accepted,
+    Issuer,
+    KeyRing,
+    RefreshError,
+    RevocationView,
+    TokenSettings,
+    Verifier,
+    load_secret,
+)
 
 HOME, AWAY = "198.51.100.7", "203.0.113.66"
 
@@ -183,6 +192,17 @@ def test_revoking_by_what_a_token_belongs_to(shop, kind, claim, reason):
     assert row.until_us / 1_000_000 >= pair.access.exp + shop.settings.leeway_s
     if kind not in ("jti", "client"):
         assert refused(shop, pair.refresh_token).reason == reason
+
+
+def test_nothing_that_is_printed_by_accident_holds_a_token_or_a_key(shop):
+    pair = shop.issuer.issue("u1")
+    key = load_secret(b"0123456789abcdefghijklmnopqrstuvwxyz")
+    rejected = shop.verifier.verify(pair.access_token + "A", shop.now_us)
+    shown = repr(
+        [pair, key, shop.ring.signing_key(), pair.access, rejected, refused(shop, pair.access_token)]
+    )
+    for segment in (*pair.access_token.split("."), *pair.refresh_token.split("."), "0123456789abcdef"):
+        assert segment not in shown
 
 
 def test_after_a_cut_off_of_a_subject_a_new_sign_in_counts(shop):

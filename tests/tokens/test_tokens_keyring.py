@@ -142,7 +142,7 @@ def test_the_keys_stay_the_same_object_until_they_change(ring):
 def test_a_damaged_directory_leaves_the_keys_as_they_were_but_is_refused_at_start(ring, tmp_path, clock):
     signed = token(ring)
     index = tmp_path / "keys" / "ring.json"
-    index.write_text("{")
+    index.write_text('{"version":2,"keys":[]}')
     see(ring)
     assert isinstance(verdict(ring, signed), Accepted)
     with pytest.raises(KeyRefusedError, match=r"ring\.json"):

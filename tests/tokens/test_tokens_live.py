@@ -136,7 +136,10 @@ def test_a_revocation_ends_and_says_whether_it_is_fresh():
     assert view.check(claims, NOW_US + 59_999_999).recent
     assert not view.check(claims, NOW_US + 60_000_000).recent
     assert view.check(claims, NOW_US + HOUR_US) is None
-    assert RevocationView([row(value="")]).check(Claims(jti="t2"), NOW_US) is None
+
+
+def test_a_revocation_of_nothing_hits_nothing():
+    assert RevocationView([row(value=""), row("family", "")]).check(Claims(sub="u1"), NOW_US) is None
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     repeated: bool = False
 
+    def __repr__(self) -> str:
+        return f"TokenPair({self.access.sub!r}, family={self.access.family!r})"  # never the tokens: a repr ends up in logs
+
 
 class RefreshError(TokenError):
     """A refresh token that is not exchanged; `reason` is a code of `ecs.reasons`.

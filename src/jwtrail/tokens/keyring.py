@@ -58,9 +58,12 @@ class SigningKey(msgspec.Struct, frozen=True):
     alg: str
     private: keyfile.PrivateKey
 
+    def __repr__(self) -> str:
+        return f"SigningKey({self.kid!r}, {self.alg!r})"  # never the key
+
 
 class _Ring(msgspec.Struct, frozen=True):
-    version: int = 1
+    version: Literal[1] = 1
     keys: tuple[KeyEntry, ...] = ()
 
 

@@ -43,6 +43,9 @@ class Key(Struct, frozen=True, kw_only=True):
     algs: frozenset[str]
     material: Any
 
+    def __repr__(self) -> str:
+        return f"Key({self.kid!r}, {sorted(self.algs)})"  # the material may be a secret, and a repr ends up in logs
+
     def check(self, alg: str, message: bytes, signature: bytes) -> None:
         """Pass when the signature is this key's.
 
@@ -112,7 +115,11 @@ def load_secret(secret: bytes, alg: str = "HS256", *, kid: str = "") -> Key:
         raise KeyRefusedError(
             "key_invalid", f"a secret cannot be used with {alg}", hint="HS256, HS384, HS512"
         )
-    keyhealth.check_secret(secret[: MAX_KEY_BYTES + 1], algorithm.secret_bytes)
+    if len(secret) > MAX_KEY_BYTES:
+        raise KeyRefusedError(
+            "key_invalid", f"a secret of {len(secret)} bytes", hint=f"at most {MAX_KEY_BYTES} are read"
+        )
+    keyhealth.check_secret(secret, algorithm.secret_bytes)
     return Key(kid=kid, kty="oct", algs=frozenset((alg,)), material=secret)
 
 

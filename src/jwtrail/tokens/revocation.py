@@ -52,7 +52,8 @@ class RevocationView:
 
     def load(self, rows: Iterable[Revocation]) -> None:
         """Replace everything at once; a check sees the old rows or the new ones, never a mixture."""
-        self._rows = {(row.kind, row.value): row for row in rows}
+        # An empty value would hit every token that lacks the claim.
+        self._rows = {(row.kind, row.value): row for row in rows if row.value}
 
     def check(self, claims: Claims, now_us: int) -> Revoked | None:
         """The narrowest revocation that hits the token, or None.
