@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+from contextlib import ExitStack
 from typing import Self
 
 from jwtrail import clock
 from jwtrail.clock import Clock
 from jwtrail.ecs.event import Event
-from jwtrail.errors import CorruptionError, LockedError, TrailError
+from jwtrail.errors import CorruptionError, LockedError, TrailError, WriteError
 from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.trail.checkpointer import Checkpointer
 from jwtrail.trail.durable import FILE_MODE, storage_errors, write_all
@@ -47,15 +48,15 @@ class Keeper:
         self._now = now
         layout.create()
         self._lock = _take_lock(layout)
-        try:
+        with ExitStack() as undo:
+            undo.callback(os.close, self._lock)
+            self._manifest = read_manifest(layout.manifest)
+            self._sequencer = Sequencer(layout, self._manifest.size, self._manifest.writers)
+            undo.callback(self._sequencer.close)
             self._start()
-        except BaseException:
-            os.close(self._lock)
-            raise
+            undo.pop_all()
 
     def _start(self) -> None:
-        self._manifest = read_manifest(self._layout.manifest)
-        self._sequencer = Sequencer(self._layout, self._manifest.size, self._manifest.writers)
         self._signer = load_signer(self._layout, self._settings.origin)
         self._checkpointer = Checkpointer(self._layout, self._signer, self._settings.mirror)
         self._rows = self._sequencer.replay()
@@ -182,6 +183,11 @@ def _take_lock(layout: Layout) -> int:
             where=str(layout.root),
             hint="stop it, or choose another directory",
         ) from error
-    os.ftruncate(fd, 0)
-    write_all(fd, f"{os.getpid()}\n".encode())
+    try:
+        with storage_errors("write", layout.lock):
+            os.ftruncate(fd, 0)
+            write_all(fd, f"{os.getpid()}\n".encode())
+    except WriteError:
+        os.close(fd)
+        raise
     return fd

@@ -108,7 +108,7 @@ class TrailWriter:
                 future = self._waiters = self._waiters or _shared_future()
             asleep, self._asleep = self._asleep, False
             if self._thread is None:
-                self._start()
+                self._start(event)
         if asleep:
             self._wake.release()
         return future
@@ -124,8 +124,10 @@ class TrailWriter:
         now = clock.now_us()
         self._gap = _Gap(now, now, 1) if self._gap is None else self._gap.more(now)
 
-    def _start(self) -> None:
-        self._pending.insert(0, _note("logging-started", "the log of this process begins"))
+    def _start(self, event: Event) -> None:
+        # Timed as the first event, so that it sorts before it.
+        started = _note("logging-started", "the log of this process begins", clock.parse_iso(event.timestamp))
+        self._pending.insert(0, started)
         self._thread = threading.Thread(target=self._run, name="jwtrail-writer", daemon=True)
         self._thread.start()
 
@@ -273,8 +275,8 @@ def _shared_future() -> "Future[None]":
     return future
 
 
-def _note(action: str, message: str) -> Event:
-    return event_for(action, process_pid=os.getpid(), message=message)
+def _note(action: str, message: str, at_us: int | None = None) -> Event:
+    return event_for(action, at_us=at_us, process_pid=os.getpid(), message=message)
 
 
 def _seconds() -> float:
