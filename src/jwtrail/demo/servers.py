@@ -138,17 +138,7 @@ class Server:
 
 def serve_shop(port: int, data: Path, workers: int, logs: Path) -> Server:
     """The sample shop under uvicorn."""
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "jwtrail.demo.shop:app",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    command += ["--workers", str(workers), "--no-access-log", "--log-level", "warning"]
+    command = [sys.executable, "-m", "jwtrail.demo.shop_server", str(port), str(workers)]
     env = {
         "JWTRAIL_DATA": str(data),
         "JWTRAIL_SERVICE__NAME": "shop",
