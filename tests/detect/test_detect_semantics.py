@@ -172,7 +172,7 @@ def test_a_correlation_may_be_part_of_another():
 
 def test_quiet_time_keeps_alerts_back_not_what_they_are_part_of():
     alerting = CHAIN.replace("name: many", "name: many\njwtrail: {alert: true}")
-    events = at([*range(15)]) + [event(15, 15, "b")]  # Many alerts at 2 and 13; b comes 13 s after the first
+    events = [*at(range(15)), event(15, 15, "b")]  # Many alerts at 2 and 13; b comes 13 s after the first
     assert [alert.name for alert in fed(ruleset(BASES, alerting), events)] == ["Many", "Many", "Then"]
 
 

@@ -58,7 +58,7 @@ def rules_page(ruleset: RuleSet) -> str:
 def _fires(rule: Rule | Correlation, by_id: dict[str, Rule | Correlation]) -> str:
     if isinstance(rule, Rule):
         return "one event"
-    names = [by_id[one].meta.name or by_id[one].meta.title for one in rule.rules]
+    names = [by_id[one].meta.name.replace("_", " ") or by_id[one].meta.title for one in rule.rules]
     group = ", ".join(f"`{field}`" for field in rule.meta.group_by)
     window = f"in {_span(rule.span_us)} by {group}"
     if isinstance(rule.shape, TemporalOrdered):
@@ -73,7 +73,9 @@ def _answer(meta: Meta) -> str:
     answer = PACKAGED.get(meta.code)
     if answer is not None:
         return _words(answer)
-    return f"{meta.response.kind}, only said" if meta.response else ""
+    if meta.response is None or meta.response.kind == "notify":
+        return "none"
+    return f"{meta.response.kind} the {meta.response.target}, only said"
 
 
 def _words(answer: Answer) -> str:
@@ -103,7 +105,7 @@ def _section(meta: Meta) -> str:
 
 
 def _example(name: str, alerts: int) -> str:
-    return f"{name} ({alerts if alerts else 'no'} alert{'s' if alerts != 1 else ''})"
+    return f"{name} ({alerts or 'no'} alert{'s' if alerts != 1 else ''})"
 
 
 def _span(span_us: int) -> str:
