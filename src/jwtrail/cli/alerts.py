@@ -12,12 +12,12 @@ from jwtrail.cli.common import (
     LEVEL_STYLES,
     console,
     data_option,
+    draw,
     is_terminal,
     json_line,
     note,
     open_state,
     open_store,
-    table,
 )
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import ago, line, moment
@@ -32,6 +32,7 @@ __all__ = ["alerts"]
 
 REASONS = ("false_positive", "benign", "testing", "remediated", "malicious", "other")
 MAX_LISTED = 500
+SHOWN_ID = 8
 SHORTEST_ID = 4
 """Characters of an id that are taken as its beginning, as with commits."""
 
@@ -96,7 +97,7 @@ def show(alert_id: str, as_json: bool, data: Path | None) -> None:
     _headline(out, row, alert)
     out.print("\nevents", style="bold")
     for event in events:
-        out.print(line(event))
+        out.print(line(event), no_wrap=True, overflow="ellipsis")
     out.print("\nanswers" if answers else "\nNo answer was given.", style="bold" if answers else "dim")
     for event in reversed(answers):
         out.print(f"{moment(event.timestamp)[11:]}  {visible(event.message or event.event_action or '')}")
@@ -150,20 +151,22 @@ def _json(row: AlertRow) -> dict[str, Any]:
 
 def _table(rows: list[AlertRow]) -> None:
     now = clock.now_us()
-    made = table("id", "when", "level", "status", "rule", "for")
-    for number in (0, 1, 2, 3):
-        made.columns[number].no_wrap = True
-    for row in rows:
-        title = str(_json(row).get("rule_name", row.rule))
-        made.add_row(
-            row.id[:12],
+    shown = [
+        (
+            row.id[:SHOWN_ID],
             ago(row.at_us, now),
             _level(row.severity),
             row.status,
-            visible(title),
+            visible(_title(row.rule, _json(row))),
             visible(row.group),
         )
-    console().print(made)
+        for row in rows
+    ]
+    draw(("id", "when", "level", "status", "rule", "for"), shown, flexible=("rule", "for"))
+
+
+def _title(rule: str, alert: dict[str, Any]) -> str:
+    return " ".join(filter(None, (str(alert.get("code", "")), str(alert.get("name", rule)))))
 
 
 def _level(level: str) -> Any:
@@ -175,12 +178,15 @@ def _level(level: str) -> Any:
 def _headline(out: Any, row: AlertRow, alert: dict[str, Any]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    head = Text.assemble(_level(row.severity), "  ", (visible(str(alert.get("rule_name", row.rule))), "bold"))
-    out.print(head)
+    out.print(Text.assemble(_level(row.severity), "  ", (visible(_title(row.rule, alert)), "bold")))
+    if text := " ".join(str(alert.get("description", "")).split()):
+        out.print(Text(visible(text), "dim"))
+    count = alert.get("count", 0)
     facts = [
         ("id", row.id),
         ("when", f"{moment(clock.iso(row.at_us))} UTC, {ago(row.at_us, clock.now_us())}"),
-        ("for", row.group),
+        ("for", row.group.replace(",", ", ")),
+        ("count", f"{count}" if count > 1 else ""),
         ("status", row.status + (f", {row.reason}" if row.reason else "")),
         ("assignee", row.assignee),
         ("note", row.note),

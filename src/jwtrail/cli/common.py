@@ -1,7 +1,7 @@
 """What several commands share: the data directory, settings, opening things, and the look of a table."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from jwtrail.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     from jwtrail.config import Settings
     from jwtrail.query.local import LocalStore
@@ -21,6 +21,7 @@ __all__ = [
     "config_option",
     "console",
     "data_option",
+    "draw",
     "is_terminal",
     "json_line",
     "layout_of",
@@ -28,8 +29,13 @@ __all__ = [
     "open_state",
     "open_store",
     "settings_of",
-    "table",
 ]
+
+MIN_CUT = 8
+"""Characters that are left of a column that is cut."""
+
+GAP = 3
+"""Characters between two columns."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -120,15 +126,49 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def table(*columns: str) -> "Table":
-    """A table without a box: lines of data, headed."""
+def draw(
+    columns: Sequence[str],
+    rows: Sequence[Sequence["str | Text"]],
+    *,
+    flexible: Iterable[str],
+    wrap: bool = False,
+) -> None:
+    """A table on stdout, without a box.
+
+    Args:
+        flexible: columns that give way when the terminal is narrow; the others keep their width.
+        wrap: what does not fit goes on below, instead of being cut with an ellipsis.
+    """
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    out = console()
+    widths = [max(map(_width, [name, *(row[n] for row in rows)])) for n, name in enumerate(columns)]
+    giving = [number for number, name in enumerate(columns) if name in set(flexible)]
+    _give_way(widths, giving, out.width - GAP * (len(columns) - 1))
     made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for column in columns:
-        made.add_column(column)
-    return made
+    for number, name in enumerate(columns):
+        cut = not wrap or number not in giving
+        made.add_column(name, width=widths[number], no_wrap=cut, overflow="ellipsis" if cut else "fold")
+    for row in rows:
+        made.add_row(*row)
+    out.print(made)
+
+
+def _give_way(widths: list[int], giving: list[int], space: int) -> None:
+    """Narrow some columns so that all fit into `space`: the widest gives most, none below `MIN_CUT`."""
+    left = space - sum(width for number, width in enumerate(widths) if number not in giving)
+    for done, number in enumerate(sorted(giving, key=lambda number: widths[number])):
+        share = max(MIN_CUT, left // (len(giving) - done))
+        widths[number] = min(widths[number], share)
+        left -= widths[number]
+
+
+def _width(cell: "str | Text") -> int:
+    """Columns of a terminal that a cell takes; wide characters take two."""
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    return cell_len(cell if isinstance(cell, str) else cell.plain)
 
 
 def json_line(value: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 import msgspec
 
-from jwtrail.cli.common import config_option, console, is_terminal, json_line, note, table
+from jwtrail.cli.common import config_option, draw, is_terminal, json_line, note
 
 __all__ = ["config"]
 
@@ -46,11 +46,11 @@ def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
             }
         )
         return
-    made = table("setting", "value", "from", "meaning")
-    made.columns[0].no_wrap = True
-    for name, value, origin, meaning in rows:
-        made.add_row(name, _text(value), origin, meaning)
-    console().print(made)
+    if not rows:
+        note("Every setting has its default.")
+        return
+    shown = [(name, _text(value), origin, meaning) for name, value, origin, meaning in rows]
+    draw(("setting", "value", "from", "meaning"), shown, flexible=("value", "meaning"), wrap=True)
 
 
 @config.command()

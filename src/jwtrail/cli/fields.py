@@ -3,7 +3,7 @@
 import click
 import msgspec
 
-from jwtrail.cli.common import console, is_terminal, json_line, note, table
+from jwtrail.cli.common import draw, is_terminal, json_line, note
 
 __all__ = ["fields"]
 
@@ -28,8 +28,5 @@ def fields(word: str, as_json: bool) -> None:
         for field in found:
             json_line(msgspec.structs.asdict(field))
         return
-    made = table("field", "type", "class", "meaning")
-    made.columns[0].no_wrap = True
-    for field in found:
-        made.add_row(field.name, field.type + ("[]" if field.many else ""), field.klass, field.doc)
-    console().print(made)
+    rows = [(f.name, f.type + ("[]" if f.many else ""), f.klass, f.doc) for f in found]
+    draw(("field", "type", "class", "meaning"), rows, flexible=("meaning",), wrap=True)

@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import config_option, console, data_option, is_terminal, json_line, settings_of, table
+from jwtrail.cli.common import config_option, data_option, draw, is_terminal, json_line, settings_of
 from jwtrail.cli.look import ago
 
 __all__ = ["keys"]
@@ -37,8 +37,14 @@ def list_(as_json: bool, data: Path | None, config_file: Path | None) -> None:
     from rich.text import Text  # noqa: PLC0415
 
     now = clock.now_us()
-    made = table("kid", "algorithm", "state", "made", "since")
-    for entry in entries:
-        state = Text(entry.state, _STYLES[entry.state])
-        made.add_row(entry.kid, entry.alg, state, ago(entry.created_us, now), ago(entry.changed_us, now))
-    console().print(made)
+    rows = [
+        (
+            entry.kid,
+            entry.alg,
+            Text(entry.state, _STYLES[entry.state]),
+            ago(entry.created_us, now),
+            ago(entry.changed_us, now),
+        )
+        for entry in entries
+    ]
+    draw(("kid", "algorithm", "state", "made", "since"), rows, flexible=("kid",))

@@ -40,8 +40,16 @@ def _python(query: str, now_us: int) -> str:
     return to_python(compile_kql(query, now_us)).rstrip()
 
 
+def _text(query: str, now_us: int) -> str:
+    from jwtrail.kql import compile_kql  # noqa: PLC0415
+    from jwtrail.predicate.text import to_text  # noqa: PLC0415
+
+    return to_text(compile_kql(query, now_us))
+
+
 FORMS: dict[str, tuple[str, Callable[[str, int], str]]] = {
-    "ast": ("what it means", _ast),
+    "text": ("how it was read", _text),
+    "ast": ("its tree", _ast),
     "sql": ("what the store is asked (DuckDB)", _sql),
     "dsl": ("what Elasticsearch and OpenSearch are asked", _dsl),
     "python": ("what runs on live events", _python),
@@ -53,7 +61,7 @@ FORMS: dict[str, tuple[str, Callable[[str, int], str]]] = {
 @click.argument("query")
 @click.option("--to", "form", type=click.Choice(list(FORMS)), default="ast", show_default=True)
 def kql(query: str, form: str) -> None:
-    """Show what QUERY becomes: its meaning (ast), SQL, Query DSL, or Python.
+    """Show what QUERY becomes: its tree (ast), SQL, Query DSL, or Python.
 
     \b
     jwtrail kql 'url.path: /admin* and not user.id: root' --to dsl
@@ -63,7 +71,11 @@ def kql(query: str, form: str) -> None:
 
 def explained(query: str, now_us: int) -> str:
     """A query in every form, for `search --explain`."""
-    parts = [f"── {name}: {meaning}\n{make(query, now_us)}" for name, (meaning, make) in FORMS.items()]
+    parts = [
+        f"── {name}: {meaning}\n{make(query, now_us)}"
+        for name, (meaning, make) in FORMS.items()
+        if name != "ast"  # the text says the same in one line
+    ]
     return "\n\n".join(parts)
 
 

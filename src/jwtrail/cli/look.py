@@ -51,10 +51,10 @@ def line(event: "Event") -> "Text":
     from rich.text import Text  # noqa: PLC0415
 
     seen = glance(event)
-    text = Text(no_wrap=True, overflow="ellipsis")
+    text = Text()
     text.append(seen.when[11:] + "  ", "dim")
     text.append(seen.mark + " ", seen.style)
-    text.append(f"{seen.what:<44} ", "bold magenta" if event.event_kind == "alert" else "")
+    text.append(f"{seen.what:<38} ", "bold magenta" if event.event_kind == "alert" else "")
     text.append(f"{seen.who:<12} ", "cyan")
     text.append(f"{seen.source:<15} ", "dim")
     text.append(seen.why, "red" if event.event_outcome == "failure" else "")
@@ -77,9 +77,13 @@ def ago(us: int, now_us: int) -> str:
 
 def _what(event: "Event") -> str:
     if event.event_action == "http-request":
-        status = event.http_response_status_code
-        target = event.url_path or event.http_route or ""
-        return f"{event.http_request_method or ''} {target} {status if status is not None else ''}".strip()
+        # The status first: it is what must not be cut off.
+        parts = (
+            event.http_response_status_code,
+            event.http_request_method,
+            event.url_path or event.http_route,
+        )
+        return " ".join(str(part) for part in parts if part)
     if event.rule_name:
         return f"{event.event_action}: {event.rule_name}"
     return event.event_action or event.message or ""

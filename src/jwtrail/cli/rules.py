@@ -9,12 +9,11 @@ import click
 from jwtrail.cli.common import (
     LEVEL_STYLES,
     config_option,
-    console,
+    draw,
     is_terminal,
     json_line,
     note,
     settings_of,
-    table,
 )
 from jwtrail.cli.exits import ERROR, FOUND, one_line
 from jwtrail.cli.plain import visible
@@ -55,14 +54,18 @@ def list_(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> N
     else:
         from rich.text import Text  # noqa: PLC0415
 
-        made = table("code", "", "level", "rule", "looks at", "answer")
-        for rule in page.rules:
-            mark = Text("on", "green") if rule.enabled else Text("off", "dim")
-            level = Text(rule.level, LEVEL_STYLES.get(rule.level, ""))
-            made.add_row(
-                rule.code, mark, level, visible(rule.name), rule.kind.replace("_", " "), rule.response or "-"
+        rows = [
+            (
+                rule.code,
+                Text("on", "green") if rule.enabled else Text("off", "dim"),
+                Text(rule.level, LEVEL_STYLES.get(rule.level, "")),
+                visible(rule.name),
+                rule.kind.replace("_", " "),
+                rule.response or "-",
             )
-        console().print(made)
+            for rule in page.rules
+        ]
+        draw(("code", "", "level", "rule", "looks at", "answer"), rows, flexible=("rule", "answer"))
     _tell_refused(ruleset)
 
 
@@ -108,12 +111,17 @@ def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> No
     else:
         from rich.text import Text  # noqa: PLC0415
 
-        made = table("", "code", "example", "alerts", "expected", "problem")
-        for result in results:
-            mark = Text("✓", "green") if result.passed else Text("✗", "bold red")
-            found, wanted = str(len(result.alerts)), str(result.expected)
-            made.add_row(mark, result.code, visible(result.example), found, wanted, visible(result.problem))
-        console().print(made)
+        rows = [
+            (
+                Text("✓", "green") if result.passed else Text("✗", "bold red"),
+                result.code,
+                visible(result.example),
+                f"{len(result.alerts)} of {result.expected}",
+                visible(result.problem),
+            )
+            for result in results
+        ]
+        draw(("", "code", "example", "alerts", "problem"), rows, flexible=("example", "problem"))
     failed = sum(not result.passed for result in results)
     _tell_refused(ruleset)
     note(f"{len(results) - failed} of {len(results)} examples pass.")

@@ -9,13 +9,11 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import console, data_option, is_terminal, note, open_store, table
+from jwtrail.cli.common import data_option, draw, is_terminal, note, open_store
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import glance
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from jwtrail.ecs import Event
     from jwtrail.query.local import LocalStore
     from jwtrail.query.page import Page, SearchRequest
@@ -124,36 +122,28 @@ class _Found:
 
 
 def _table(found: "Iterable[Event]") -> None:
-    made = table("#", "time (UTC)", "", "what", "who", "from", "why")
-    made.columns[0].justify = "right"
-    made.columns[0].style = "dim"
-    made.columns[3].overflow = "ellipsis"
-    made.columns[3].no_wrap = True
-    for name in (1, 4, 5, 6):
-        made.columns[name].no_wrap = True
-    rows = 0
-    for event in found:
-        seen = glance(event)
-        number = "" if event.event_sequence is None else str(event.event_sequence)
-        mark = f"{seen.mark}"
-        made.add_row(
-            number,
-            seen.when,
-            _styled(mark, seen.style),
-            seen.what,
-            _styled(seen.who, "cyan"),
-            seen.source,
-            seen.why,
-        )
-        rows += 1
-    if rows:
-        console().print(made)
-
-
-def _styled(text: str, style: str) -> "Text":
     from rich.text import Text  # noqa: PLC0415
 
-    return Text(text, style)
+    seen = [(event.event_sequence, glance(event)) for event in found]
+    if not seen:
+        return
+    days = {one.when[:10] for _, one in seen}
+    start, when = (
+        (11, f"{days.pop()} UTC") if len(days) == 1 else (0, "time (UTC)")
+    )  # a date only where it tells
+    rows = [
+        (
+            Text("-" if number is None else str(number), "dim", justify="right"),
+            one.when[start:],
+            Text(one.mark, one.style),
+            one.what,
+            Text(one.who, "cyan"),
+            one.source,
+            one.why,
+        )
+        for number, one in seen
+    ]
+    draw(("#", when, "", "what", "who", "from", "why"), rows, flexible=("what", "who"))
 
 
 def _ndjson(found: "Iterable[Event]") -> None:

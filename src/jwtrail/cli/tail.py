@@ -93,7 +93,7 @@ class _Follower:
 
 
 def _show(event: "Event") -> None:
-    console().print(line(event))
+    console().print(line(event), no_wrap=True, overflow="ellipsis")
 
 
 def _show_json(event: "Event") -> None:

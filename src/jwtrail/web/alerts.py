@@ -13,6 +13,7 @@ from jwtrail.state.records import AlertRow
 from jwtrail.web import questions, shapes
 from jwtrail.web.audit import record
 from jwtrail.web.call import Call
+from jwtrail.web.rules import proposed
 from jwtrail.web.services import Services
 
 __all__ = ["change", "get", "list_page", "made", "view"]
@@ -111,20 +112,13 @@ def made(alert: Alert, row: AlertRow | None = None, lag_ms: int | None = None) -
             )
             if value
         },
-        response=_proposed(alert),
+        response=proposed(alert.proposal),
         description=alert.description,
         assignee=row.assignee,
         reason=row.reason,
         note=row.note,
         changed_us=row.changed_us or None,
     )
-
-
-def _proposed(alert: Alert) -> str:
-    if alert.proposal is None:
-        return ""
-    words = f"{alert.proposal.kind} the {alert.proposal.target}"
-    return f"{words}: {alert.proposal.why}" if alert.proposal.why else words
 
 
 def _told(services: Services, row: AlertRow) -> list[Event]:

@@ -1,10 +1,21 @@
 """The rule set as it goes over the wire."""
 
 from jwtrail.detect.ruleset import RuleSet
-from jwtrail.sigma import Correlation, Meta, Rule
+from jwtrail.sigma import Correlation, Meta, Proposal, Rule
 from jwtrail.web.shapes import RefusedRule, RulesPage, RuleView
 
-__all__ = ["rules_page"]
+__all__ = ["proposed", "rules_page"]
+
+_TARGETS = {"jti": "token", "family": "sign-in", "user": "user", "source": "source address"}
+
+
+def proposed(proposal: Proposal | None) -> str:
+    """What a rule would do, in words; empty when nothing."""
+    if proposal is None:
+        return ""
+    if proposal.kind == "notify":
+        return "notify"
+    return f"{proposal.kind} the {_TARGETS[proposal.target]}"
 
 
 def rules_page(ruleset: RuleSet, texts: dict[str, str] | None = None) -> RulesPage:
@@ -43,7 +54,7 @@ def _view(meta: Meta, kind: str, *, enabled: bool, source: str) -> RuleView:
         description=meta.description,
         tags=meta.tags,
         falsepositives=meta.falsepositives,
-        response=f"{meta.response.kind} the {meta.response.target}" if meta.response else "",
+        response=proposed(meta.response),
         file=meta.file,
         source=source,
     )
