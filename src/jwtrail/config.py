@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -308,7 +308,7 @@ def _listed(name: str, value: str) -> Any:
 
 
 def _struct_of(kind: Any) -> type[Struct] | None:
-    return cast("type[Struct]", kind) if isinstance(kind, type) and issubclass(kind, Struct) else None
+    return kind if isinstance(kind, type) and issubclass(kind, Struct) else None
 
 
 def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
