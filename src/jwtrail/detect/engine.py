@@ -115,11 +115,6 @@ class Detector:
         counts.alerts += len(alerts)
         return alerts
 
-    @property
-    def last_sequence(self) -> int:
-        """Index in the trail of the last event taken; -1 before the first."""
-        return self._sequence
-
     def snapshot(self) -> bytes:
         """Everything needed to go on after the last event taken."""
         return msgspec.msgpack.encode(

@@ -47,17 +47,6 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     disabled: frozenset[str] = frozenset()
     enabled: frozenset[str] = frozenset()
 
-    @classmethod
-    def load(
-        cls,
-        directories: Iterable[Path | str] = (),
-        *,
-        disabled: Iterable[str] = (),
-        enabled: Iterable[str] = (),
-    ) -> "RuleSet":
-        """As `load_ruleset`, with the packaged rules."""
-        return load_ruleset(directories, disabled=disabled, enabled=enabled)
-
     def everything(self) -> tuple[Rule | Correlation, ...]:
         """All rules, each after those it is made of."""
         return (*self.rules, *self.correlations)

@@ -26,8 +26,7 @@ from sigma.types import (
 )
 
 from jwtrail import clock
-from jwtrail.ecs import Field, near_miss
-from jwtrail.ecs.catalogue import resolve
+from jwtrail.ecs.catalogue import Field, near_miss, resolve
 from jwtrail.predicate import ir
 from jwtrail.predicate.checks import MAX_PIECES, MAX_REGEX
 from jwtrail.predicate.values import regex, regex_source
