@@ -4,12 +4,14 @@ import random
 import shutil
 
 import duckdb
+import msgspec
 import pytest
 
 from jwtrail.errors import NoteError
 from jwtrail.trail.fsck import KINDS, verify
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.manifest import Manifest
 from jwtrail.trail.settings import TrailSettings
 
 
@@ -101,7 +103,8 @@ def test_a_changed_value_with_its_hash_is_named_by_tile(copy):
         FIRST,
         """SELECT * REPLACE (CASE WHEN "event.sequence" = 45 THEN (SELECT "event.hash" FROM '{path}' WHERE "event.sequence" = 46) ELSE "event.hash" END AS "event.hash") FROM '{path}'""",
     )
-    assert [(one.kind, one.index) for one in broken(audit(copy))] == [("altered_row", 45)]
+    found = broken(audit(copy))
+    assert [one.index for one in found if one.kind == "altered_row"] == [45]
 
 
 def test_forgetting_a_row_and_renumbering_is_seen(copy):
@@ -163,14 +166,32 @@ def test_a_signature_of_somebody_else(copy, whole, tmp_path):
     assert "bad_signature" in {one.kind for one in broken(audit(copy))}
 
 
-def test_new_events_wait_for_a_checkpoint(copy, whole):
-    note = copy.checkpoint.read_bytes()
-    for path in (copy.wal, copy.order):
-        assert path.exists()
+def test_new_events_wait_for_a_checkpoint(copy):
+    """Between order and signature is at most a second; an audit then says so and is content."""
+    from jwtrail import clock
+    from jwtrail.ecs import event_for
+    from jwtrail.trail.writer import TrailWriter
+
+    keeper = Keeper(copy)
+    writer = TrailWriter(copy)
+    writer.put(event_for("login"))
+    writer.close()
+    keeper.step(clock.now_us() - 5_000_000)
     report = audit(copy)
     assert report.ok
-    smaller = note  # the same note: nothing waits
-    assert smaller
+    assert [(one.kind, one.index, one.last, one.note) for one in report.findings] == [
+        ("unsigned", 600, 602, True)
+    ]
+    keeper.close()
+
+
+def says_the_same(changed, data):
+    """Chain values in a manifest are only used when that writer's log goes on; here each has ended."""
+    try:
+        one, other = msgspec.json.decode(changed, type=Manifest), msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError:
+        return False
+    return one.segments == other.segments
 
 
 def flips(layout):

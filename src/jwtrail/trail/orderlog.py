@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
@@ -46,6 +47,25 @@ class OrderRecord(Struct, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(OrderRecord)
+_SUM = b',"sum":"'
+_SUM_HEX = 16
+
+
+def _encode(record: OrderRecord) -> bytes:
+    """A line: the record, and a sum of its bytes, as no commitment covers them."""
+    body = _encoder.encode(record)[:-1]
+    return body + _SUM + _sum(body) + b'"}\n'
+
+
+def _sum(body: bytes) -> bytes:
+    return sha256(body).hexdigest()[:_SUM_HEX].encode()
+
+
+def _decode(line: bytes) -> OrderRecord:
+    body, mark, tail = line.rpartition(_SUM)
+    if not mark or tail != _sum(body) + b'"}\n':
+        raise msgspec.DecodeError("the sum is not that of the record")
+    return _decoder.decode(line)
 
 
 def read_order(path: Path, size: int) -> list[OrderRecord]:
@@ -63,9 +83,9 @@ def read_order(path: Path, size: int) -> list[OrderRecord]:
     for line in data[: data.rfind(b"\n") + 1].splitlines(keepends=True):
         where = f"{path}:offset {offset}"
         try:
-            record = _decoder.decode(line)
+            record = _decode(line)
         except msgspec.DecodeError as error:
-            raise CorruptionError("not an order record", where=where) from error
+            raise CorruptionError(f"not an order record: {error}", where=where) from error
         offset += len(line)
         if record.first + record.count <= size:
             continue
@@ -109,7 +129,7 @@ class OrderLog:
             self._rewrite()
         try:
             with storage_errors("append to the order log", self._path):
-                write_all(self._fd, _encoder.encode(record) + b"\n")
+                write_all(self._fd, _encode(record))
                 os.fdatasync(self._fd)
         except WriteError:
             self.close()
@@ -127,7 +147,7 @@ class OrderLog:
 
     def _rewrite(self) -> None:
         self.close()
-        replace_file(self._path, b"".join(_encoder.encode(record) + b"\n" for record in self._records))
+        replace_file(self._path, b"".join(_encode(record) for record in self._records))
         with storage_errors("open the order log", self._path):
             self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
             sync_directory(self._path.parent)

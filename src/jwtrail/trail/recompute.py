@@ -3,19 +3,28 @@
 Nothing here has seen a log line: what a row says is turned into canonical JSON, hashed, and laid out as an entry.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Self
 
 import duckdb
 from msgspec import Struct
 
 from jwtrail.ecs.catalogue import CATALOGUE, Field, FieldClass
 
-__all__ = ["COMMITMENT", "SALT", "RowHash", "connect", "quoted", "row_hashes", "text_literal"]
+__all__ = [
+    "COMMITMENT",
+    "SALT",
+    "Engine",
+    "RowHash",
+    "entry_sql",
+    "parquet",
+    "quoted",
+    "row_hashes",
+    "text_literal",
+]
 
 SALT = "jwtrail.salt"
 COMMITMENT = "jwtrail.personal_commitment"
-_FETCH = 10_000
 
 
 class RowHash(Struct, frozen=True, gc=False):
@@ -24,21 +33,49 @@ class RowHash(Struct, frozen=True, gc=False):
     Args:
         position: place in the file, from 0.
         sequence: the index it claims.
-        stored: the `event.hash` it carries.
         entry: its entry as its columns say, or empty when they cannot make one.
     """
 
     position: int
     sequence: int | None
-    stored: str | None
     entry: bytes
 
 
-def connect() -> "duckdb.DuckDBPyConnection":
-    """A private in-memory DuckDB that never reaches for the network."""
-    return duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
+class Engine:
+    """A private in-memory DuckDB that never reaches for the network; opened when first used, and anew after an error.
+
+    A damaged file can leave an engine unusable, and opening one takes 15 ms: so it is kept, but not past an error.
+    """
+
+    def __init__(self) -> None:
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def rows(self, sql: str) -> list[Any]:
+        """All rows of a statement.
+
+        Raises:
+            duckdb.Error: the statement, or a file it reads, is bad.
+        """
+        if self._connection is None:
+            offline: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+            self._connection = duckdb.connect(":memory:", config=offline)
+        try:
+            return self._connection.execute(sql).fetchall()
+        except duckdb.Error:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it; it opens again when used."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def quoted(name: str) -> str:
@@ -49,6 +86,11 @@ def quoted(name: str) -> str:
 def text_literal(text: str) -> str:
     """An SQL text."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def parquet(path: Path) -> str:
+    """An SQL table function over the rows of a file, with `file_row_number`."""
+    return f"read_parquet({text_literal(str(path))}, file_row_number = true)"
 
 
 def _member(field: Field) -> str:
@@ -82,24 +124,18 @@ def entry_sql(columns: frozenset[str]) -> str:
     )
 
 
-def row_hashes(
-    connection: "duckdb.DuckDBPyConnection", path: Path, columns: frozenset[str], where: str = ""
-) -> Iterator[RowHash]:
+def row_hashes(engine: Engine, path: Path, columns: frozenset[str], where: str = "true") -> list[RowHash]:
     """Recompute the rows of a segment, in file order.
 
     Args:
         columns: the columns of the file.
-        where: further SQL condition over the columns and `file_row_number`.
+        where: SQL condition over the columns and `file_row_number`.
 
     Raises:
         duckdb.Error: the file, or a part that is needed, cannot be read.
     """
-    condition = f"WHERE {where}" if where else ""
-    result = connection.execute(
-        f"SELECT file_row_number, {quoted('event.sequence')}, {quoted('event.hash')}, {entry_sql(columns)}"  # noqa: S608  # names are the catalogue's
-        f" FROM read_parquet({text_literal(str(path))}, file_row_number = true) {condition}"
-        " ORDER BY file_row_number"
+    rows = engine.rows(
+        f"SELECT file_row_number, {quoted('event.sequence')}, {entry_sql(columns)}"  # noqa: S608  # names are the catalogue's
+        f" FROM {parquet(path)} WHERE {where} ORDER BY file_row_number"
     )
-    while rows := result.fetchmany(_FETCH):
-        for position, sequence, stored, entry in rows:
-            yield RowHash(position, sequence, stored, entry or b"")
+    return [RowHash(position, sequence, entry or b"") for position, sequence, entry in rows]

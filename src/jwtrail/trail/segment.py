@@ -12,15 +12,13 @@ from jwtrail.errors import CorruptionError, WriteError
 from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
-from jwtrail.trail.recompute import SALT, connect, quoted, row_hashes, text_literal
+from jwtrail.trail.recompute import SALT, Engine, quoted, row_hashes, text_literal
 from jwtrail.trail.row import Row
 
 __all__ = ["seal"]
 
 ROW_GROUP = 8192
 """Rows of a Parquet row group: what one damaged page takes with it, against a little compression."""
-
-_DERIVED = ("event.hash", "event.ingested", "event.sequence", "jwtrail.writer", "jwtrail.writer_seq")
 
 
 def seal(layout: Layout, rows: Sequence[Row]) -> SegmentInfo:
@@ -41,8 +39,9 @@ def seal(layout: Layout, rows: Sequence[Row]) -> SegmentInfo:
     try:
         with storage_errors("write a segment", final):
             _write_lines(lines, rows)
-            columns = _convert(lines, parquet)
-            _check(parquet, frozenset(columns), rows)
+            with Engine() as engine:
+                columns = _convert(engine, lines, parquet)
+                _check(engine, parquet, frozenset(columns), rows)
             digest, size = _make_durable(parquet)
             parquet.rename(final)
             sync_directory(layout.segments)
@@ -65,27 +64,25 @@ def _write_lines(path: Path, rows: Sequence[Row]) -> None:
         file.writelines(row.doc + b"\n" for row in rows)
 
 
-def _convert(lines: Path, parquet: Path) -> list[str]:
+def _convert(engine: Engine, lines: Path, parquet: Path) -> list[str]:
     """NDJSON to Parquet with the columns that have a value; their names."""
     types = {
         name: "JSON" if field.type == "flattened" else field.sql_type for name, field in CATALOGUE.items()
     } | {SALT: "VARCHAR"}
     declared = ", ".join(f"{text_literal(name)}: {text_literal(kind)}" for name, kind in types.items())
-    with connect() as connection:
-        connection.execute(
-            f"CREATE TABLE rows AS FROM read_json({text_literal(str(lines))}, format = 'newline_delimited',"
-            f" columns = {{{declared}}})"
-        )
-        counts = ", ".join(f"count({quoted(name)})" for name in types)
-        found = connection.execute(f"SELECT {counts} FROM rows").fetchone()  # noqa: S608  # names are the catalogue's
-        assert found is not None
-        used = [name for name, count in zip(types, found, strict=True) if count or name in _DERIVED]
-        chosen = ", ".join(_expression(name) for name in used)
-        parquet.touch(mode=FILE_MODE)
-        connection.execute(
-            f"COPY (SELECT {chosen} FROM rows ORDER BY {quoted('event.sequence')})"  # noqa: S608
-            f" TO {text_literal(str(parquet))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
-        )
+    engine.rows(
+        f"CREATE TABLE rows AS FROM read_json({text_literal(str(lines))}, format = 'newline_delimited',"
+        f" columns = {{{declared}}})"
+    )
+    counts = ", ".join(f"count({quoted(name)})" for name in types)
+    found = engine.rows(f"SELECT {counts} FROM rows")[0]  # noqa: S608  # names are the catalogue's
+    used = [name for name, count in zip(types, found, strict=True) if count]
+    chosen = ", ".join(_expression(name) for name in used)
+    parquet.touch(mode=FILE_MODE)
+    engine.rows(
+        f"COPY (SELECT {chosen} FROM rows ORDER BY {quoted('event.sequence')})"  # noqa: S608
+        f" TO {text_literal(str(parquet))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+    )
     parquet.chmod(FILE_MODE)
     return used
 
@@ -98,10 +95,9 @@ def _expression(name: str) -> str:
     return quoted(name)
 
 
-def _check(parquet: Path, columns: frozenset[str], rows: Sequence[Row]) -> None:
+def _check(engine: Engine, parquet: Path, columns: frozenset[str], rows: Sequence[Row]) -> None:
     """What is dropped from the logs must be in the file, to the bit."""
-    with connect() as connection:
-        found = list(row_hashes(connection, parquet, columns))
+    found = row_hashes(engine, parquet, columns)
     if len(found) != len(rows):
         raise CorruptionError(f"{len(rows)} events became {len(found)} rows", where=str(parquet))
     for row, again in zip(rows, found, strict=True):

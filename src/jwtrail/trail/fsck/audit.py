@@ -13,6 +13,7 @@ from jwtrail.trail.fsck.report import Findings, Report
 from jwtrail.trail.fsck.rows import SegmentAudit
 from jwtrail.trail.fsck.tree import TreeAudit
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
+from jwtrail.trail.recompute import Engine
 
 __all__ = ["verify"]
 
@@ -62,12 +63,15 @@ class _Audit:
         self._verifier = verifier or self._own_verifier()
         self._signed = self._checkpoints()
         self._manifest = self._read_manifest()
+        self._engine = Engine()
         self._last: dict[str, int] = {}
+        self._all_read = True
 
     def run(self) -> Report:
         tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings)
         for info in self._manifest.segments:
             self._segment(info, tree)
+        self._positions()
         self._unsealed(tree)
         signed = max(self._signed, default=0)
         self._compare_sizes(tree.size)
@@ -170,16 +174,25 @@ class _Audit:
         return Manifest(size=segments[-1].last + 1 if segments else 0, segments=tuple(segments))
 
     def _segment(self, info: SegmentInfo, tree: TreeAudit) -> None:
-        audit = SegmentAudit(self._root / "segments", info, self._findings)
+        audit = SegmentAudit(self._root / "segments", info, self._findings, self._engine)
         for leaf in audit.leaves():
             tree.add(leaf)
             self._told(tree.size)
-        for writer, first, last, breaks in audit.writers():
+        writers = audit.writers()
+        self._all_read = self._all_read and writers is not None
+        for writer, first, last, breaks in writers or ():
             expected = self._last.get(writer, 0) + 1
             if first != expected or breaks:
                 detail = f"numbers of writer {writer} are not contiguous: {first} to {last}, {expected} was expected"
                 self._findings.add("writer_gap", detail, segment=info.file, index=info.first, last=info.last)
             self._last[writer] = last
+
+    def _positions(self) -> None:
+        """Where the manifest says a writer's sealed lines end is where its rows end."""
+        for writer, at in self._manifest.writers.items() if self._all_read else ():
+            if at.n != self._last.get(writer, 0):
+                detail = f"writer {writer} is said to be sealed up to {at.n}, its rows end at {self._last.get(writer, 0)}"
+                self._findings.add("writer_gap", detail, file="manifest.json")
 
     def _told(self, size: int) -> None:
         if self._tell is not None and size % _TELL_EVERY == 0:

@@ -34,8 +34,7 @@ def order_runs(path: Path, size: int, findings: Findings) -> Iterator[tuple[int,
     expected, offset = size, 0
     for line in data.split(b"\n")[:-1]:
         try:
-            record = json.loads(line)
-            first, runs = int(record["first"]), [(str(w), int(n), int(c)) for w, n, c in record["runs"]]
+            first, runs = _order_record(line)
         except (ValueError, KeyError, TypeError):
             findings.add("unreadable", "not an order record", file=name, offset=offset, index=expected)
             return
@@ -52,6 +51,14 @@ def order_runs(path: Path, size: int, findings: Findings) -> Iterator[tuple[int,
             for step in range(length):
                 yield expected, writer, number + step
                 expected += 1
+
+
+def _order_record(line: bytes) -> tuple[int, list[tuple[str, int, int]]]:
+    body, _, end = line.rpartition(b',"sum":"')
+    if end != hashlib.sha256(body).hexdigest()[:16].encode() + b'"}':
+        raise ValueError("the sum is not that of the record")
+    record = json.loads(line)
+    return int(record["first"]), [(str(w), int(n), int(c)) for w, n, c in record["runs"]]
 
 
 class LogAudit:

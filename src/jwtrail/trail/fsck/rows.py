@@ -6,11 +6,14 @@ from pathlib import Path
 
 import duckdb
 
+from jwtrail.ecs.catalogue import CATALOGUE_VERSION
 from jwtrail.trail.fsck.report import Findings, Kind
 from jwtrail.trail.manifest import SegmentInfo
-from jwtrail.trail.recompute import connect, entry_sql, quoted, text_literal
+from jwtrail.trail.recompute import Engine, entry_sql, parquet, quoted, text_literal
 
 __all__ = ["Leaf", "SegmentAudit"]
+
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 Leaf = bytes | None
 """A leaf hash, or None where the event cannot be read."""
@@ -29,9 +32,11 @@ class SegmentAudit:
         directory: `segments/`.
         info: what the manifest says of it.
         findings: where to.
+        engine: reads the file.
     """
 
-    def __init__(self, directory: Path, info: SegmentInfo, findings: Findings) -> None:
+    def __init__(self, directory: Path, info: SegmentInfo, findings: Findings, engine: Engine) -> None:
+        self._engine = engine
         self._path = directory / info.file
         self._info = info
         self._findings = findings
@@ -53,26 +58,22 @@ class SegmentAudit:
         for first in range(0, info.rows, _BLOCK):
             yield from self._block(columns, first, min(_BLOCK, info.rows - first))
         self._check_file(unchanged=len(self._findings.all) == before)
+        self._check_manifest()
 
-    def writers(self) -> list[tuple[str, int, int, int]]:
-        """(writer, first number, last number, breaks in between) of the rows; empty when they cannot be read."""
+    def writers(self) -> list[tuple[str, int, int, int]] | None:
+        """(writer, first number, last number, breaks in between) of the rows; None when they cannot be read."""
         writer, number = quoted("jwtrail.writer"), quoted("jwtrail.writer_seq")
         try:
-            with connect() as connection:
-                return connection.execute(
-                    f"SELECT writer, min(n), max(n), count(*) FILTER (n <> before + 1) FROM (SELECT {writer} AS writer,"  # noqa: S608
-                    f" {number} AS n, lag({number}) OVER (PARTITION BY {writer} ORDER BY file_row_number) AS before"
-                    f" FROM read_parquet({text_literal(str(self._path))}, file_row_number = true))"
-                    " GROUP BY writer ORDER BY writer"
-                ).fetchall()
+            return self._engine.rows(
+                f"SELECT writer, min(n), max(n), count(*) FILTER (n <> before + 1) FROM (SELECT {writer} AS writer,"  # noqa: S608
+                f" {number} AS n, lag({number}) OVER (PARTITION BY {writer} ORDER BY file_row_number) AS before"
+                f" FROM {parquet(self._path)}) GROUP BY writer ORDER BY writer"
+            )
         except duckdb.Error:
-            return []  # `leaves` has said so
+            return None  # `leaves` has said so
 
     def _columns(self) -> frozenset[str]:
-        with connect() as connection:
-            rows = connection.execute(
-                f"DESCRIBE FROM read_parquet({text_literal(str(self._path))})"
-            ).fetchall()
+        rows = self._engine.rows(f"DESCRIBE FROM read_parquet({text_literal(str(self._path))})")
         found = frozenset(row[0] for row in rows)
         if found != frozenset(self._info.columns):
             odd = sorted(found ^ frozenset(self._info.columns))
@@ -112,14 +113,12 @@ class SegmentAudit:
     def _recompute(self, columns: frozenset[str], first: int, count: int) -> list[tuple[int, int, bool, str]]:
         """(position, claimed index, entry fits `event.hash`, leaf hash) of these rows."""
         hashed = "rtrim(replace(replace(to_base64(unhex(sha256(entry))), '+', '-'), '/', '_'), '=')"
-        with connect() as connection:
-            return connection.execute(
-                f"SELECT position, sequence, coalesce(stored = {hashed}, false), sha256('\\x00'::BLOB || entry)"  # noqa: S608
-                f" FROM (SELECT file_row_number AS position, {quoted('event.sequence')} AS sequence,"
-                f" {quoted('event.hash')} AS stored, {entry_sql(columns)} AS entry"
-                f" FROM read_parquet({text_literal(str(self._path))}, file_row_number = true)"
-                f" WHERE file_row_number BETWEEN {first} AND {first + count - 1}) ORDER BY position"
-            ).fetchall()
+        return self._engine.rows(
+            f"SELECT position, sequence, coalesce(stored = {hashed}, false), sha256('\\x00'::BLOB || entry)"  # noqa: S608
+            f" FROM (SELECT file_row_number AS position, {quoted('event.sequence')} AS sequence,"
+            f" {quoted('event.hash')} AS stored, {entry_sql(columns)} AS entry FROM {parquet(self._path)}"
+            f" WHERE file_row_number BETWEEN {first} AND {first + count - 1}) ORDER BY position"
+        )
 
     def _check_present(self, found: list[Leaf], first: int, rows: int) -> None:
         if rows < len(found):
@@ -142,6 +141,21 @@ class SegmentAudit:
                 f"the file's digest is not the manifest's; {what}",
                 index=self._info.first,
                 last=self._info.last,
+            )
+
+    def _check_manifest(self) -> None:
+        """A wrong time bound would hide the segment from a search, so it counts as damage."""
+        info, time = self._info, quoted("@timestamp")
+        try:
+            found = self._engine.rows(
+                f"SELECT strftime(min({time}), '{_TIME}'), strftime(max({time}), '{_TIME}') FROM {parquet(self._path)}"  # noqa: S608
+            )[0]
+        except duckdb.Error:
+            return  # said already
+        said = (info.min_time, info.max_time)
+        if found != said or info.bytes != self._path.stat().st_size or info.catalogue != CATALOGUE_VERSION:
+            self._add(
+                "altered_file", "the manifest's facts are not the segment's", index=info.first, last=info.last
             )
 
     def _add(self, kind: Kind, detail: str, *, index: int, last: int | None = None) -> None:
