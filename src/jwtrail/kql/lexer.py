@@ -14,6 +14,9 @@ from jwtrail.predicate.ir import Span
 __all__ = ["Cursor"]
 
 _SPACE = " \t\r\n\u00a0"
+_TRIMMED = "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What JavaScript's `trim` takes off, which Kibana does to unquoted terms; Python's `strip` differs."""
+
 _SPACES = re.compile(f"[{_SPACE}]*")
 _WORDS = {
     "and": re.compile(f"[{_SPACE}]+and[{_SPACE}]+", re.IGNORECASE),
@@ -24,10 +27,10 @@ _KEYWORD = re.compile(f"[{_SPACE}]+(?:and|or)[{_SPACE}]+|not[{_SPACE}]+", re.IGN
 _PLAIN = re.compile(rf'[^\\():<>"*{{}}nN{_SPACE}]+')
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n"}
 _ESCAPED_SPECIAL = re.compile(r'\\([\\():<>"*{}])')
-_ESCAPED_UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_ESCAPED_PAIR = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_ESCAPED_UNIT = re.compile(r"\\u([0-9a-fA-F]{4})")
 _ESCAPED_WORD = re.compile(r"\\(or|and|not)", re.IGNORECASE)
 _SPECIAL = frozenset('\\():<>"*{}')
-_SURROGATE = range(0xD800, 0xE000)
 
 
 class Cursor:
@@ -104,7 +107,7 @@ class Cursor:
         if after in _ESCAPES:
             return _ESCAPES[after], at + 2
         if (unicode := self._unicode(at)) is not None:
-            return unicode, at + 6
+            return unicode
         return (after, at + 2) if after in ("\\", '"') else ("\\", at + 1)
 
     def _unquoted(self, *, wild: bool) -> Term | None:
@@ -138,8 +141,8 @@ class Cursor:
             self.at += 2
             return _ESCAPES[after]
         if (unicode := self._unicode(self.at)) is not None:
-            self.at += 6
-            return unicode
+            char, self.at = unicode
+            return char
         for pattern in (_ESCAPED_SPECIAL, _ESCAPED_WORD):
             if match := pattern.match(self.text, self.at):
                 self.at = match.end()
@@ -149,19 +152,23 @@ class Cursor:
             hint="write \\\\ for a backslash, or put the value in quotes",
         )
 
-    def _unicode(self, at: int) -> str | None:
-        match = _ESCAPED_UNICODE.match(self.text, at)
+    def _unicode(self, at: int) -> tuple[str, int] | None:
+        """The character of `\\uXXXX`, or of two of them that are a surrogate pair, and where it ends."""
+        match = _ESCAPED_PAIR.match(self.text, at) or _ESCAPED_UNIT.match(self.text, at)
         if match is None:
             return None
-        code = int(match.group(1), 16)
-        if code in _SURROGATE:
-            raise self.error("a character", at=at, hint="half of a surrogate pair stands for no character")
-        return chr(code)
+        units = bytes.fromhex("".join(match.groups()))
+        try:
+            return units.decode("utf-16-be"), match.end()
+        except UnicodeDecodeError:
+            raise self.error(
+                "a character", at=at, hint="half of a surrogate pair stands for no character"
+            ) from None
 
     def _trimmed(self, start: int) -> Span:
         text = self.text[start : self.at]
-        lead = len(text) - len(text.lstrip())
-        return Span(start + lead, max(start + lead, start + len(text.rstrip())))
+        lead = len(text) - len(text.lstrip(_TRIMMED))
+        return Span(start + lead, max(start + lead, start + len(text.rstrip(_TRIMMED))))
 
 
 def _joined(parts: list[str | None]) -> tuple[str | None, ...]:
@@ -173,7 +180,7 @@ def _joined(parts: list[str | None]) -> tuple[str | None, ...]:
         else:
             made.append(part)
     if made and made[0] is not None:
-        made[0] = made[0].lstrip()
+        made[0] = made[0].lstrip(_TRIMMED)
     if made and made[-1] is not None:
-        made[-1] = made[-1].rstrip()
+        made[-1] = made[-1].rstrip(_TRIMMED)
     return tuple(part for part in made if part != "")

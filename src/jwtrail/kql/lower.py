@@ -14,6 +14,9 @@ from jwtrail.predicate.ir import And, Anything, Exists, Not, Nothing, Or, Predic
 
 __all__ = ["lower"]
 
+_ANY_LEAF = "\0"
+"""Stands for the names inside a flattened field; only a wildcard fits it."""
+
 
 def lower(clause: Clause, now_us: int, *, text: str = "") -> Predicate:
     """The predicate of a query.
@@ -103,7 +106,12 @@ class _Lowering:
                 raise self._error(f"no field {name}", field.span, near_miss(name))
             return [(name, found[0])]
         shape = re.compile(".*".join(map(re.escape, _spread(field))))
-        named = [(known, kind) for known, kind in CATALOGUE.items() if shape.fullmatch(known)]
+        named = [
+            (known, kind)
+            for known, kind in CATALOGUE.items()
+            if shape.fullmatch(known)
+            or (kind.type == "flattened" and shape.fullmatch(f"{known}.{_ANY_LEAF}"))
+        ]
         if not named:
             raise self._error(f"no field fits {name}", field.span, near_miss(name.replace("*", "")))
         return named

@@ -56,7 +56,7 @@ def has_bare_words(clause: Clause) -> bool:
 
 
 def _term(term: Term) -> str:
-    if term.quoted:
+    if term.quoted or not term.parts:
         return quote(term.text)
     return "".join("*" if part is None else escape(part) for part in term.parts)
 

@@ -130,6 +130,9 @@ def _glob(node: Glob) -> Query:
     field, _ = field_of(node, node.field)
     if node.pattern == (None,):
         return {"exists": {"field": node.field}}
+    match node.pattern:
+        case (str(start), None) if field.type == "flattened" and not node.fold:
+            return {"prefix": {node.field: {"value": start}}}
     if field.type not in _WHOLE_TEXTS:
         raise refuse(node, f"engines take no wildcards in {field.name}, which is {field.type}")
     pattern = "".join(_piece(piece) for piece in node.pattern)
