@@ -80,6 +80,7 @@ class Daemon:
         self._recent: deque[tuple[int, int]] = deque()
         self._saved_us = self._cleaned_us = self.started_us
         self._stop = threading.Event()
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -94,10 +95,12 @@ class Daemon:
 
     def close(self) -> None:
         """Sequence what is there, sign, save the detector, let go of the directory. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=30)
-            self._thread = None
         self.auditor.close()
         self.writer.close()
         with contextlib.suppress(JwtrailError):

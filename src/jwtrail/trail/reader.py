@@ -175,10 +175,12 @@ class TrailReader:
 
     def _read_unsealed(self) -> _Unsealed:
         manifest = read_manifest(self._layout.manifest)
+        # The order first: a line is written before it is ordered, so every line of this order is in logs read after it.
+        order = list(read_order(self._layout.order, manifest.size))
         lines = {writer: self._lines(writer, manifest) for writer in self._layout.writers()}
         entries: list[bytes] = []
         events: list[Event] = []
-        for record in read_order(self._layout.order, manifest.size):
+        for record in order:
             for writer, first, count in record.runs:
                 for number in range(first, first + count):
                     index = manifest.size + len(entries)

@@ -201,10 +201,11 @@ class _Audit:
     # what is not sealed
 
     def _unsealed(self, tree: TreeAudit) -> None:
+        # The order first: a line is written before it is ordered, so every line of this order is in logs read after it.
+        order = self._root / "head" / "order.ndjson"
+        runs = list(order_runs(order, self._manifest.size, self._findings))
         logs = self._logs()
-        for index, writer, number in order_runs(
-            self._root / "head" / "order.ndjson", self._manifest.size, self._findings
-        ):
+        for index, writer, number in runs:
             entry = logs[writer].entries.get(number) if writer in logs else None
             if entry is None:
                 detail = f"the line with number {number} is damaged or missing"

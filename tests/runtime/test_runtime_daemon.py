@@ -1,0 +1,157 @@
+"""The daemon as a whole, in this process: what it promises while it runs and when it stops."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jwtrail import clock, config
+from jwtrail.ecs import event_for
+from jwtrail.query.files import TrailFiles
+from jwtrail.query.local import LocalStore
+from jwtrail.query.page import SearchRequest
+from jwtrail.runtime.daemon import Daemon
+from jwtrail.trail import fsck
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.writer import TrailWriter
+
+
+def settings(tmp_path: Path, **more: object) -> config.Settings:
+    return config.load({"data": str(tmp_path / "data"), **more}, environ={}, cwd=tmp_path).settings
+
+
+def wait(until, seconds: float = 10) -> None:
+    deadline = clock.monotonic_ns() + int(seconds * 1e9)
+    while not until():
+        assert clock.monotonic_ns() < deadline, "it did not happen in time"
+        clock.sleep(0.01)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[TrailWriter]:
+    layout = Layout(tmp_path / "data")
+    layout.create()
+    made = TrailWriter(layout)
+    yield made
+    made.close()
+
+
+def test_an_audit_of_a_trail_that_is_being_written_finds_it_intact(
+    tmp_path: Path, writer: TrailWriter
+) -> None:
+    daemon = Daemon(settings(tmp_path, **{"trail.seal_events": 200}))
+    daemon.start()
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.001):
+            writer.put(event_for("http-request", user_id="u1", source_ip="192.0.2.1"))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        wait(lambda: daemon.keeper.size > 200)
+        reader = TrailReader(daemon.layout)
+        deadline = clock.monotonic_ns() + 30_000_000_000
+        while len(daemon.keeper.segments) < 3:  # across several seals, each of which moves what is being read
+            assert clock.monotonic_ns() < deadline
+            report = fsck.verify(daemon.layout.root)
+            assert report.ok, report.findings
+            events = reader.unsealed()
+            assert [event.event_sequence for event in events if event.event_sequence is not None] == sorted(
+                event.event_sequence for event in events if event.event_sequence is not None
+            )
+    finally:
+        stop.set()
+        worker.join()
+        daemon.close()
+
+
+def test_a_forged_token_holds_its_source_and_the_story_is_in_the_trail(
+    tmp_path: Path, writer: TrailWriter
+) -> None:
+    seen = []
+    daemon = Daemon(settings(tmp_path), on_alerts=seen.extend)
+    daemon.start()
+    event = event_for(
+        "http-request",
+        source_ip="192.0.2.66",
+        event_reason="alg_none",
+        event_outcome="failure",
+        http_response_status_code=401,
+    )
+    writer.put(event, "sync")
+    wait(lambda: daemon.state.restraints(clock.now_us()))
+    held = daemon.state.restraints(clock.now_us())
+    assert [(row.field, row.value, row.unauthenticated_only) for row in held] == [
+        ("source.ip", "192.0.2.66", True)
+    ]
+    assert [alert.first_event for alert in seen] == [event.event_id]
+    wait(lambda: daemon.store.search(SearchRequest("event.action: response-block")).events)
+    daemon.close()
+    store = LocalStore(TrailFiles(daemon.layout))
+    told = store.search(
+        SearchRequest("event.action: (alert-raised or response-block)", ascending=True)
+    ).events
+    assert [one.event_action for one in told] == ["alert-raised", "response-block"]
+    assert told[0].jwtrail_alert_id == told[1].jwtrail_response_alert == seen[0].id
+
+
+def test_a_restart_neither_loses_nor_doubles_an_alert(tmp_path: Path, writer: TrailWriter) -> None:
+    # Ten failures complete the rule: five before the daemon is away, five while it is.
+    def fail(times: int) -> None:
+        for _ in range(times):
+            writer.put(
+                event_for("login", user_name="kim", source_ip="192.0.2.9", event_outcome="failure"), "sync"
+            ).result()  # type: ignore[union-attr]
+
+    fail(5)
+    first = Daemon(settings(tmp_path))
+    first.start()
+    wait(lambda: first.detector.stats().events >= 5)
+    first.close()
+    fail(5)
+    second = Daemon(settings(tmp_path))
+    second.start()
+    wait(lambda: second.state.alerts())
+    second.close()
+    third = Daemon(settings(tmp_path))
+    third.start()
+    wait(lambda: third.detector.stats().sequence >= 10)
+    assert len(third.state.alerts()) == 1
+    third.close()
+    raised = LocalStore(TrailFiles(third.layout)).search(SearchRequest("event.action: alert-raised")).events
+    assert len(raised) == 1
+
+
+def test_when_it_stops_everything_is_ordered_and_signed(tmp_path: Path, writer: TrailWriter) -> None:
+    daemon = Daemon(settings(tmp_path))
+    daemon.start()
+    for number in range(50):
+        writer.put(event_for("http-request", user_id=f"u{number}"), "sync")
+    writer.close()
+    daemon.close()
+    daemon.close()
+    report = fsck.verify(daemon.layout.root)
+    assert report.ok
+    assert report.size == report.signed >= 52
+    assert not report.findings
+
+
+def test_a_broken_trail_is_an_event_and_shows_in_the_audit(tmp_path: Path, writer: TrailWriter) -> None:
+    daemon = Daemon(settings(tmp_path, **{"trail.seal_events": 10}))
+    daemon.start()
+    for _ in range(30):
+        writer.put(event_for("http-request", user_id="u1"), "sync").result()  # type: ignore[union-attr]
+    wait(lambda: daemon.keeper.segments)
+    assert daemon.auditor.check().ok
+    segment = next((daemon.layout.segments).iterdir())
+    damaged = bytearray(segment.read_bytes())
+    damaged[len(damaged) // 2] ^= 4
+    segment.write_bytes(damaged)
+    audit = daemon.auditor.check()
+    assert audit.ok is False
+    assert segment.name in audit.detail
+    daemon.close()
