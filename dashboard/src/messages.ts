@@ -70,7 +70,7 @@ export const m = {
     summary: (ok: number, bad: number, bars: number) => `${plural(ok, "success", "successes")} and ${plural(bad, "failure")} in ${plural(bars, "bar")}`,
   },
   events: {
-    columns: { time: "Time", outcome: "Outcome", what: "What", where: "Route or path", status: "Status", user: "User", source: "Source", reason: "Reason", took: "Took" },
+    columns: { time: "Time", outcome: "Outcome", method: "Method", where: "Path or action", status: "Status", user: "User", source: "Source", reason: "Reason", took: "Took" },
     table: "Events, newest first",
     found: (total: string, took: number) => `${total} · ${took} ms`,
     counted: (n: number) => plural(n, "event"),

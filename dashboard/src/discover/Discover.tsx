@@ -43,7 +43,7 @@ export function Discover() {
   const open = useCallback((event: string) => navigate({ event }, { replace: true }), []);
   const filter = useCallback((field: string, value: unknown, keep: boolean) => navigate({ q: narrow(url.q, clause(field, value), keep), event: "" }), [url.q]);
   const setRange = (next: TimeRange) => navigate({ ...next, live: url.live && next.to === "now" });
-  const liveValues = useCallback(async (field: string) => (await get<TopValues>("top", { field, ...range, size: 20 })).values.map(({ value }) => value), [range]);
+  const liveValues = useLiveValues(range, turn);
 
   return (
     <div className={styles.screen}>
@@ -64,8 +64,8 @@ export function Discover() {
       </section>
       <section className={styles.main}>
         <FieldSidebar fields={fields} range={range} query={url.q} turn={turn} onFilter={filter} onExists={(field) => navigate({ q: narrow(url.q, `${field} : *`, true) })} />
-        <div className={styles.results}>
-          <ResultsHead url={url} total={bars.data} loaded={events.length} took={found.took} lost={live.lost} busy={found.loading} />
+        <div className={styles.results} data-stale={found.stale || undefined}>
+          <ResultsHead url={url} total={bars.data} loaded={events.length} took={found.stale ? 0 : found.took} lost={live.lost} busy={found.loading} />
           {found.error !== undefined && refused === undefined ? <Problem error={found.error} retry={refresh} /> : null}
           {events.length > 0 ? (
             <EventTable events={events} chosen={url.event} onOpen={open} onFilter={filter} onEnd={found.more} />
@@ -78,6 +78,19 @@ export function Discover() {
       </section>
     </div>
   );
+}
+
+/** Values of a field in the span, each field asked for once. */
+function useLiveValues(range: TimeRange, turn: number) {
+  return useMemo(() => {
+    const known = new Map<string, Promise<string[]>>();
+    const ask = async (field: string) => (await get<TopValues>("top", { field, ...range, size: 20 })).values.map(({ value }) => value);
+    return (field: string) => {
+      const values = known.get(field) ?? ask(field);
+      known.set(field, values);
+      return values;
+    };
+  }, [range, turn]);
 }
 
 const NO_FIELDS: FieldsPage["fields"] = [];

@@ -30,8 +30,8 @@ const mono = (value: string): ReactNode => (
 export const columns = helper.columns([
   helper.display({ id: "time", header: shown.time, cell: ({ row }) => <Time us={timeOf(row.original)} /> }),
   helper.display({ id: "outcome", header: shown.outcome, cell: ({ row }) => <OutcomeChip outcome={text(row.original, "event.outcome")} /> }),
-  helper.display({ id: "what", header: shown.what, cell: ({ row }) => plain(text(row.original, "http.request.method") || text(row.original, "event.action")) }),
-  helper.display({ id: "where", header: shown.where, cell: ({ row }) => mono(headlinePath(row.original)) }),
+  helper.display({ id: "method", header: shown.method, cell: ({ row }) => mono(text(row.original, "http.request.method")) }),
+  helper.display({ id: "where", header: shown.where, cell: ({ row }) => <Where doc={row.original} /> }),
   helper.display({ id: "status", header: shown.status, cell: ({ row }) => <StatusCode doc={row.original} /> }),
   helper.display({ id: "user", header: shown.user, cell: ({ row }) => plain(who(row.original)) }),
   helper.display({ id: "source", header: shown.source, cell: ({ row }) => mono(text(row.original, "source.ip")) }),
@@ -45,8 +45,8 @@ const first = (...fields: string[]) => (doc: Doc) => fields.find((field) => text
 export const INFO: Readonly<Record<string, ColumnInfo>> = {
   time: { width: "104px", field: always("") },
   outcome: { width: "94px", field: always("event.outcome") },
-  what: { width: "minmax(66px, 0.7fr)", field: first("http.request.method", "event.action") },
-  where: { width: "minmax(130px, 1.8fr)", field: first("url.path", "http.route") },
+  method: { width: "66px", field: always("http.request.method") },
+  where: { width: "minmax(150px, 2.3fr)", field: first("url.path", "http.route", "event.action") },
   status: { width: "58px", field: always("http.response.status_code") },
   user: { width: "minmax(76px, 0.9fr)", field: first("user.name", "user.id") },
   source: { width: "minmax(108px, 0.9fr)", field: always("source.ip") },
@@ -57,9 +57,16 @@ export const INFO: Readonly<Record<string, ColumnInfo>> = {
 /** One grid for the head and every row, so that columns stand below each other without measuring. */
 export const TEMPLATE = Object.values(INFO).map(({ width }) => width).join(" ");
 
-function headlinePath(doc: Doc): string {
+/** A request's path; of anything else the action and, dimmed, what it was about. */
+function Where({ doc }: { readonly doc: Doc }) {
   const path = text(doc, "url.path") || text(doc, "http.route");
-  return path !== "" ? path : text(doc, "message");
+  if (path !== "") return mono(path);
+  const about = text(doc, "rule.name") || text(doc, "jwtrail.response.target") || text(doc, "user.target.id") || text(doc, "message");
+  return (
+    <>
+      {plain(text(doc, "event.action"))} <span className={styles.about}>{plain(about)}</span>
+    </>
+  );
 }
 
 function Time({ us }: { readonly us: number }) {

@@ -31,6 +31,8 @@ const NOTHING: Pages = { key: "", events: [], next: null, took: 0 };
 export interface Events {
   readonly events: readonly Doc[];
   readonly loading: boolean;
+  /** True while `events` still answers the question before. */
+  readonly stale: boolean;
   readonly error: Error | undefined;
   readonly took: number;
   readonly more: () => void;
@@ -77,7 +79,7 @@ export function useEvents(asked: Asked, turn: number): Events {
     if (busy.current === null && now.key === wanted && now.next !== null && now.events.length < MAX_ROWS) void fetchPage(now);
   }, [fetchPage]);
 
-  return { events: pages.events, loading, error, took: pages.took, more };
+  return { events: pages.events, loading, stale: pages.key !== key && error === undefined, error, took: pages.took, more };
 }
 
 export interface Live {

@@ -25,6 +25,7 @@ interface Props {
 
 /** More than this and the list is no help. */
 const MAX_OPTIONS = 60;
+const VALUES_WITHIN_MS = 400;
 
 export function KqlBar(props: Props) {
   const host = useRef<HTMLDivElement>(null);
@@ -42,7 +43,7 @@ export function KqlBar(props: Props) {
   useEffect(() => {
     const editor = view.current;
     if (editor === null || editor.state.doc.toString() === props.query) return;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.query }, selection: { anchor: props.query.length } });
+    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: props.query }, selection: { anchor: props.query.length }, scrollIntoView: true });
   }, [props.query]);
 
   useEffect(() => {
@@ -99,8 +100,17 @@ function extensions(latest: { readonly current: Props }) {
     placeholder(m.kql.placeholder),
     EditorView.contentAttributes.of({ "aria-label": m.kql.label, spellcheck: "false", autocapitalize: "off" }),
     EditorState.transactionFilter.of((transaction) => (transaction.newDoc.lines > 1 ? [transaction, oneLine(transaction.newDoc.toString())] : transaction)),
+    EditorView.domEventHandlers({ beforeinput: replaceSelection }),
     EditorView.cspNonce.of(NONCE),
   ];
+}
+
+/** Left to itself, Chromium types over coloured text with a style attribute, which the page's policy refuses and reports. */
+function replaceSelection(event: InputEvent, editor: EditorView): boolean {
+  if (event.inputType !== "insertText" || event.data === null || editor.state.selection.main.empty) return false;
+  event.preventDefault();
+  editor.dispatch(editor.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+  return true;
 }
 
 /** What was pasted with line breaks becomes one line. */
@@ -113,7 +123,7 @@ async function complete(context: CompletionContext, props: Props): Promise<Compl
   const query = context.state.doc.toString();
   const place = placeAt(query, context.pos);
   if (place.kind === "none") return null;
-  const values = place.kind === "value" ? await props.liveValues(place.field).catch(() => []) : [];
+  const values = place.kind === "value" ? await soon(props.liveValues(place.field)) : [];
   const options = optionsFor(place, props.fields, values).slice(0, MAX_OPTIONS);
   if (options.length === 0) return null;
   return {
@@ -129,6 +139,12 @@ async function complete(context: CompletionContext, props: Props): Promise<Compl
       },
     })),
   };
+}
+
+/** Values that are there in time; a list that comes after the next key would only stand in the way. */
+function soon(values: Promise<string[]>): Promise<string[]> {
+  const none = new Promise<string[]>((resolve) => setTimeout(() => resolve([]), VALUES_WITHIN_MS));
+  return Promise.race([values.catch(() => []), none]);
 }
 
 function spanOf(error: Error | undefined, text: string) {

@@ -40,6 +40,13 @@ describe("label", () => {
   ])("%s to %s", (from, to, text) => expect(label({ from, to }, String)).toBe(text));
 });
 
+it("says a shared day once", () => {
+  const day = (us: number) => new Date(us / 1000).toISOString().slice(0, 19).replace("T", " ");
+  const range = { from: "2026-11-23T10:00:00Z", to: "2026-11-23T11:00:00Z" };
+  expect(label(range, day)).toBe("2026-11-23 10:00:00 → 11:00:00");
+  expect(label({ ...range, to: "2026-11-24T11:00:00Z" }, day)).toBe("2026-11-23 10:00:00 → 2026-11-24 11:00:00");
+});
+
 describe("adjust", () => {
   const range = between(1_000_000, 2_000_000);
   it.each([

@@ -5,7 +5,7 @@ export interface TimeRange {
   readonly to: string;
 }
 
-export const DEFAULT_RANGE: TimeRange = { from: "now-1h", to: "now" };
+export const DEFAULT_RANGE: TimeRange = { from: "now-15m", to: "now" };
 
 export const PRESETS: readonly (TimeRange & { readonly label: string })[] = [
   { label: "Last 5 minutes", from: "now-5m", to: "now" },
@@ -58,7 +58,7 @@ export function parseUs(text: string): number {
   return Date.parse(digits.length > 3 ? text.replace(digits, digits.slice(0, 3)) : text) * 1000 + beyond;
 }
 
-/** How a range reads on a button. */
+/** How a range reads on a button; a day that both ends share is said once. */
 export function label(range: TimeRange, format: (us: number) => string): string {
   const preset = PRESETS.find((known) => known.from === range.from && known.to === range.to);
   if (preset !== undefined) return preset.label;
@@ -68,7 +68,9 @@ export function label(range: TimeRange, format: (us: number) => string): string 
     return `Last ${amount} ${UNIT_NAMES[unit ?? ""]}${amount === "1" ? "" : "s"}`;
   }
   const end = (text: string) => (isRelative(text) ? text : format(parseUs(text)));
-  return `${end(range.from)} → ${end(range.to)}`;
+  const [from, to] = [end(range.from), end(range.to)];
+  const [date, time] = to.split(" ");
+  return `${from} → ${time !== undefined && from.startsWith(`${date} `) ? time : to}`;
 }
 
 /** The same span made twice as wide or half as wide around its middle, or moved by half of itself; absolute. */
