@@ -105,6 +105,27 @@ def test_a_count_fires_exactly_when_a_naive_count_says(steps, threshold):
 
 
 @settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([0, 1, 2, 4, 7]), st.sampled_from("123456")), max_size=40),
+    st.integers(1, 5),
+)
+def test_values_fire_exactly_when_a_naive_count_says(steps, threshold):
+    seconds, events = 0.0, []
+    for number, (step, path) in enumerate(steps):
+        seconds += step
+        events.append(event(number, seconds, "a", url_path=path))
+    rules = correlation("value_count", condition=f"{{gte: {threshold}, field: url.path}}")
+    span, quiet, naive = 10 * SECOND, START_US - 1, []
+    for position, one in enumerate(events):
+        now = parse_iso(one.timestamp)
+        values = {e.url_path for e in events[: position + 1] if now - span <= parse_iso(e.timestamp)}
+        if len(values) >= threshold and now > quiet:
+            quiet = now + span
+            naive.append(one.event_sequence)
+    assert [alert.sequence for alert in Detector(rules).feed(events)] == naive
+
+
+@settings(max_examples=150, deadline=None)
 @given(st.text("abcx", max_size=14), st.sampled_from(["2s", "4s", "9s"]))
 def test_ordered_fires_exactly_when_a_naive_search_finds_a_sequence(actions, span):
     events = [event(number, number, action) for number, action in enumerate(actions)]

@@ -167,7 +167,7 @@ def test_hostile_yaml_is_refused_quickly():
     laughs = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
     deep = "a: " + "[" * 5_000 + "]" * 5_000
     nested = "a: " + "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1)
-    started = time.perf_counter()
+    started = time.process_time()
     texts = {
         "laughs": laughs,
         "deep": deep,
@@ -178,12 +178,13 @@ def test_hostile_yaml_is_refused_quickly():
         "itself": "a: &a [*a]",
         "list": "- a\n- b",
         "keys": "? [a]\n: b",
+        "wide": f"a: [{'x,' * 100_000}]",
         "digits": f"a: {'9' * 5000}",
     }
     loaded = load_rules(texts)
     assert {error.file for error in loaded.refused} == set(texts)
     assert loaded.rules == ()
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 5
 
 
 _KEYS = st.sampled_from(
@@ -202,7 +203,7 @@ _DATA = st.recursive(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.dictionaries(_KEYS, _DATA, max_size=8))
 def test_no_document_stops_the_others_from_loading(data):
     base = {"title": "x", "id": "55555555-5555-4555-8555-555555555555", "logsource": {"product": "x"}}

@@ -17,7 +17,7 @@ MAX_DOCUMENTS = 64
 """Documents of one file: a rule, its correlations, its filters."""
 
 MAX_NODES = 20_000
-"""Nodes of one document with every alias written out, which stops a billion laughs."""
+"""Nodes of one file, and of one document with every alias written out, which stops a billion laughs."""
 
 MAX_DEPTH = 40
 """Levels of nesting; Sigma itself needs seven."""
@@ -80,13 +80,41 @@ def read_documents(file: str, text: str) -> tuple[list[Document], list[RuleError
         errors.append(RuleError(f"not YAML: {error.problem}", file=file, line=line, column=column))
     except yaml.YAMLError as error:
         errors.append(RuleError(f"not YAML: {error}", file=file, line=1, column=1))
-    except RecursionError:
-        errors.append(RuleError("nested too deep", file=file, line=1, column=1))
+    except _TooMuchError as error:
+        errors.append(_at(error.event, file, error.message))
     return documents, errors
 
 
+class _TooMuchError(Exception):
+    def __init__(self, message: str, event: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.event = event
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops while it reads, not after: a hostile file costs no more than a large honest one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._nodes += 1
+        self._depth += 1
+        untyped: Any = self
+        if self._nodes > MAX_NODES:
+            raise _TooMuchError(f"more than {MAX_NODES} parts", untyped.peek_event())
+        if self._depth > MAX_DEPTH:
+            raise _TooMuchError(f"nested more than {MAX_DEPTH} levels deep", untyped.peek_event())
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
 def _nodes(text: str) -> Iterator[tuple[Any, Any]]:
-    loader = yaml.SafeLoader(text)
+    loader = _Loader(text)
     try:
         while loader.check_node():
             yield loader.get_node(), loader
