@@ -1,5 +1,7 @@
 """A small trail, and hands to fill and drive it."""
 
+from concurrent.futures import wait
+
 import pytest
 
 from jwtrail import clock
@@ -60,8 +62,10 @@ def drain():
 
     def run(keeper, now=None):
         events = []
-        while got := keeper.step(now or clock.now_us()):
+        while (got := keeper.step(now or clock.now_us())) or keeper.sealing:
             events += got
+            if keeper.sealing:
+                wait([keeper._sealing.result])
         return events
 
     return run

@@ -30,7 +30,7 @@ def whole(tmp_path_factory):
             writer.put(event_for("login", user_id=f"u-{number}", source_ip="192.0.2.1", http_route="/login"))
         writer.close()
         with Keeper(layout, TrailSettings(seal_events=seal, mirror=mirror)) as keeper:
-            while keeper.step(clock.now_us()):
+            while keeper.step(clock.now_us()) or keeper.sealing:
                 pass
     return layout
 
@@ -246,7 +246,7 @@ def test_a_damaged_page_is_named_by_its_rows(tmp_path):
         writer.put(event_for("login"))
     writer.close()
     with Keeper(layout, TrailSettings(seal_events=20_002)) as keeper:
-        while keeper.step(clock.now_us()):
+        while keeper.step(clock.now_us()) or keeper.sealing:
             pass
         (segment,) = keeper.segments
     path = layout.segments / segment.file

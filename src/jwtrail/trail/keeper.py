@@ -2,8 +2,11 @@
 
 import fcntl
 import os
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import Self
+
+from msgspec import Struct
 
 from jwtrail import clock
 from jwtrail.clock import Clock
@@ -15,7 +18,7 @@ from jwtrail.trail.durable import FILE_MODE, storage_errors, write_all
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.leaves import SegmentLeaves
 from jwtrail.trail.logkey import load_signer
-from jwtrail.trail.manifest import Manifest, SegmentInfo, read_manifest, write_manifest
+from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest, write_manifest
 from jwtrail.trail.segment import seal
 from jwtrail.trail.sequencer import Sequencer
 from jwtrail.trail.settings import TrailSettings
@@ -23,6 +26,12 @@ from jwtrail.trail.settings import TrailSettings
 __all__ = ["Keeper"]
 
 _MICROS = 1_000_000
+
+HEAD_LIMIT = 8
+"""Segments' worth of unsealed events beyond which a step waits for the sealer: what bounds the memory of a backlog."""
+
+RETRY_SECONDS = 10
+"""Pause after a segment could not be written; its events stay in the logs."""
 
 
 class Keeper:
@@ -62,6 +71,9 @@ class Keeper:
         self._rows = self._sequencer.replay()
         self._head = [row.event for row in self._rows]
         self._oldest_us = self._now()
+        self._sealer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jwtrail-sealer")
+        self._sealing: _Sealing | None = None
+        self._retry_us = 0
         leaves = SegmentLeaves(self._layout, self._manifest.segments)
         self._checkpointer.restore(self._manifest.size, leaves.read, [row.entry for row in self._rows])
         self._checkpointer.sign(self._oldest_us)
@@ -99,25 +111,41 @@ class Keeper:
 
     def _tend(self, now_us: int) -> None:
         settings = self._settings
+        if self._sealing is not None:
+            if len(self._rows) >= settings.seal_events * HEAD_LIMIT:
+                wait([self._sealing.result])
+            if self._sealing.result.done():
+                self._retry_us = now_us + RETRY_SECONDS * _MICROS
+                self._adopt(self._sealing)
+                self._retry_us = 0
         age = (now_us - self._oldest_us) / _MICROS
         full = len(self._rows) >= settings.seal_events or (self._rows and age >= settings.seal_seconds)
-        if full or self._checkpointer.due(now_us, settings.checkpoint_seconds, settings.heartbeat_seconds):
+        seal_now = full and self._sealing is None and now_us >= self._retry_us
+        if seal_now or self._checkpointer.due(
+            now_us, settings.checkpoint_seconds, settings.heartbeat_seconds
+        ):
             self._checkpointer.sign(now_us)
-        if full:
-            self._seal()
+        if seal_now:
+            # Only what a checkpoint covers is sealed. A thread, as detection must not wait for it.
+            result = self._sealer.submit(seal, self._layout, tuple(self._rows))
+            self._sealing = _Sealing(result, len(self._rows), self._sequencer.positions, now_us)
 
-    def _seal(self) -> None:
-        """Only what a checkpoint covers is sealed, and only what is sealed is dropped from the logs."""
-        made = seal(self._layout, self._rows)
+    def _adopt(self, sealing: "_Sealing") -> None:
+        """Put a finished segment in its place; only what is sealed is dropped from the logs."""
+        self._sealing = None
+        made = sealing.result.result()
         manifest = Manifest(
-            size=self._manifest.size + made.rows,
+            size=made.last + 1,
             segments=(*self._manifest.segments, made),
-            writers=self._sequencer.positions,
+            writers={
+                writer: at for writer, at in sealing.positions.items() if (self._layout.wal / writer).is_dir()
+            },
         )
         write_manifest(self._layout.manifest, manifest)
-        # New lists, not cleared ones: who reads the old head keeps a whole one.
-        self._manifest, self._rows, self._head = manifest, [], []
-        self._sequencer.drop_sealed()
+        self._manifest, self._oldest_us = manifest, sealing.begun_us
+        # New lists, not cut ones: who reads the old head keeps a whole one.
+        self._rows, self._head = self._rows[sealing.count :], self._head[sealing.count :]
+        self._sequencer.drop_sealed(manifest.size, sealing.positions)
 
     @property
     def head(self) -> list[Event]:
@@ -141,12 +169,17 @@ class Keeper:
         return self._checkpointer.checkpoint
 
     @property
+    def sealing(self) -> bool:
+        """Whether a segment is being written; a later step, or `close`, puts it in its place."""
+        return self._sealing is not None
+
+    @property
     def findings(self) -> tuple[CorruptionError, ...]:
         """Damage found in the logs since the start; each is found once more after a restart."""
         return self._sequencer.findings
 
     def close(self) -> None:
-        """Sign what is not signed, and give the directory free. May be called twice.
+        """Sign what is not signed, finish a segment in the making, and give the directory free. May be called twice.
 
         Raises:
             WriteError: the last checkpoint could not be written; the next keeper signs it.
@@ -157,7 +190,11 @@ class Keeper:
         try:
             if self.size > self.checkpoint.size:
                 self._checkpointer.sign(self._now())
+            if self._sealing is not None:
+                wait([self._sealing.result])
+                self._adopt(self._sealing)
         finally:
+            self._sealer.shutdown()
             self._sequencer.close()
             os.close(self._lock)
             self._lock = -1
@@ -167,6 +204,22 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Sealing(Struct, frozen=True):
+    """A segment in the making.
+
+    Args:
+        result: what comes of it.
+        count: events in it, from the head's first.
+        positions: for each writer its last line in it.
+        begun_us: when; later events are at least that young.
+    """
+
+    result: Future[SegmentInfo]
+    count: int
+    positions: dict[str, Position]
+    begun_us: int
 
 
 def _take_lock(layout: Layout) -> int:

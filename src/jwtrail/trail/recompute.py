@@ -57,7 +57,10 @@ class Engine:
             duckdb.Error: the statement, or a file it reads, is bad.
         """
         if self._connection is None:
-            offline: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+            offline: dict[str, Any] = {
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
             self._connection = duckdb.connect(":memory:", config=offline)
         try:
             return self._connection.execute(sql).fetchall()

@@ -1,6 +1,5 @@
 """A sequenced event: its line, its index, and the one JSON object that both `Event` and the columns are read from."""
 
-from base64 import urlsafe_b64encode
 from hashlib import sha256
 
 from msgspec import Struct
@@ -8,7 +7,7 @@ from msgspec import Struct
 from jwtrail.ecs.codec import decode_line
 from jwtrail.ecs.event import Event
 from jwtrail.trail.tail import TailLine
-from jwtrail.trail.wal import WalLine
+from jwtrail.trail.wal import WalLine, b64
 
 __all__ = ["Row", "event_of", "make_row"]
 
@@ -57,7 +56,7 @@ def _document(line: WalLine, entry: bytes, derived: bytes) -> bytes:
     return b'%b%b,"event.hash":"%b"%b,"jwtrail.writer":"%b","jwtrail.writer_seq":%d,"jwtrail.salt":"%b"}' % (
         line.public[:-1],
         personal,
-        urlsafe_b64encode(sha256(entry).digest()).rstrip(b"="),
+        b64(sha256(entry).digest()),
         derived,
         line.writer.encode(),
         line.number,

@@ -118,8 +118,8 @@ class Sequencer:
 
     def _accept(self, rows: list[Row]) -> None:
         self.size += len(rows)
-        for row in rows:
-            self._positions[row.line.writer] = Position.at(row.line.number, row.line.chain)
+        for writer, line in {row.line.writer: row.line for row in rows}.items():  # the last of each writer
+            self._positions[writer] = Position.at(line.number, line.chain)
 
     def _gather(self) -> list[TailLine]:
         with storage_errors("read the logs", self._layout.wal):
@@ -147,18 +147,20 @@ class Sequencer:
         present = set(self._layout.writers())
         return {writer: at for writer, at in self._positions.items() if writer in present}
 
-    def drop_sealed(self) -> None:
-        """Remove order records and log files after everything that has an index was sealed.
+    def drop_sealed(self, size: int, sealed: Mapping[str, Position]) -> None:
+        """Remove order records and log files that segments cover.
+
+        Args:
+            size: number of sealed indexes.
+            sealed: for each writer up to where its lines are sealed.
 
         Raises:
             WriteError: something could not be removed; what is left is old, not wrong.
         """
-        self._order.drop(self.size)
+        self._order.drop(size)
         with storage_errors("remove sealed logs from", self._layout.wal):
             for writer, tail in list(self._tails.items()):
-                if tail.findings or tail.number != self._positions.get(writer, Position()).n:
-                    continue  # evidence, or lines that have no index yet
-                if tail.drop_read():
+                if tail.drop_sealed(sealed.get(writer, Position()).n):
                     del self._tails[writer]
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from msgspec import Struct
@@ -92,29 +93,27 @@ class Tail:
             os.close(self._fd)
             self._fd = -1
 
-    def drop_read(self) -> bool:
-        """Remove the files that were read to their end; True when the writer is gone and its directory with it.
+    def drop_sealed(self, number: int) -> bool:
+        """Remove the files that hold no line beyond `number`; True when the writer is gone and its directory with it.
 
-        Only after every line that `read` gave is sealed.
+        A log with damage in it is evidence and stays.
 
         Raises:
             OSError: a file cannot be removed.
         """
-        directory = self._layout.wal / self.writer
-        if self._name is None:
+        if self._name is None or self.findings:
             return False
-        over = self.closed or (writer_is_gone(self._path(self._name)) and self._at_end())
         names = self._layout.wal_files(self.writer)
-        if over and names and names[-1] > self._name:
-            over = False  # it went on in another file meanwhile
-        for name in names:
-            if name < self._name or over:
-                self._path(name).unlink()
-        if not over:
+        for name, following in pairwise(names):
+            if name < self._name and following.first <= number + 1:
+                self._path(name).unlink(missing_ok=True)
+        over = self.closed or (writer_is_gone(self._path(self._name)) and self._at_end())
+        if not over or names[-1] != self._name or self.number != number:
             return False
         self.close()
-        for leftover in directory.glob("*.tmp"):
-            leftover.unlink()
+        directory = self._layout.wal / self.writer
+        for path in [self._path(self._name), *directory.glob("*.tmp")]:
+            path.unlink()
         directory.rmdir()
         return True
 

@@ -112,13 +112,13 @@ class LogAudit:
                     self._chain or _bytes(mark["h"])
                 )
                 return "" if fits else "the clean-close mark does not fit"
+            if 0 < int(doc[_WAL]["n"]) < self._expected:
+                return ""  # sealed, or written again after an error
             read = _read(doc, self.writer)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return f"not a line of the log ({error})"
         if _canonical_line(doc) != line:
             return "the line is not in its one form"
-        if read.number < self._expected:
-            return ""
         if read.number > self._expected and self._chain is not None:
             missing = self._expected
             self._findings.add(
