@@ -202,6 +202,14 @@ def test_a_late_event_counts_at_its_own_time():
     assert alerts[0].events == ("e2", "e0", "e1")  # by time
 
 
+def test_a_late_event_neither_shortens_nor_stretches_an_ordered_sequence():
+    rules = correlation("temporal_ordered", rules="[a, b]")
+    late_start = [event(0, 20, "a"), event(1, 12, "a"), event(2, 29, "b")]
+    assert fed(rules, late_start)[0].events == ("e0", "e2")
+    assert fed(rules, [event(0, 20, "a"), event(1, 5, "b")]) == []
+    assert len(fed(rules, [event(0, 20, "a"), event(1, 19.5, "b")])) == 1
+
+
 def test_what_our_own_answer_caused_never_counts():
     events = [event(number, number, jwtrail_flags=("self_inflicted",)) for number in range(9)]
     assert fed(THREE, events) == []

@@ -102,12 +102,14 @@ def order(
     chains = group.chains or [None] * (length - 1)
     for step in reversed(steps):  # from the end, so that one event is never two steps of the same sequence
         before = chains[step - 1] if step else None
-        if step and (before is None or at_us - before.start_us > span_us):
+        if step and (before is None or abs(at_us - before.start_us) > span_us):
             continue
         made = Chain(before.start_us, [*before.events, event]) if before else Chain(at_us, [event])
         if step == length - 1:
             group.chains = []
             return Firing((made.start_us, made.events[0]), tuple(made.events), length)
-        chains[step] = made
+        known = chains[step]
+        if known is None or made.start_us >= known.start_us:  # a late event may begin before what is known
+            chains[step] = made
     group.chains = chains
     return None
