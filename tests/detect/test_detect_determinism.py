@@ -61,7 +61,7 @@ def trail(steps):
     return events
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(STEPS, st.lists(st.integers(0, 60), max_size=6), st.lists(st.booleans(), min_size=6, max_size=6))
 def test_batches_and_restarts_change_nothing(steps, cuts, restarts):
     events = trail(steps)
@@ -79,7 +79,7 @@ def test_batches_and_restarts_change_nothing(steps, cuts, restarts):
     assert detector.snapshot() == whole.snapshot()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1, 2, 4, 7]), st.sampled_from("uv")), max_size=40),
     st.integers(1, 4),
@@ -104,7 +104,7 @@ def test_a_count_fires_exactly_when_a_naive_count_says(steps, threshold):
     assert [alert.sequence for alert in Detector(rules).feed(events)] == naive
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([0, 1, 2, 4, 7]), st.sampled_from("123456")), max_size=40),
     st.integers(1, 5),
@@ -125,7 +125,7 @@ def test_values_fire_exactly_when_a_naive_count_says(steps, threshold):
     assert [alert.sequence for alert in Detector(rules).feed(events)] == naive
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text("abcx", max_size=14), st.sampled_from(["2s", "4s", "9s"]))
 def test_ordered_fires_exactly_when_a_naive_search_finds_a_sequence(actions, span):
     events = [event(number, number, action) for number, action in enumerate(actions)]
