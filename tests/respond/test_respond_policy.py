@@ -8,8 +8,9 @@ from respond_kit import MINUTE, NOW_US, WHO, alert
 
 from jwtrail.detect import Detector, Targets, load_ruleset
 from jwtrail.detect.examples import events_of
-from jwtrail.respond import PACKAGED, Answer, RespondSettings, plan
 from jwtrail.respond.action import restraint_of, revocation_of
+from jwtrail.respond.policy import plan
+from jwtrail.respond.settings import PACKAGED, Answer, RespondSettings
 
 RULES = load_ruleset()
 
@@ -169,3 +170,12 @@ def test_the_id_of_an_action_is_stable_and_tells_targets_apart():
     assert one().id != one(targets=Targets(family="fam-2")).id
     assert one().id != one(number=2).id
     assert WHO.family == "fam-1"
+
+
+def test_settings_and_proposals_speak_the_same_words():
+    from jwtrail.respond import settings as ours
+    from jwtrail.sigma import records
+
+    assert ours.AnswerKind == records.AnswerKind
+    assert ours.AnswerTarget == records.AnswerTarget
+    assert ours.MAX_MINUTES == records.MAX_MINUTES

@@ -6,8 +6,8 @@ from respond_kit import MINUTE, NOW_US, alert
 
 from jwtrail.detect import Alert
 from jwtrail.ecs import encode_parts
-from jwtrail.respond import Responder, RespondSettings
-from jwtrail.respond.responder import REPAIR_WHOLE
+from jwtrail.respond.responder import REPAIR_WHOLE, Responder
+from jwtrail.respond.settings import RespondSettings
 from jwtrail.state.store import StateStore
 
 

@@ -1,8 +1,4 @@
-"""Answers to alerts: revoke, throttle, block, notify; on the narrowest verified key, and always with an end."""
+"""Answers to alerts: revoke, throttle, block, notify; on the narrowest verified key, and always with an end.
 
-from jwtrail.respond.action import Action
-from jwtrail.respond.policy import plan
-from jwtrail.respond.responder import Commit, Responder
-from jwtrail.respond.settings import PACKAGED, Answer, RespondSettings
-
-__all__ = ["PACKAGED", "Action", "Answer", "Commit", "RespondSettings", "Responder", "plan"]
+Empty on purpose: `respond.settings` is read by every worker of the application, which must not load the detector.
+"""

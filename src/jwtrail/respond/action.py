@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from jwtrail.sigma.records import AnswerKind
+from jwtrail.respond.settings import AnswerKind
 from jwtrail.state.records import Restraint, Revocation, RevocationKind
 
 __all__ = ["Action", "restraint_of", "revocation_of"]

@@ -1,13 +1,15 @@
 """What is done about an alert: the operator's settings, and the policy that comes with the package."""
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from jwtrail.sigma.records import AnswerKind, AnswerTarget
+__all__ = ["MAX_MINUTES", "PACKAGED", "Answer", "AnswerKind", "AnswerTarget", "RespondSettings"]
 
-__all__ = ["MAX_MINUTES", "PACKAGED", "Answer", "RespondSettings"]
+# The words of `sigma.Proposal`; a test holds them equal. Not imported: see `respond/__init__.py`.
+AnswerKind = Literal["revoke", "throttle", "block", "notify"]
+AnswerTarget = Literal["jti", "family", "user", "source"]
 
 MAX_MINUTES = 7 * 24 * 60
 """Longest throttle or block that can be set, minutes. Every answer ends by itself."""
