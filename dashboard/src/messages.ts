@@ -11,6 +11,7 @@ export const m = {
     theme: { auto: "System", light: "Light", dark: "Dark", label: "Theme" },
     unreachable: "The daemon does not answer. Trying again …",
     retry: "Try again",
+    loading: "Loading …",
     reload: "Reload",
     close: "Close",
     cancel: "Cancel",
@@ -90,11 +91,13 @@ export const m = {
   },
   fields: {
     title: "Fields",
+    show: "Show the fields",
+    hide: "Hide the fields",
     search: "Find a field",
     none: "No field has this name.",
     empty: "No event of this span has it.",
-    other: (n: number) => `${plural(n, "event")} with other values`,
-    missing: (n: number) => `${plural(n, "event")} without it`,
+    other: (n: number) => `other values: ${n.toLocaleString("en-US")}`,
+    missing: (n: number) => `without it: ${n.toLocaleString("en-US")}`,
     exists: "Only events that have it",
   },
   event: {

@@ -1,10 +1,10 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
 import { get } from "../api/client";
-import type { Action, AlertDetail as Detail } from "../api/models";
+import type { Action, Alert, AlertDetail as Detail } from "../api/models";
 import { clause } from "../kql/clause";
 import { targetsOfAlert } from "../lib/doc";
-import { clock, dateTime, duration } from "../lib/format";
+import { clock, dateTime, duration, moment } from "../lib/format";
 import { between } from "../lib/timeRange";
 import { navigate, useUrl } from "../lib/urlState";
 import { useLoad } from "../lib/useLoad";
@@ -25,17 +25,25 @@ const ASK_EVERY_MS = 5000;
 /** Shown around an alert in Discover. */
 const MARGIN_US = 5 * 60 * 1_000_000;
 
-export function AlertDetailView({ id, onChanged }: { readonly id: string; readonly onChanged: () => void }) {
+interface Props {
+  readonly id: string;
+  /** What the queue knows of it, shown until its events are there. */
+  readonly known: Alert | undefined;
+  readonly onChanged: () => void;
+}
+
+export function AlertDetailView({ id, known, onChanged }: Props) {
   const { data, error, reload } = useLoad(`alert ${id}`, (signal) => get<Detail>(`alerts/${encodeURIComponent(id)}`, {}, signal), { every: ASK_EVERY_MS });
   const changed = () => {
     reload();
     onChanged();
   };
   if (error !== undefined && data === undefined) return <Problem error={error} retry={reload} />;
-  return data === undefined ? null : <Shown detail={data} onChanged={changed} />;
+  const detail = data ?? (known === undefined ? undefined : { alert: known, rule: null, events: [], actions: [] });
+  return detail === undefined ? null : <Shown detail={detail} complete={data !== undefined} onChanged={changed} />;
 }
 
-function Shown({ detail, onChanged }: { readonly detail: Detail; readonly onChanged: () => void }) {
+function Shown({ detail, complete, onChanged }: { readonly detail: Detail; readonly complete: boolean; readonly onChanged: () => void }) {
   const { alert, rule, events, actions } = detail;
   const { event } = useUrl();
   const [revoking, setRevoking] = useState(false);
@@ -77,19 +85,23 @@ function Shown({ detail, onChanged }: { readonly detail: Detail; readonly onChan
         {alert.description === "" ? null : <p className={styles.dim}>{alert.description}</p>}
         {rule === null || rule.falsepositives.length === 0 ? null : (
           <p className={styles.dim}>
-            {m.alerts.falsepositives}: {rule.falsepositives.join("; ")}
+            {m.alerts.falsepositives}: {rule.falsepositives.map((text) => text.replace(/\.$/, "")).join("; ")}
           </p>
         )}
       </section>
       <section>
         <h2>{m.alerts.answers}</h2>
-        {actions.length === 0 ? <p className={styles.dim}>{m.alerts.noAnswers}</p> : <Answers actions={actions} since={alert.at_us} />}
+        {actions.length > 0 ? <Answers actions={actions} since={alert.at_us} /> : <p className={styles.dim}>{complete ? m.alerts.noAnswers : m.app.loading}</p>}
       </section>
       <section>
         <h2>{m.alerts.events}</h2>
-        <div className={styles.box}>
-          <EventList events={events} chosen={event} onOpen={(next) => navigate({ event: next }, { replace: true })} />
-        </div>
+        {complete ? (
+          <div className={styles.box}>
+            <EventList events={events} chosen={event} onOpen={(next) => navigate({ event: next }, { replace: true })} />
+          </div>
+        ) : (
+          <p className={styles.dim}>{m.app.loading}</p>
+        )}
       </section>
       <section>
         <h2>{m.alerts.rule}</h2>
@@ -125,7 +137,7 @@ function Answers({ actions, since }: { readonly actions: readonly Action[]; read
             <span className={styles.answerTime}>
               {clock(action.at_us)}
               {action.at_us >= since ? ` (+${duration(action.at_us - since)})` : ""}
-              {action.until_us === null ? "" : ` · ${m.alerts.until(clock(action.until_us, 0))}`}
+              {action.until_us === null ? "" : ` · ${m.alerts.until(moment(action.until_us, action.at_us))}`}
             </span>
           </button>
         </li>

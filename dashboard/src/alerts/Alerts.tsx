@@ -51,7 +51,7 @@ export function Alerts() {
         </div>
       </section>
       <section className={styles.detail}>
-        {url.alert === "" ? <Empty icon="alerts" title={m.alerts.title} text={m.alerts.pick} /> : <AlertDetailView key={url.alert} id={url.alert} onChanged={reload} />}
+        {url.alert === "" ? <Empty icon="alerts" title={m.alerts.title} text={m.alerts.pick} /> : <AlertDetailView key={url.alert} id={url.alert} known={alerts.find(({ id }) => id === url.alert)} onChanged={reload} />}
       </section>
       {url.event === "" ? null : <EventPanel id={url.event} known={NONE} onFilter={filter} onOpen={(event) => navigate({ event }, { replace: true })} />}
     </div>

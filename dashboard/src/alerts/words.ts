@@ -20,7 +20,8 @@ export function story(alert: Alert, events: readonly Doc[]): string {
   const whom = Object.entries(alert.group).map(([field, value]) => ` ${GROUPS[field] ?? `with ${field}`} ${value}`);
   const times = events.map(timeOf).filter((us) => !Number.isNaN(us));
   const last = times.length > 0 ? Math.max(...times) : alert.at_us;
-  const span = times.length > 1 ? ` within ${duration(Math.max(1, last - Math.min(...times)))}` : "";
+  const first = times.length > 0 ? Math.min(...times) : (alert.first_us ?? last);
+  const span = last > first ? ` within ${duration(last - first)}` : "";
   const ending = number === 1 ? `at ${clock(last)}` : `the last at ${clock(last)}`;
   return `${plural(number, "event")}${whom.join("")}${span} completed this rule, ${ending}.`;
 }

@@ -23,6 +23,8 @@ import { ExportMenu } from "./ExportMenu";
 import { FieldSidebar } from "./FieldSidebar";
 import { MAX_ROWS, useEvents, useJoined, useLive } from "./useEvents";
 
+/** Narrower than this the table needs the room of the field list. */
+const WIDE = "(min-width: 1101px)";
 /** While live the bars are asked for again so often, ms. */
 const LIVE_BARS_EVERY = 2000;
 const BARS = 80;
@@ -30,6 +32,7 @@ const BARS = 80;
 export function Discover() {
   const url = useUrl();
   const [turn, setTurn] = useState(0);
+  const [showFields, setShowFields] = useState(() => matchMedia(WIDE).matches);
   const range = useMemo(() => ({ from: url.from, to: url.to }), [url.from, url.to]);
   const fields = useLoad("fields", (signal) => get<FieldsPage>("fields", {}, signal)).data?.fields ?? NO_FIELDS;
   const found = useEvents(useMemo(() => ({ q: url.q, ...range }), [url.q, range]), turn);
@@ -63,9 +66,11 @@ export function Discover() {
         <Histogram data={bars.data} onZoom={(from, to) => setRange(between(from, to))} />
       </section>
       <section className={styles.main}>
-        <FieldSidebar fields={fields} range={range} query={url.q} turn={turn} onFilter={filter} onExists={(field) => navigate({ q: narrow(url.q, `${field} : *`, true) })} />
+        {showFields ? <FieldSidebar fields={fields} range={range} query={url.q} turn={turn} onFilter={filter} onExists={(field) => navigate({ q: narrow(url.q, `${field} : *`, true) })} /> : null}
         <div className={styles.results} data-stale={found.stale || undefined}>
-          <ResultsHead url={url} total={bars.data} loaded={events.length} took={found.stale ? 0 : found.took} lost={live.lost} busy={found.loading} />
+          <ResultsHead url={url} total={bars.data} loaded={events.length} took={found.stale ? 0 : found.took} lost={live.lost} busy={found.loading}>
+            <IconButton icon="filter" label={showFields ? m.fields.hide : m.fields.show} aria-pressed={showFields} onClick={() => setShowFields(!showFields)} />
+          </ResultsHead>
           {found.error !== undefined && refused === undefined ? <Problem error={found.error} retry={refresh} /> : null}
           {events.length > 0 ? (
             <EventTable events={events} chosen={url.event} onOpen={open} onFilter={filter} onEnd={found.more} />
@@ -136,13 +141,15 @@ interface HeadProps {
   readonly took: number;
   readonly lost: number;
   readonly busy: boolean;
+  readonly children: React.ReactNode;
 }
 
-function ResultsHead({ url, total, loaded, took, lost, busy }: HeadProps) {
+function ResultsHead({ url, total, loaded, took, lost, busy, children }: HeadProps) {
   const sum = totals(total?.buckets ?? []);
   const all = Math.max(loaded, sum.success + sum.failure + sum.unknown);
   return (
     <div className={styles.resultsHead} aria-busy={busy}>
+      {children}
       <strong>{m.events.counted(all)}</strong>
       <span aria-live="polite">{all > loaded ? m.events.loaded(loaded) : ""}</span>
       <span className={styles.took}>{took > 0 ? `${took} ms` : ""}</span>

@@ -27,6 +27,9 @@ export function day(us: number): string {
 /** `2026-11-23 16:46:55` */
 export const dateTime = (us: number): string => `${day(us)} ${clock(us, 0)}`;
 
+/** The time alone when it is on the same day as `besideUs`, else with its day. */
+export const moment = (us: number, besideUs: number): string => (day(us) === day(besideUs) ? clock(us, 0) : dateTime(us));
+
 /** µs of a date field of an event; NaN when it has none. */
 export const docTime = (value: unknown): number => (typeof value === "string" ? parseUs(value) : Number.NaN);
 

@@ -20,6 +20,7 @@ export function useLoad<T>(key: string | null, load: (signal: AbortSignal) => Pr
   const [state, setState] = useState<{ key: string | null; data?: T; error?: Error | undefined }>({ key: null });
   const [loading, setLoading] = useState(key !== null);
   const [turn, setTurn] = useState(0);
+  const busy = useRef(false);
   const latest = useRef(load);
   latest.current = load;
   const reload = useCallback(() => setTurn((before) => before + 1), []);
@@ -27,17 +28,30 @@ export function useLoad<T>(key: string | null, load: (signal: AbortSignal) => Pr
   useEffect(() => {
     if (key === null) return undefined;
     const stop = new AbortController();
+    const unlessStopped = (act: () => void) => {
+      if (!stop.signal.aborted) act();
+    };
     setLoading(true);
-    latest.current(stop.signal).then(
-      (data) => !stop.signal.aborted && setState({ key, data }),
-      (error: unknown) => !stop.signal.aborted && setState((before) => ({ ...before, key, error: asError(error) })),
-    ).finally(() => !stop.signal.aborted && setLoading(false));
+    busy.current = true;
+    latest
+      .current(stop.signal)
+      .then(
+        (data) => unlessStopped(() => setState({ key, data })),
+        (error: unknown) => unlessStopped(() => setState((before) => ({ ...before, key, error: asError(error) }))),
+      )
+      .finally(() =>
+        unlessStopped(() => {
+          busy.current = false;
+          setLoading(false);
+        }),
+      );
     return () => stop.abort();
   }, [key, turn]);
 
   useEffect(() => {
     if (options.every === undefined || key === null) return undefined;
-    const timer = setInterval(() => document.hidden || reload(), options.every);
+    // A slow answer is waited for: asking again would throw it away, and the next one would be as slow.
+    const timer = setInterval(() => document.hidden || busy.current || reload(), options.every);
     return () => clearInterval(timer);
   }, [key, options.every, reload]);
 
