@@ -1,6 +1,6 @@
 """The door for FastAPI: `trail = JWTrail(app)`, then `trail.issue`, `trail.require`, `trail.record`, `trail.login_failed`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,13 +104,15 @@ class JWTrail:
         about = {"scope": scope, "claims": claims, "roles": roles, "tenant": tenant, "client_id": client_id}
         return _pair(self._worker.sign_in(subject, name=name or subject, **about))
 
-    def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Claims]:
+    def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[Claims]]:
         """A dependency: 401 without a good token, 403 without every scope (and one of `roles`), else the `Claims`.
 
         Use it as `who: Claims = Depends(trail.require("orders:read"))`.
         """
 
-        def dependency(request: Request) -> Claims:
+        async def dependency(
+            request: Request,
+        ) -> Claims:  # async, so that FastAPI does not send it to a thread
             exchange = _exchange(request)
             exchange.policy = "required"
             verdict = exchange.verdict

@@ -153,3 +153,15 @@ def test_the_time_form_sorts_as_time() -> None:
 @given(st.integers(min_value=0, max_value=253_402_300_799_999_999))
 def test_the_time_form_and_back(us: int) -> None:
     assert clock.parse_iso(clock.iso(us)) == us
+
+
+def test_a_forked_process_makes_other_ids() -> None:
+    import os
+
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, ecs.uuid7(1_000_000).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(read, 36).decode()[-16:] != ecs.uuid7(1_000_000)[-16:]

@@ -156,6 +156,7 @@ def serve_daemon(port: int, data: Path, logs: Path) -> Server:
     """`jwtrail serve` on the same data directory."""
     command = [sys.executable, "-m", "jwtrail", "serve", "--data", str(data), "--port", str(port)]
     env = {
+        "JWTRAIL_SERVICE__NAME": "shop",
         "JWTRAIL_TRAIL__SEAL_SECONDS": "10",
         "PYTHONUNBUFFERED": "1",
         "JWTRAIL_TOKENS__ISSUER": "https://shop.example",

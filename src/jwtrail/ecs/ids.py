@@ -1,17 +1,23 @@
 """UUIDv7 (RFC 9562 section 5.7): ids that sort by time."""
 
+import os
+import random
 import uuid
-from secrets import randbits
 
 from jwtrail import clock
 
 __all__ = ["uuid7"]
 
+# Seeded by the system, once a process: an id must be unlike every other, not secret, and asking the system for every
+# request costs more than the rest of its event.
+_random = random.Random()  # noqa: S311
+os.register_at_fork(after_in_child=_random.seed)
+
 _last = 0
 
 
 def uuid7(now_us: int | None = None) -> str:
-    """A new UUIDv7 as text; strictly increasing within a thread as long as `now_us` is not given.
+    """A new UUIDv7 as text; strictly increasing within a thread as long as `now_us` is not given. Unique, not secret.
 
     Args:
         now_us: the time to put in, µs since the epoch; the clock's when absent.
@@ -22,5 +28,7 @@ def uuid7(now_us: int | None = None) -> str:
         # threads that meet here have no order between them, and 62 random bits keep them apart.
         now_us = _last = max(clock.now_us(), _last + 1)
     millis, micros = divmod(now_us, 1000)
-    value = (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (micros * 4) << 64 | 0b10 << 62 | randbits(62)
+    value = (
+        (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (micros * 4) << 64 | 0b10 << 62 | _random.getrandbits(62)
+    )
     return str(uuid.UUID(int=value))
