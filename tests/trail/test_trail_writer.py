@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import msgspec
 import pytest
 
 from jwtrail.errors import ConfigError, WriteError
@@ -225,3 +226,37 @@ def test_the_end_of_the_process_closes_the_log(layout):
 def test_settings_have_bounds():
     with pytest.raises(ConfigError, match=r"trail.queue_size"):
         TrailSettings(queue_size=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"jwt_exp": "2026-11-23T16:46:55Z"}, "jwt.exp is not a time"),
+        ({"jwt_exp": "2026-13-23T16:46:55.000000Z"}, "jwt.exp is not a time"),
+        ({"timestamp": "yesterday"}, "@timestamp is not a time"),
+        ({"event_duration": 2**53}, "event.duration is beyond"),
+        ({"event_duration": -(2**70)}, "event.duration is beyond"),
+        ({"user_name": "a\x00b"}, "control character"),
+        ({"user_name": "a\\\nb"}, "control character"),
+        ({"user_name": "\ud800"}, "surrogates"),
+        ({"event_id": "not-a-uuid"}, "badly formed"),
+        ({"event_sequence": 5}, "in a trail before"),
+        ({"user_roles": (object(),)}, "unsupported"),
+    ],
+)
+def test_an_event_that_columns_could_not_give_back_becomes_a_note(layout, make_event, change, said):
+    """Only an event made past `event_for` can be one; it must not stop the log, nor the sealing."""
+    writer = TrailWriter(layout)
+    writer.put(msgspec.structs.replace(make_event(1, user_name='C:\\temp "x"'), **change))
+    writer.put(make_event(2), "sync").result(10)
+    writer.close()
+    found, tail = only(layout)
+    assert not tail.findings
+    assert [one.line.number for one in found] == [1, 2, 3, 4]
+    notes = [
+        msgspec.json.decode(one.line.personal)["message"]
+        for one in found
+        if b"logging-gap" in one.line.public
+    ]
+    assert len(notes) == 1
+    assert said in notes[0]

@@ -5,15 +5,33 @@ import secrets
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from jwtrail.ecs.codec import encode_parts
 from jwtrail.ecs.entry import SALT_SIZE, entry_of
 from jwtrail.ecs.event import Event
+from jwtrail.ecs.vocabulary import event_for
 from jwtrail.trail.durable import storage_errors
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.storable import storable_parts
 from jwtrail.trail.wal import CHAIN_START, build_close, build_line, next_chain
 from jwtrail.trail.walfile import WalFile
 
 __all__ = ["Journal"]
+
+
+def _parts(event: Event, salt: bytes) -> tuple[bytes, bytes, bytes]:
+    """Public part, personal part and entry; of a note in its place when the event cannot be kept."""
+    try:
+        public, personal = storable_parts(event)
+        return public, personal, entry_of(event.event_id, public, personal, salt)
+    except (ValueError, TypeError, OverflowError) as error:
+        note = event_for(
+            "logging-gap",
+            event_outcome="failure",
+            jwtrail_records=1,
+            process_pid=os.getpid(),
+            message=f"an event was not recorded: {error}",
+        )
+        public, personal = storable_parts(note)
+        return public, personal, entry_of(note.event_id, public, personal, salt)
 
 
 class Journal:
@@ -58,9 +76,8 @@ class Journal:
         salts = os.urandom(SALT_SIZE * len(events))
         lines = []
         for at, event in enumerate(events):
-            public, personal = encode_parts(event)
             salt = salts[at * SALT_SIZE : (at + 1) * SALT_SIZE]
-            entry = entry_of(event.event_id, public, personal, salt)
+            public, personal, entry = _parts(event, salt)
             self._chain = next_chain(self._chain, entry)
             self.written += 1
             lines.append(

@@ -126,7 +126,7 @@ class TrailWriter:
 
     def _start(self, event: Event) -> None:
         # Timed as the first event, so that it sorts before it.
-        started = _note("logging-started", "the log of this process begins", clock.parse_iso(event.timestamp))
+        started = _note("logging-started", "the log of this process begins", _time_of(event))
         self._pending.insert(0, started)
         self._thread = threading.Thread(target=self._run, name="jwtrail-writer", daemon=True)
         self._thread.start()
@@ -277,6 +277,13 @@ def _shared_future() -> "Future[None]":
 
 def _note(action: str, message: str, at_us: int | None = None) -> Event:
     return event_for(action, at_us=at_us, process_pid=os.getpid(), message=message)
+
+
+def _time_of(event: Event) -> int | None:
+    try:
+        return clock.parse_iso(event.timestamp)
+    except ValueError:
+        return None  # the journal will refuse it
 
 
 def _seconds() -> float:

@@ -1,0 +1,57 @@
+"""What a log line may hold so that typed columns give its bytes back; `ecs.event_for` makes nothing else."""
+
+import re
+from datetime import datetime
+from operator import attrgetter
+
+from jwtrail.ecs.catalogue import CATALOGUE
+from jwtrail.ecs.codec import encode_parts
+from jwtrail.ecs.event import Event
+
+__all__ = ["storable_parts"]
+
+_DATES = [field for field in CATALOGUE.values() if field.type == "date" and field.klass != "derived"]
+_LONGS = [field for field in CATALOGUE.values() if field.type == "long" and field.klass != "derived"]
+_DERIVED = [field for field in CATALOGUE.values() if field.klass == "derived"]
+_dates = attrgetter(*(field.attribute for field in _DATES))
+_longs = attrgetter(*(field.attribute for field in _LONGS))
+_derived = attrgetter(*(field.attribute for field in _DERIVED))
+_NOTHING = (None,) * len(_DERIVED)
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_CONTROL = re.compile(rb'\\[^"\\]')  # a JSON writer escapes nothing but these two and control characters
+_MAX_LONG = 2**53 - 1
+
+
+def storable_parts(event: Event) -> tuple[bytes, bytes]:
+    """The canonical public and personal part of an event.
+
+    Raises:
+        ValueError: they could not be had back from typed columns; the message names the field.
+    """
+    if _derived(event) != _NOTHING or event.wal is not None:
+        raise ValueError("it has been in a trail before")
+    for field, text in zip(_DATES, _dates(event), strict=True):
+        if text is not None and not _is_date(text):
+            raise ValueError(f"{field.name} is not a time in the one form")
+    for field, number in zip(_LONGS, _longs(event), strict=True):
+        if number is not None and not -_MAX_LONG <= number <= _MAX_LONG:
+            raise ValueError(f"{field.name} is beyond 2^53")
+    public, personal = encode_parts(event)
+    for part in (public, personal):
+        if b"\\" in part and _control(part):
+            raise ValueError("a text holds a control character")
+    return public, personal
+
+
+def _is_date(text: str) -> bool:
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        return datetime.fromisoformat(text).year >= 1970
+    except ValueError:
+        return False
+
+
+def _control(part: bytes) -> bool:
+    return _CONTROL.search(part.replace(b"\\\\", b"")) is not None
