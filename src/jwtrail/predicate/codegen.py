@@ -237,8 +237,9 @@ class Scope:
                 return f"{x}.endswith({constant(text)})"
             case Word(text=text):
                 return f"{constant(text)} in {x}"
-            case Matches(source=source):
-                return f"{self.unit.regex(source)}({x}) is not None"
+            case Matches(source=source, needle=needle):
+                fits = f"{self.unit.regex(source)}({x}) is not None"
+                return f"{constant(needle)} in {x} and {fits}" if needle else fits
             case Compare(op=op):
                 return f"{x} {_OPS[op]} {self._constant(leaf)}"
             case Between(low=low, high=high):

@@ -22,6 +22,7 @@ from jwtrail.predicate.values import (
     phrase_regex,
     regex,
     regex_source,
+    words_of,
 )
 
 __all__ = [
@@ -62,9 +63,14 @@ class Word(Struct, frozen=True):
 
 
 class Matches(Struct, frozen=True):
-    """The text fits this RE2 source."""
+    """The text fits this RE2 source.
+
+    Args:
+        needle: a text without which it cannot fit; looking for it first is many times cheaper. Empty for none.
+    """
 
     source: str
+    needle: str = ""
 
 
 class Compare(Struct, frozen=True):
@@ -189,7 +195,8 @@ def _glob_test(pieces: list[str | int | None]) -> Test:
             return Word("suffix", text)
         case [None, str(text), None]:
             return Word("inside", text)
-    return Matches(glob_regex(tuple(pieces)))
+    literals = [piece for piece in pieces if isinstance(piece, str)]
+    return Matches(glob_regex(tuple(pieces)), max(literals, key=len, default=""))
 
 
 def _range(node: Range, field: Field, key: str) -> Leaf:
@@ -237,7 +244,7 @@ def _contains(node: Contains, name: str) -> Leaf:
     text = fold(node.text) if node.fold else node.text
     view: View = "fold" if node.fold else "text"
     if field.type == "text" and (phrase := phrase_regex(text)):
-        return Leaf(field, key, view, Matches(phrase))
+        return Leaf(field, key, view, Matches(phrase, max(words_of(text), key=len)))
     return Leaf(field, key, view, Word("inside", text))
 
 

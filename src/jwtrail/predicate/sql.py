@@ -21,10 +21,10 @@ from jwtrail.predicate.leaves import (
     pair_of,
 )
 from jwtrail.predicate.simplify import simplify
-from jwtrail.predicate.sql_text import address_hex, folded, pointer, quoted
+from jwtrail.predicate.sql_text import address_hex, folded, pointer, quoted, v4_between
 from jwtrail.predicate.values import fold
 
-__all__ = ["Parameter", "to_sql"]
+__all__ = ["Parameter", "to_sql", "to_where"]
 
 Parameter = str | int | bool
 _OPS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -36,7 +36,7 @@ _V4_MAPPED = 0xFFFF
 
 
 def to_sql(predicate: Predicate, columns: frozenset[str] | None = None) -> tuple[str, list[Parameter]]:
-    """The condition, and its parameters in the order of their `?`.
+    """The condition, true or false for every row, and its parameters in the order of their `?`.
 
     Args:
         columns: columns that the table has; a field without one is missing in every row. All when None.
@@ -44,15 +44,30 @@ def to_sql(predicate: Predicate, columns: frozenset[str] | None = None) -> tuple
     Raises:
         PredicateError: an unknown field, a value its type cannot have, or a limit of `checks` passed.
     """
+    return _written(_Writer(columns, everywhere=True), predicate)
+
+
+def to_where(predicate: Predicate, columns: frozenset[str] | None = None) -> tuple[str, list[Parameter]]:
+    """The same for a WHERE clause alone: NULL where that comes to false, so that DuckDB can use a file's statistics.
+
+    Raises:
+        PredicateError: as `to_sql`.
+    """
+    return _written(_Writer(columns, everywhere=False), predicate)
+
+
+def _written(writer: "_Writer", predicate: Predicate) -> tuple[str, list[Parameter]]:
     check_size(predicate)
-    writer = _Writer(columns if columns is not None else frozenset(CATALOGUE))
     return writer.condition(simplify(predicate)), writer.parameters
 
 
 class _Writer:
-    def __init__(self, columns: frozenset[str]) -> None:
+    """Args: everywhere: no leaf may be NULL, not only those below a `NOT`."""
+
+    def __init__(self, columns: frozenset[str] | None, *, everywhere: bool) -> None:
         self.parameters: list[Parameter] = []
-        self._columns = columns
+        self._columns = columns if columns is not None else frozenset(CATALOGUE)
+        self._two_valued = everywhere
 
     def condition(self, predicate: Predicate) -> str:
         match predicate:
@@ -65,7 +80,7 @@ class _Writer:
             case Or(items=items):
                 return f"({' OR '.join(map(self.condition, items))})"
             case Not(item=item):
-                return f"NOT {self.condition(item)}"
+                return self._not(item)
             case SameAs():
                 return self._pair(pair_of(predicate))
             case Contains(fields=()):
@@ -74,6 +89,16 @@ class _Writer:
         if len(leaves) == 1:
             return self._leaf(leaves[0])
         return f"({' OR '.join(map(self._leaf, leaves))})"
+
+    def _not(self, item: Predicate) -> str:
+        before, self._two_valued = self._two_valued, True
+        condition = self.condition(item)
+        self._two_valued = before
+        return f"NOT {condition}"
+
+    def _settled(self, condition: str) -> str:
+        """The condition, false instead of NULL where that matters."""
+        return f"coalesce({condition}, false)" if self._two_valued else condition
 
     def _parameter(self, value: Parameter) -> str:
         self.parameters.append(value)
@@ -85,15 +110,17 @@ class _Writer:
         if isinstance(leaf.test, Present):
             return self._present(leaf)
         if not leaf.many:
-            return f"coalesce({self._test(leaf, self._view(leaf, self._value(leaf)))}, false)"
+            return self._settled(self._test(leaf, self._view(leaf, self._value(leaf))))
         if isinstance(leaf.test, Is) and leaf.view in ("raw", "text"):
-            return f"coalesce(list_contains({self._items(leaf)}, {self._constant(leaf)}), false)"
+            return self._settled(f"list_contains({self._items(leaf)}, {self._constant(leaf)})")
         items = self._items(leaf)
-        return f"coalesce(len(list_filter({items}, lambda x: {self._test(leaf, self._view(leaf, 'x'))})) > 0, false)"
+        return self._settled(
+            f"len(list_filter({items}, lambda x: {self._test(leaf, self._view(leaf, 'x'))})) > 0"
+        )
 
     def _present(self, leaf: Leaf) -> str:
         if leaf.many:
-            return f"coalesce(len({self._items(leaf)}) > 0, false)"
+            return self._settled(f"len({self._items(leaf)}) > 0")
         return f"({self._value(leaf)} IS NOT NULL)"
 
     def _items(self, leaf: Leaf) -> str:
@@ -119,27 +146,31 @@ class _Writer:
     def _test(self, leaf: Leaf, value: str) -> str:
         match leaf.test:
             case Is(value=int(key)) if leaf.view == "ip" and key >> 32 == _V4_MAPPED:
-                return self._is_v4(leaf, value, key)
+                return self._between_v4(leaf, value, key, key)
+            case Between(low=low, high=high) if low >> 32 == high >> 32 == _V4_MAPPED:
+                return self._between_v4(leaf, value, low, high)
             case Is():
                 return f"{value} = {self._constant(leaf)}"
             case Compare(op=op):
                 return f"{value} {_OPS[op]} {self._constant(leaf)}"
             case Between(low=low, high=high):
-                return f"{value} BETWEEN {self._parameter(_hex(low))} AND {self._parameter(_hex(high))}"
+                bounds = f"{self._parameter(_hex(low))} AND {self._parameter(_hex(high))}"
+                return f"{value} BETWEEN {bounds}"
             case Word(how=how, text=text):
                 return f"{_WORDS[how]}({value}, {self._parameter(text)})"
-            case Matches(source=source):
+            case Matches(source=source, needle=""):
                 return f"regexp_matches({value}, {self._parameter(source)})"
+            case Matches(source=source, needle=needle):
+                held = f"contains({value}, {self._parameter(needle)})"
+                return f"CASE WHEN {held} THEN regexp_matches({value}, {self._parameter(source)}) END"
         raise AssertionError(leaf.test)
 
-    def _is_v4(self, leaf: Leaf, value: str, key: int) -> str:
-        """An IPv4 address has one usual spelling; only what looks like IPv6 needs a closer look."""
-        text = "x" if leaf.many else quoted(leaf.field.name)
-        usual = ".".join(str(key >> shift & 0xFF) for shift in (24, 16, 8, 0))
-        return (
-            f"({text} = {self._parameter(usual)}"
-            f" OR (contains({text}, ':') AND {value} = {self._parameter(_hex(key))}))"
-        )
+    def _between_v4(self, leaf: Leaf, value: str, low: int, high: int) -> str:
+        """IPv4 has one spelling, so most of it is a matter of text; only what looks like IPv6 needs a closer look."""
+        text = "x" if leaf.many else self._value(leaf)
+        plain = v4_between(text, low & 0xFFFFFFFF, high & 0xFFFFFFFF)
+        bounds = f"{self._parameter(_hex(low))} AND {self._parameter(_hex(high))}"
+        return f"CASE WHEN contains({text}, ':') THEN {value} BETWEEN {bounds} ELSE {plain} END"
 
     def _constant(self, leaf: Leaf) -> str:
         assert isinstance(leaf.test, Is | Compare)
@@ -173,12 +204,12 @@ class _Writer:
         left, right = self._side(pair.left), self._side(pair.right)
         match pair.left.many, pair.right.many:
             case False, False:
-                return f"coalesce({left} = {right}, false)"
+                return self._settled(f"{left} = {right}")
             case True, False:
-                return f"coalesce(list_contains({left}, {right}), false)"
+                return self._settled(f"list_contains({left}, {right})")
             case False, True:
-                return f"coalesce(list_contains({right}, {left}), false)"
-        return f"coalesce(list_has_any({left}, {right}), false)"
+                return self._settled(f"list_contains({right}, {left})")
+        return self._settled(f"list_has_any({left}, {right})")
 
     def _side(self, leaf: Leaf) -> str:
         if not leaf.many:

@@ -2,7 +2,7 @@
 
 from jwtrail.predicate.values import DOTTED_I, FINAL_SIGMA, SIGMA
 
-__all__ = ["address_hex", "folded", "pointer", "quoted", "text"]
+__all__ = ["address_hex", "folded", "pointer", "quoted", "text", "v4_between"]
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _V4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
@@ -44,19 +44,45 @@ def folded(value: str) -> str:
     return f"replace(replace(lower({value}), '{FINAL_SIGMA}', '{SIGMA}'), '{DOTTED_I}', 'i')"
 
 
-def address_hex(text: str) -> str:
+def address_hex(value: str) -> str:
     """SQL of `values.ip_key` as 32 lower-case hexadecimal digits, whose order is the order of addresses; NULL if none."""
-    tail = f"regexp_extract({text}, '({_V4})$', 1)"
-    plain = (
-        f"CASE WHEN contains({text}, '.') AND {tail} <> ''"
-        f" THEN concat(substr({text}, 1, length({text}) - length({tail})), {_octets(tail, '{:02x}{:02x}:{:02x}{:02x}')})"
-        f" ELSE {text} END"
-    )
     return (
-        f"CASE WHEN regexp_full_match({text}, '{_V4}')"
-        f" THEN {_octets(text, _MAPPED + '{:02x}{:02x}{:02x}{:02x}')}"
-        f" WHEN contains({text}, ':') AND regexp_full_match({plain}, '{_V6}') THEN {_expanded(plain)} END"
+        f"CASE WHEN contains({value}, ':') THEN {_v6_hex(value)}"
+        f" WHEN regexp_full_match({value}, '{_V4}')"
+        f" THEN {_octets(value, _MAPPED + '{:02x}{:02x}{:02x}{:02x}')} END"
     )
+
+
+def _v6_hex(value: str) -> str:
+    head = f"substr({value}, 1, length({value}) - length(tail))"
+    dotted = f"concat({head}, {_octets('tail', '{:02x}{:02x}:{:02x}{:02x}')})"
+    tail = f"regexp_extract({value}, '({_V4})$', 1)"
+    plain = _let("tail", tail, f"CASE WHEN tail = '' THEN {value} ELSE {dotted} END")
+    expanded = f"CASE WHEN regexp_full_match(plain, '{_V6}') THEN {_expanded('plain')} END"
+    return _let("plain", plain, expanded)
+
+
+def _let(name: str, value: str, body: str) -> str:
+    """SQL of `body`, in which `name` is `value`: computed once, and its patterns compiled once."""
+    return f"list_transform([{value}], lambda {name}: {body})[1]"
+
+
+def v4_between(value: str, low: int, high: int) -> str:
+    """SQL that tells whether a text is an IPv4 address of a network, given by its first and last address.
+
+    The octets that both share are compared as text, which is fast; the first that differs as a number.
+    """
+    first, last = low.to_bytes(4), high.to_bytes(4)
+    if first == last:
+        return f"{value} = {text('.'.join(map(str, first)))}"
+    shared = next(at for at in range(4) if first[at] != last[at])
+    head = "".join(f"{octet}." for octet in first[:shared])
+    octet = f"TRY_CAST(split_part({value}, '.', {shared + 1}) AS INTEGER)"
+    # Nested, because of an AND DuckDB may compute both sides for every row.
+    test = f"regexp_full_match({value}, '{_V4}')"
+    if (first[shared], last[shared]) != (0, 255):
+        test = f"CASE WHEN {octet} BETWEEN {first[shared]} AND {last[shared]} THEN {test} END"
+    return f"CASE WHEN starts_with({value}, {text(head)}) THEN {test} END" if head else test
 
 
 def _octets(text: str, shape: str) -> str:
@@ -64,9 +90,9 @@ def _octets(text: str, shape: str) -> str:
     return f"format('{shape}', {parts})"
 
 
-def _expanded(text: str) -> str:
+def _expanded(name: str) -> str:
     """All eight groups, four digits each: as many zero groups as are missing go where `::` stands."""
-    missing = f"(8 - len(regexp_extract_all({text}, '[0-9a-fA-F]+')))"
-    full = f"replace({text}, '::', concat(':', repeat('0:', {missing})))"
+    missing = f"(8 - len(regexp_extract_all({name}, '[0-9a-fA-F]+')))"
+    full = f"replace({name}, '::', concat(':', repeat('0:', {missing})))"
     groups = f"regexp_extract_all({full}, '[0-9a-fA-F]+')"
     return f"lower(array_to_string(list_transform({groups}, lambda g: lpad(g, 4, '0')), ''))"

@@ -33,6 +33,7 @@ class Engine:
             config={
                 "memory_limit": MEMORY_LIMIT,
                 "threads": THREADS,
+                "temp_directory": "",  # a query that is too large fails; it does not fill somebody's disk
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             },

@@ -10,7 +10,7 @@ from jwtrail.predicate.sql import Parameter
 from jwtrail.predicate.sql_text import quoted
 from jwtrail.query.engine import Engine
 from jwtrail.query.rows import events_of, selected
-from jwtrail.query.scan import SEQUENCE, Scan, file_of
+from jwtrail.query.scan import SEQUENCE, Scan, columns_of, table_of
 from jwtrail.query.source import Segment
 
 __all__ = ["Reading"]
@@ -54,11 +54,16 @@ class Reading:
             by: SQL of the values to group by; all in one group when empty.
         """
         for batch in _chunks([segment for segment in segments if scan.opens(segment)]):
-            union, parameters = _union(batch, scan, columns)
+            known = columns_of(batch)
+            chosen = [
+                f"{quoted(name) if name in known else f'CAST(NULL AS {kind})'} AS {quoted(name)}"
+                for name, kind in columns.items()
+            ]
+            rows, parameters = scan.sql(batch, ", ".join(chosen) or "1")
             sql = (
-                f"SELECT g.*, count(*) FROM (SELECT {by} FROM ({union})) AS g GROUP BY ALL"  # noqa: S608
+                f"SELECT g.*, count(*) FROM (SELECT {by} FROM ({rows})) AS g GROUP BY ALL"  # noqa: S608
                 if by
-                else f"SELECT count(*) FROM ({union})"  # noqa: S608
+                else f"SELECT count(*) FROM ({rows})"  # noqa: S608
             )
             yield from self._run(batch, sql, parameters)
 
@@ -70,24 +75,20 @@ class Reading:
 
     def _page(self, segments: Sequence[Segment], scan: Scan, limit: int, order: str) -> list[Event]:
         """The columns of the condition are read first, whole rows only for what is on the page."""
-        union, parameters = _union(segments, scan, {"event.sequence": "BIGINT"})
-        sql = f"SELECT {SEQUENCE} FROM ({union}) ORDER BY {SEQUENCE} {order} LIMIT {limit}"  # noqa: S608
+        rows, parameters = scan.sql(segments, SEQUENCE)
+        sql = f"{rows} ORDER BY {SEQUENCE} {order} LIMIT {limit}"
         numbers = [number for (number,) in self._run(segments, sql, parameters)]
-        events: list[Event] = []
-        for segment in segments:
-            inside = [number for number in numbers if segment.first <= number <= segment.last]
-            if inside:
-                events.extend(self._whole(segment, inside, order))
-        return events
+        holding = [one for one in segments if any(one.first <= number <= one.last for number in numbers)]
+        return self._whole(holding, numbers, order) if holding else []
 
-    def _whole(self, segment: Segment, numbers: Sequence[int], order: str) -> list[Event]:
-        names, columns = selected(segment.columns)
+    def _whole(self, segments: Sequence[Segment], numbers: Sequence[int], order: str) -> list[Event]:
+        names, columns = selected(columns_of(segments))
         marks = ", ".join("?" for _ in numbers)
         sql = (
-            f"SELECT {columns} FROM {file_of(segment)}"  # noqa: S608
+            f"SELECT {columns} FROM {table_of(segments)}"  # noqa: S608
             f" WHERE {SEQUENCE} BETWEEN ? AND ? AND {SEQUENCE} IN ({marks}) ORDER BY {SEQUENCE} {order}"
         )
-        return events_of(names, self._run([segment], sql, [min(numbers), max(numbers), *numbers]))
+        return events_of(names, self._run(segments, sql, [min(numbers), max(numbers), *numbers]))
 
     def _run(
         self, segments: Sequence[Segment], sql: str, parameters: Sequence[Parameter]
@@ -98,23 +99,6 @@ class Reading:
                 self._engine = Engine(directory)
             engine = self._engine
         return engine.rows(sql, parameters)
-
-
-def _union(
-    segments: Sequence[Segment], scan: Scan, columns: Mapping[str, str]
-) -> tuple[str, list[Parameter]]:
-    """Some columns of the rows that fit, from all these segments."""
-    statements: list[str] = []
-    parameters: list[Parameter] = []
-    for segment in segments:
-        chosen = [
-            f"{quoted(name) if name in segment.columns else f'CAST(NULL AS {kind})'} AS {quoted(name)}"
-            for name, kind in columns.items()
-        ]
-        statement, values = scan.sql(segment, ", ".join(chosen) or "1")
-        statements.append(statement)
-        parameters.extend(values)
-    return " UNION ALL ".join(statements), parameters
 
 
 def _batches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:

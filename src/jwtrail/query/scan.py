@@ -13,11 +13,11 @@ from jwtrail.ecs import Event
 from jwtrail.predicate.ir import And, Equals, Predicate, Range
 from jwtrail.predicate.python import compile_predicate
 from jwtrail.predicate.simplify import simplify
-from jwtrail.predicate.sql import Parameter, to_sql
+from jwtrail.predicate.sql import Parameter, to_where
 from jwtrail.predicate.sql_text import quoted, text
 from jwtrail.query.source import Segment, TrailSource
 
-__all__ = ["NOWHERE", "SEQUENCE", "Loose", "Scan", "View", "at_us", "file_of", "view_of"]
+__all__ = ["NOWHERE", "SEQUENCE", "Loose", "Scan", "View", "at_us", "columns_of", "table_of", "view_of"]
 
 SEQUENCE = quoted("event.sequence")
 NOWHERE = 2**62
@@ -110,29 +110,37 @@ class Scan:
             and (self._to_us is None or segment.min_us < self._to_us)
         )
 
-    def sql(self, segment: Segment, select: str) -> tuple[str, list[Parameter]]:
-        """`SELECT select` over the rows of a segment that fit."""
-        items: list[Predicate] = [*self._time(segment), self._predicate]
-        if segment.first < self.first:
+    def sql(self, segments: Sequence[Segment], select: str) -> tuple[str, list[Parameter]]:
+        """`SELECT select` over the rows of these segments that fit; a column that one of them lacks is NULL there."""
+        items: list[Predicate] = [*self._time(segments), self._predicate]
+        if any(segment.first < self.first for segment in segments):
             items.insert(0, Range(field="event.sequence", op="gte", value=self.first))
-        if segment.last > self.last:
+        if any(segment.last > self.last for segment in segments):
             items.insert(0, Range(field="event.sequence", op="lte", value=self.last))
-        condition, parameters = to_sql(And(items=tuple(items)), segment.columns)
-        return f"SELECT {select} FROM {file_of(segment)} WHERE {condition}", parameters  # noqa: S608
+        columns = columns_of(segments)
+        condition, parameters = to_where(And(items=tuple(items)), columns)
+        return f"SELECT {select} FROM {table_of(segments)} WHERE {condition}", parameters  # noqa: S608
 
-    def _time(self, segment: Segment | None) -> list[Predicate]:
-        """The bounds of time that a segment (or an event) does not meet by itself."""
+    def _time(self, segments: Sequence[Segment] | None) -> list[Predicate]:
+        """The bounds of time that segments (or an event, for None) do not meet by themselves."""
         made: list[Predicate] = []
-        if self._from_us is not None and (segment is None or segment.min_us < self._from_us):
-            made.append(Range(field=_TIME, op="gte", value=self._from_us))
-        if self._to_us is not None and (segment is None or segment.max_us >= self._to_us):
-            made.append(Range(field=_TIME, op="lt", value=self._to_us))
+        start, end = self._from_us, self._to_us
+        if start is not None and (segments is None or any(one.min_us < start for one in segments)):
+            made.append(Range(field=_TIME, op="gte", value=start))
+        if end is not None and (segments is None or any(one.max_us >= end for one in segments)):
+            made.append(Range(field=_TIME, op="lt", value=end))
         return made
 
 
-def file_of(segment: Segment) -> str:
-    """A segment as a SQL table; the columns of a parameter would not be known in time."""
-    return f"read_parquet({text(str(segment.path))})"
+def columns_of(segments: Sequence[Segment]) -> frozenset[str]:
+    """Columns that any of the segments has."""
+    return frozenset[str]().union(*(segment.columns for segment in segments))
+
+
+def table_of(segments: Sequence[Segment]) -> str:
+    """Segments as one SQL table; a path cannot be a parameter, because the columns must be known before."""
+    paths = ", ".join(text(str(segment.path)) for segment in segments)
+    return f"read_parquet([{paths}], union_by_name = true)"
 
 
 def _indexes(predicate: Predicate) -> tuple[int, int]:
