@@ -11,7 +11,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.clock import Clock
 from jwtrail.ecs.event import Event
-from jwtrail.errors import CorruptionError, LockedError, TrailError, WriteError
+from jwtrail.errors import CorruptionError, LockedError, TrailError
 from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.trail.checkpointer import Checkpointer
 from jwtrail.trail.durable import FILE_MODE, storage_errors, write_all
@@ -65,7 +65,18 @@ class Keeper:
             self._start()
             undo.pop_all()
 
+    def _sweep(self) -> None:
+        """Remove what an interrupted seal left: half files, and segments whose events another one holds."""
+        listed = {segment.file for segment in self._manifest.segments}
+        with storage_errors("tidy", self._layout.segments):
+            for path in self._layout.segments.iterdir():
+                last = path.stem.rpartition("-")[2]
+                covered = last.isdigit() and int(last) < self._manifest.size and path.name not in listed
+                if path.suffix == ".tmp" or (covered and path.suffix == ".parquet"):
+                    path.unlink()
+
     def _start(self) -> None:
+        self._sweep()
         self._signer = load_signer(self._layout, self._settings.origin)
         self._checkpointer = Checkpointer(self._layout, self._signer, self._settings.mirror)
         self._rows = self._sequencer.replay()
@@ -240,7 +251,7 @@ def _take_lock(layout: Layout) -> int:
         with storage_errors("write", layout.lock):
             os.ftruncate(fd, 0)
             write_all(fd, f"{os.getpid()}\n".encode())
-    except WriteError:
+    except BaseException:
         os.close(fd)
         raise
     return fd

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -48,8 +49,9 @@ def seal(layout: Layout, rows: Sequence[Row]) -> SegmentInfo:
     except duckdb.Error as error:
         raise WriteError(f"cannot write a segment: {error}", where=str(final)) from error
     finally:
-        lines.unlink(missing_ok=True)
-        parquet.unlink(missing_ok=True)
+        for leftover in (lines, parquet):
+            with suppress(OSError):  # the next start of the keeper removes it
+                leftover.unlink(missing_ok=True)
     times = [row.event.timestamp for row in rows]
     return SegmentInfo(
         file=final.name, first=first, last=last, rows=len(rows), bytes=size,

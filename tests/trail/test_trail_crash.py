@@ -1,0 +1,117 @@
+"""Each call of the keeper that touches the disk fails once, or is the last thing that happened: the trail comes back whole."""
+
+import errno
+import os
+import shutil
+from contextlib import suppress
+
+import pytest
+
+from jwtrail import clock
+from jwtrail.ecs import event_for
+from jwtrail.errors import WriteError
+from jwtrail.trail.fsck import verify
+from jwtrail.trail.keeper import Keeper
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.settings import TrailSettings
+from jwtrail.trail.writer import TrailWriter
+
+CALLS = ("fsync", "fdatasync", "rename", "write", "unlink", "rmdir", "ftruncate")
+STRIDE = 5
+"""Every fifth call, from another one for each kind of failure: all of them, one by one, take a minute."""
+
+
+class Crash(BaseException):
+    """The process ends here: nothing behind this call happens."""
+
+
+class Disk:
+    """Counts the calls of this process to the disk, and fails one of them, or every one from there."""
+
+    def __init__(self, monkeypatch, fail_at, failure):
+        self.count = 0
+        self.failed = ""
+        self._fail_at = fail_at
+        self._failure = failure
+        for name in CALLS:
+            monkeypatch.setattr(os, name, self._wrap(name, getattr(os, name)))
+
+    def _wrap(self, name, call):
+        def counted(*args, **kwargs):
+            self.count += 1
+            if self.count == self._fail_at or (self.failed and self._failure is Crash):
+                self.failed = name
+                raise self._failure(errno.EIO, f"injected into {name}")
+            return call(*args, **kwargs)
+
+        return counted
+
+
+def write(layout, count):
+    writer = TrailWriter(layout)
+    for number in range(count):
+        writer.put(event_for("login", user_id=f"u{number}"))
+    writer.close()
+
+
+def keep(layout, seal_events=8):
+    """What a daemon does from its start to its end."""
+    settings = TrailSettings(
+        seal_events=seal_events,
+        checkpoint_seconds=0,
+        mirror=layout.root.parent / f"{layout.root.name}.mirror",
+    )
+    with Keeper(layout, settings) as keeper:
+        while keeper.step(clock.now_us()) or keeper.sealing:
+            pass
+        assert not keeper.findings
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A sealed part, a head, and a log that no keeper has seen."""
+    layout = Layout(tmp_path_factory.mktemp("start") / "data")
+    write(layout, 8)
+    keep(layout)
+    write(layout, 3)
+    keep(layout, seal_events=100)
+    write(layout, 4)
+    return layout
+
+
+def copied(start, root):
+    shutil.copytree(start.root, root)
+    shutil.copy(start.root.parent / "data.mirror", root.parent / f"{root.name}.mirror")
+    return Layout(root)
+
+
+def indexes(layout):
+    reader = TrailReader(layout)
+    return reader.entries(0, reader.size - 1)
+
+
+@pytest.mark.parametrize("failure", [OSError, Crash])
+def test_whatever_call_fails_the_trail_is_whole(start, monkeypatch, failure, tmp_path):
+    fail_at, tried = (1 if failure is OSError else 3), set()
+    while True:
+        layout = copied(start, tmp_path / str(fail_at))
+        with monkeypatch.context() as patch:
+            disk = Disk(patch, fail_at, failure)
+            with suppress(
+                Crash, WriteError
+            ):  # a failing disk has one name; anything else is a failure of the test
+                keep(layout)
+        if not disk.failed:
+            break
+        tried.add(disk.failed)
+        before = indexes(layout)
+        keep(layout)
+        report = verify(layout.root, mirror=tmp_path / f"{fail_at}.mirror")
+        assert report.ok, (fail_at, disk.failed, report.findings)
+        assert report.size == 8 + 3 + 4 + 3 * 2
+        assert indexes(layout)[: len(before)] == before, "an index once given stays"
+        assert {path.suffix for path in layout.segments.iterdir()} == {".parquet"}
+        fail_at += STRIDE
+    assert fail_at > 40
+    assert tried >= {"fsync", "rename", "write"}
