@@ -7,7 +7,9 @@ import click
 
 from jwtrail import config
 from jwtrail.cli.main import cli
+from jwtrail.detect.ruleset import load_ruleset
 from jwtrail.ecs import ACTIONS, CATALOGUE, REASONS
+from jwtrail.respond.reference import rules_page
 
 HERE = Path(__file__).parent / "reference"
 MADE = "Made from the code by `make docs`; do not edit by hand."
@@ -108,6 +110,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     "actions.md": actions,
     "settings.md": settings,
+    "rules.md": lambda: rules_page(load_ruleset()),
     "cli.md": command_line,
 }
 

@@ -39,3 +39,18 @@ def test_the_settings_page_says_what_every_setting_means() -> None:
 
 def test_the_changelog_keeps_its_form() -> None:
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_rule_of_the_how_to_loads_and_its_examples_hold() -> None:
+    from jwtrail.detect.examples import run_examples
+    from jwtrail.detect.ruleset import RuleSet
+    from jwtrail.sigma import load_rules
+
+    page = (ROOT / "docs/how-to/write-a-rule.md").read_text()
+    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    loaded = load_rules({"how-to.yml": found[1]})
+    assert not loaded.refused
+    results = run_examples(RuleSet(rules=loaded.rules, correlations=loaded.correlations))
+    assert len(results) == 2
+    assert all(result.passed for result in results), results

@@ -63,11 +63,13 @@ class DetectSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         rules: directories of further Sigma rules.
-        disabled: ids of rules that do not run.
+        disabled: ids or codes of rules that do not run.
+        enabled: ids or codes of rules that run though they are off by default.
     """
 
     rules: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
 
 
 class ServeSettings(Struct, frozen=True, forbid_unknown_fields=True):

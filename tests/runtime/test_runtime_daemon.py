@@ -83,7 +83,7 @@ def test_a_forged_token_holds_its_source_and_the_story_is_in_the_trail(
         http_response_status_code=401,
     )
     writer.put(event, "sync")
-    wait(lambda: daemon.state.restraints(clock.now_us()))
+    wait(lambda: seen)
     held = daemon.state.restraints(clock.now_us())
     assert [(row.field, row.value, row.unauthenticated_only) for row in held] == [
         ("source.ip", "192.0.2.66", True)

@@ -136,7 +136,7 @@ class TrailMiddleware:
         facts: dict[str, str | None] = {"source.ip": exchange.where.ip}
         if isinstance(verdict, Accepted):
             claims = verdict.claims
-            facts |= {"user.id": claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
+            facts |= {"user.id": claims.act or claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
         template = template_of(dict(scope), str(scope.get("root_path", "")))
         held = self._restraints.check(facts, template or "", isinstance(verdict, Accepted), clock.now_us())
         if held is not None:

@@ -1,6 +1,7 @@
 """What `jwtrail serve` runs: follows the trail, detects, answers. The application never waits for any of it."""
 
 import contextlib
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from jwtrail import clock, config
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.engine import Detector
 from jwtrail.detect.ruleset import load_ruleset
-from jwtrail.ecs import Event
+from jwtrail.ecs import Event, event_for
 from jwtrail.errors import JwtrailError
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
@@ -26,6 +27,8 @@ from jwtrail.trail.writer import TrailWriter
 
 __all__ = ["Daemon"]
 
+_log = logging.getLogger("jwtrail.daemon")
+
 IDLE_S = 0.01
 """Between two looks at the logs: half of what a person calls at once, and a hundred looks a second cost 2 % of a core."""
 
@@ -34,6 +37,11 @@ SNAPSHOT_US = 5_000_000
 
 HOUSEKEEPING_US = 60_000_000
 """Between two clean-ups of rows whose time is over."""
+
+MAX_DRAINS = 1000
+"""Looks at the logs at start and end: each takes all there is, so only an application that writes without pause needs more than a few."""
+
+RETRY_S = 1.0
 
 CURSOR = "detect"
 CROWD = "crowd"
@@ -67,7 +75,11 @@ class Daemon:
         self.state = StateStore(self.layout.state)
         self.reader = TrailReader(self.layout)
         self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head)
-        self.rules = load_ruleset(map(Path, settings.detect.rules), disabled=settings.detect.disabled)
+        self.rules = load_ruleset(
+            map(Path, settings.detect.rules),
+            disabled=settings.detect.disabled,
+            enabled=settings.detect.enabled,
+        )
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
         self.lag_ms = 0
@@ -75,6 +87,8 @@ class Daemon:
         self.detector = Detector(self.rules, self.state.get_cursor(CURSOR))
         self._crowd = Crowd(self.state.get_cursor(CROWD))
         self._responder = Responder(settings.respond, commit=self.state.commit, record=self.record)
+        self._evicted = self.detector.stats().evicted
+        self._waiting: list[Alert] = []
         self._on_events = on_events
         self._on_alerts = on_alerts
         self._recent: deque[tuple[int, int]] = deque()
@@ -85,9 +99,11 @@ class Daemon:
 
     def start(self) -> None:
         """Take up where the last run ended, then follow the logs in a thread."""
-        self._responder.repair(
-            self.state, lambda event_id: self.store.get(event_id) is not None, now_us=clock.now_us()
-        )
+        # What the last run wrote about its alerts may still lie in the logs: it must be in order before anything is repaired.
+        for _ in range(MAX_DRAINS):
+            if not self.keeper.step(clock.now_us()):
+                break
+        self._responder.repair(self.state, self._is_recorded, now_us=clock.now_us())
         self._catch_up()
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
@@ -103,10 +119,12 @@ class Daemon:
             self._thread.join(timeout=30)
         self.auditor.close()
         self.writer.close()
-        with contextlib.suppress(JwtrailError):
-            while self._step():
-                pass
-        self._save()
+        with contextlib.suppress(JwtrailError):  # what cannot be done now is done at the next start
+            for _ in range(MAX_DRAINS):
+                if not self._step():
+                    break
+            if not self._waiting:
+                self._save()
         self.keeper.close()
         self.state.close()
 
@@ -127,7 +145,13 @@ class Daemon:
             except JwtrailError as error:  # a full disk, a damaged log: say so, keep trying, lose nothing
                 self.failure = str(error)
                 busy = False
-                self._stop.wait(1)
+                self._stop.wait(RETRY_S)
+            except Exception as error:  # noqa: BLE001  # whatever it is, following must not end in silence
+                if not self.failure:
+                    _log.exception("following the trail failed; trying again")
+                self.failure = f"{type(error).__name__}: {error}"
+                busy = False
+                self._stop.wait(RETRY_S)
             if not busy:
                 self._stop.wait(IDLE_S)
 
@@ -135,12 +159,14 @@ class Daemon:
         now = clock.now_us()
         events = self.keeper.step(now)
         if events:
+            self._recent.append((now, len(events)))
+            self._forget(now)
             self._follow(events)
             if self._on_events is not None:
                 self._on_events(events)
-            self._recent.append((now, len(events)))
-            self._forget(now)
-        if now - self._saved_us > SNAPSHOT_US:
+        if self._waiting:
+            self._answer()
+        elif now - self._saved_us > SNAPSHOT_US:
             self._saved_us = now
             self._save()
         if now - self._cleaned_us > HOUSEKEEPING_US:
@@ -150,13 +176,15 @@ class Daemon:
 
     def _follow(self, events: Sequence[Event]) -> None:
         self._crowd.see(events)
-        alerts = self.detector.feed(events)
-        if not alerts:
-            return
-        now = clock.now_us()
+        self._waiting += self.detector.feed(events)
+
+    def _answer(self) -> None:
+        """Answer what was found. When that fails the alerts stay waiting, and no snapshot is saved that is past them."""
+        alerts = self._waiting
         new = self._responder.answer(
-            alerts, cursor=(CURSOR, self.detector.snapshot()), crowd=self._crowd.users, now_us=now
+            alerts, cursor=(CURSOR, self.detector.snapshot()), crowd=self._crowd.users, now_us=clock.now_us()
         )
+        self._waiting = []
         self.lag_ms = max(0, (clock.now_us() - max(alert.at_us for alert in alerts)) // 1000)
         if new and self._on_alerts is not None:
             self._on_alerts(new)
@@ -168,6 +196,8 @@ class Daemon:
         while True:
             page = self.store.search(SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True))
             self._follow([event for event in page.events if event.event_sequence is not None])
+            if self._waiting:
+                self._answer()
             cursor = page.next
             if cursor is None:
                 return
@@ -175,6 +205,18 @@ class Daemon:
     def _save(self) -> None:
         self.state.commit(cursor=(CURSOR, self.detector.snapshot()))
         self.state.commit(cursor=(CROWD, self._crowd.save()))
+        evicted = self.detector.stats().evicted
+        if evicted > self._evicted:
+            lost = evicted - self._evicted
+            self._evicted = evicted
+            self.record(
+                event_for(
+                    "detector-dropped", service_name="jwtrail", message="groups evicted", jwtrail_records=lost
+                )
+            )
+
+    def _is_recorded(self, event_id: str) -> bool:
+        return self.store.get(event_id) is not None
 
     def _forget(self, now: int) -> None:
         with contextlib.suppress(IndexError):
