@@ -1,0 +1,118 @@
+"""A store over a real data directory, while it is written, ordered and sealed."""
+
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jwtrail import clock
+from jwtrail.ecs import Event, event_for
+from jwtrail.query import LocalStore, SearchRequest
+from jwtrail.query.files import TrailFiles
+from jwtrail.trail.keeper import Keeper
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.settings import TrailSettings
+from jwtrail.trail.writer import TrailWriter
+
+WHOLE = "event.action: http-request"
+
+
+def request(number: int) -> Event:
+    return event_for(
+        "http-request",
+        user_id=f"u{number % 7}",
+        source_ip=f"10.0.0.{number % 250}",
+        url_path=f"/orders/{number}",
+        user_roles=("reader", "ops") if number % 2 else None,
+        labels={"n": str(number)} if number % 3 else None,
+        jwt_exp=clock.iso(clock.now_us()),
+        message=f"GET /orders/{number}",
+    )
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "data")
+
+
+def everything(store: LocalStore, query: str, limit: int = 100) -> list[Event]:
+    wanted = SearchRequest(query, limit=limit)
+    found: list[Event] = []
+    while True:
+        page = store.search(wanted)
+        found.extend(page.events)
+        if page.next is None:
+            return found
+        wanted = msgspec.structs.replace(wanted, cursor=page.next)
+
+
+def test_an_empty_directory(layout: Layout) -> None:
+    store = LocalStore(TrailFiles(layout))
+    assert store.search(SearchRequest()).events == ()
+    assert store.count(SearchRequest("user.id: a")) == 0
+    assert store.top("user.id", SearchRequest()).values == ()
+
+
+def test_with_and_without_a_daemon_the_same_events(layout: Layout) -> None:
+    writer = TrailWriter(layout)
+    sent = [request(number) for number in range(60)]
+    for event in sent[:40]:
+        writer.put(event, "sync").result(10)
+    alone = LocalStore(TrailFiles(layout))
+    assert {event.event_id for event in everything(alone, WHOLE, 7)} == {
+        event.event_id for event in sent[:40]
+    }
+    settings = TrailSettings(seal_events=15)
+    with Keeper(layout, settings) as keeper:
+        for _ in range(50):
+            keeper.step(clock.now_us())
+            clock.sleep(0.01)
+        for event in sent[40:]:
+            writer.put(event, "sync").result(10)
+        with_head = LocalStore(TrailFiles(layout), head=lambda: keeper.head)
+        ordered = everything(with_head, f"{WHOLE} and event.sequence: *", 7)
+        numbers = [event.event_sequence for event in ordered]
+        assert numbers == sorted(numbers, reverse=True)
+    writer.close()
+    found = {event.event_id: event for event in everything(alone, WHOLE, 7)}
+    assert set(found) == {event.event_id for event in sent}
+    for event in sent:
+        again = found[event.event_id]
+        assert (again.labels, again.user_roles, again.jwt_exp, again.message, again.timestamp) == (
+            event.labels,
+            event.user_roles,
+            event.jwt_exp,
+            event.message,
+            event.timestamp,
+        )
+    assert alone.search(SearchRequest(limit=1)).rows >= 1
+    assert LocalStore(TrailFiles(layout)).count(SearchRequest("labels.n: 1*")) == 8
+
+
+def test_nothing_flickers_while_segments_are_made(layout: Layout) -> None:
+    writer = TrailWriter(layout)
+
+    def write() -> None:
+        for number in range(300):
+            writer.put(request(number), "batch")
+            clock.sleep(0.002)
+        writer.close()
+
+    seen = 0
+    with Keeper(layout, TrailSettings(seal_events=40, checkpoint_seconds=3600)) as keeper:
+        files = TrailFiles(layout)
+        store = LocalStore(files, head=lambda: keeper.head)
+        thread = threading.Thread(target=write)
+        thread.start()
+        deadline = clock.monotonic_ns() + 20_000_000_000
+        while (seen < 300 or len(files.segments()) < 3) and clock.monotonic_ns() < deadline:
+            keeper.step(clock.now_us())
+            events = everything(store, WHOLE, 500)
+            ids = {event.event_id for event in events}
+            assert len(ids) == len(events) >= seen
+            assert store.count(SearchRequest(WHOLE)) == len(events)
+            seen = len(events)
+        thread.join()
+        assert seen == 300
+        assert len(files.segments()) >= 2
