@@ -161,12 +161,13 @@ class TrailReader:
 
     def _whole(self, read: Callable[[], _T]) -> _T:
         """Read again when a segment was sealed meanwhile: what was looked for has then moved."""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             before = read_manifest(self._layout.manifest).size
             try:
                 made = read()
             except (TrailError, FileNotFoundError):
-                if read_manifest(self._layout.manifest).size == before:
+                # Once more in any case: a tile may have given way to a wider one.
+                if attempt and read_manifest(self._layout.manifest).size == before:
                     raise
             else:
                 if read_manifest(self._layout.manifest).size == before:
