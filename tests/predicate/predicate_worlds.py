@@ -24,6 +24,7 @@ from jwtrail.predicate.ir import (
     Range,
     Regex,
     SameAs,
+    WordGlob,
 )
 
 SIGMAS = "\u03a3\u03c3\u03c2"  # capital, small, final: the last two fold to one
@@ -102,6 +103,12 @@ LEAVES: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Equals, field=st.just("jwt.known"), value=st.booleans()),
     st.builds(Glob, field=st.sampled_from(FIELDS), pattern=PATTERNS, fold=FOLD),
     st.builds(Contains, text=TEXTS, fold=FOLD),
+    st.builds(
+        WordGlob,
+        field=st.just("message"),
+        pattern=st.lists(st.sampled_from(["a", "B", None]), max_size=3).map(tuple),
+        fold=FOLD,
+    ),
     st.builds(
         Contains, text=st.text(alphabet=f"aAb{SIGMAS} -", max_size=4), fields=st.just(("message",)), fold=FOLD
     ),

@@ -21,6 +21,7 @@ from jwtrail.predicate.ir import (
     Regex,
     SameAs,
     Span,
+    WordGlob,
 )
 from jwtrail.predicate.python import compile_many, compile_predicate, to_python
 
@@ -82,6 +83,8 @@ HOLD: list[Predicate] = [
     Contains(text="ACME"),
     Contains(text="failed LOGIN", fields=("message",)),
     Contains(text="οδος", fields=("message",)),
+    WordGlob(field="message", pattern=("FAIL", None)),
+    WordGlob(field="message", pattern=(None, "gi", None)),
     SameAs(field="related.ip", other="source.ip"),
     SameAs(field="jwt.claims.tenant", other="jwt.claims"),
     Or(items=(Equals(field="user.roles", value="x"), Equals(field="user.roles", value="ops"))),
@@ -102,6 +105,8 @@ FAIL: list[Predicate] = [
     Contains(text="ORDERS", fold=False),
     Contains(text="fail", fields=("message",)),
     Contains(text="login failed", fields=("message",)),
+    WordGlob(field="message", pattern=("fail", None), fold=False),
+    WordGlob(field="message", pattern=("ogi", None)),
     Cidr(field="source.ip", network="11.0.0.0/8"),
     Cidr(field="client.ip", network="::/0"),
     SameAs(field="user.id", other="user.name"),
@@ -177,6 +182,8 @@ REFUSED = [
     (Regex(field="url.path", pattern="x", flags="x"), "unknown regular expression flag"),
     (Regex(field="url.path", pattern="x" * (MAX_REGEX + 1)), "more than 2048"),
     (glob("url.path", *("a", None) * (MAX_PIECES // 2), "b"), "more than 64 pieces"),
+    (WordGlob(field="user.id", pattern=("a", None)), "not cut into words"),
+    (WordGlob(field="message", pattern=("a", None) * MAX_PIECES), "more than 64 pieces"),
     (And(items=(Exists(field="user.id"),) * MAX_NODES), "more than 5000 conditions"),
 ]
 

@@ -19,10 +19,10 @@ from jwtrail.predicate.ir import (
     Or,
     Predicate,
     Range,
-    Regex,
     Span,
+    WordGlob,
 )
-from jwtrail.predicate.values import ip_key, network_bounds, words_glob_regex, words_of
+from jwtrail.predicate.values import ip_key, network_bounds, words_of
 
 __all__ = ["Meaning", "Unfit"]
 
@@ -165,14 +165,28 @@ def _network(value: Term) -> str | None:
 
 def _text(name: str, value: Term, span: Span) -> Predicate | Unfit:
     """Any of the words; a phrase when quoted; words that fit when there is a wildcard."""
-    if value.wild:
-        pattern = words_glob_regex(value.parts)
-        return Regex(field=name, pattern=pattern, flags="i", span=span)
-    words = words_of(value.text)
-    if not words:
-        return Nothing(span=span)
-    if value.quoted or len(words) == 1:
-        return Contains(text=value.text, fields=(name,), span=span)
-    if len(words) > MAX_WORDS:
+    found: list[Predicate] = []
+    if value.quoted and words_of(value.text):
+        found.append(Contains(text=value.text, fields=(name,), span=span))
+    for parts in [] if value.quoted else _split(value.parts):
+        if None in parts:
+            found.append(WordGlob(field=name, pattern=parts, span=span))
+        else:
+            words = words_of("".join(part for part in parts if part))
+            found.extend(Contains(text=word, fields=(name,), span=span) for word in words)
+    if len(found) > MAX_WORDS:
         return Unfit(f"can be asked for at most {MAX_WORDS} words", "put a phrase in quotes")
-    return Or(items=tuple(Contains(text=word, fields=(name,), span=span) for word in words), span=span)
+    return found[0] if len(found) == 1 else Or(items=tuple(found), span=span)
+
+
+def _split(parts: tuple[str | None, ...]) -> list[tuple[str | None, ...]]:
+    """What stands between white space, each with its wildcards."""
+    made: list[list[str | None]] = [[]]
+    for part in parts:
+        if part is None:
+            made[-1].append(None)
+            continue
+        first, *others = re.split(r"\s+", part)
+        made[-1].append(first)
+        made.extend([other] for other in others)
+    return [tuple(piece for piece in one if piece != "") for one in made if any(piece != "" for piece in one)]

@@ -26,9 +26,11 @@ from jwtrail.predicate.ir import (
     Regex,
     SameAs,
     Scalar,
+    WordGlob,
 )
 from jwtrail.predicate.leaves import Compare, Is, leaves_of
 from jwtrail.predicate.simplify import simplify
+from jwtrail.predicate.values import words_of
 
 __all__ = ["to_dsl"]
 
@@ -63,7 +65,7 @@ def _query(node: Predicate) -> Query:
     return _leaf(node)
 
 
-def _leaf(node: Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameAs) -> Query:
+def _leaf(node: Exists | Equals | Glob | Contains | WordGlob | Range | Regex | Cidr | SameAs) -> Query:
     match node:
         case Exists(field=name):
             field_of(node, name)
@@ -74,6 +76,8 @@ def _leaf(node: Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameA
             return _glob(node)
         case Contains():
             return _contains(node)
+        case WordGlob():
+            return _word_glob(node)
         case Range():
             return _range(node)
         case Cidr():
@@ -160,6 +164,19 @@ def _part(node: Contains, name: str) -> Query:
     if field.type == "text" and node.fold:
         return {"match_phrase": {name: node.text}}
     return _glob(Glob(field=name, pattern=(None, node.text, None), fold=node.fold, span=node.span))
+
+
+def _word_glob(node: WordGlob) -> Query:
+    leaves_of(node)
+    literal = "".join(piece for piece in node.pattern if piece is not None)
+    if words_of(literal) != [literal] or not node.fold:
+        raise refuse(
+            node,
+            "engines look for such a pattern in one word at a time, in small letters",
+            "ask for a phrase",
+        )
+    pattern = "".join(_piece(piece) for piece in node.pattern)
+    return {"wildcard": {node.field: {"value": pattern, "case_insensitive": True}}}
 
 
 def _range(node: Range) -> Query:

@@ -26,6 +26,7 @@ __all__ = [
     "SameAs",
     "Scalar",
     "Span",
+    "WordGlob",
 ]
 
 Scalar = str | int | bool
@@ -101,6 +102,14 @@ class Contains(Node, frozen=True, tag="contains"):
     fold: bool = True
 
 
+class WordGlob(Node, frozen=True, tag="word_glob"):
+    """Some word of a `text` field fits a pattern: literal pieces (`str`) and `*`, any run of a word's characters (`None`)."""
+
+    field: str
+    pattern: tuple[str | None, ...]
+    fold: bool = True
+
+
 class Range(Node, frozen=True, tag="range"):
     """Order: numbers as numbers, dates as µs since the epoch, addresses as addresses, texts by code point."""
 
@@ -133,5 +142,18 @@ class SameAs(Node, frozen=True, tag="same_as"):
 
 
 Predicate = (
-    Anything | Nothing | And | Or | Not | Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameAs
+    Anything
+    | Nothing
+    | And
+    | Or
+    | Not
+    | Exists
+    | Equals
+    | Glob
+    | Contains
+    | WordGlob
+    | Range
+    | Regex
+    | Cidr
+    | SameAs
 )

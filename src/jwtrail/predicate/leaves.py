@@ -13,7 +13,20 @@ from msgspec import Struct
 from jwtrail.clock import parse_iso
 from jwtrail.ecs.catalogue import Field
 from jwtrail.predicate.checks import MAX_PIECES, MAX_REGEX, field_of, refuse
-from jwtrail.predicate.ir import Cidr, Contains, Equals, Exists, Glob, Node, Op, Range, Regex, SameAs, Scalar
+from jwtrail.predicate.ir import (
+    Cidr,
+    Contains,
+    Equals,
+    Exists,
+    Glob,
+    Node,
+    Op,
+    Range,
+    Regex,
+    SameAs,
+    Scalar,
+    WordGlob,
+)
 from jwtrail.predicate.values import (
     fold,
     glob_regex,
@@ -22,6 +35,7 @@ from jwtrail.predicate.values import (
     phrase_regex,
     regex,
     regex_source,
+    words_glob_regex,
     words_of,
 )
 
@@ -116,7 +130,7 @@ class Pair(Struct, frozen=True):
     right: Leaf
 
 
-def leaves_of(node: Exists | Equals | Glob | Contains | Range | Regex | Cidr) -> tuple[Leaf, ...]:
+def leaves_of(node: Exists | Equals | Glob | Contains | WordGlob | Range | Regex | Cidr) -> tuple[Leaf, ...]:
     """The leaves of which any must hold; more than one only for `Contains` over several fields.
 
     Raises:
@@ -132,6 +146,8 @@ def leaves_of(node: Exists | Equals | Glob | Contains | Range | Regex | Cidr) ->
             return (_equals(node, field, key),)
         case Glob():
             return (_glob(node, field, key),)
+        case WordGlob():
+            return (_word_glob(node, field),)
         case Range():
             return (_range(node, field, key),)
         case Regex():
@@ -181,6 +197,16 @@ def _glob(node: Glob, field: Field, key: str) -> Leaf:
     if pieces == [None]:
         return Leaf(field, key, "raw", Present())
     return Leaf(field, key, "fold" if node.fold else "text", _glob_test(pieces))
+
+
+def _word_glob(node: WordGlob, field: Field) -> Leaf:
+    if field.type != "text":
+        raise refuse(node, f"{field.name} is not cut into words")
+    if len(node.pattern) > MAX_PIECES:
+        raise refuse(node, f"more than {MAX_PIECES} pieces between wildcards", "use fewer wildcards")
+    pieces = tuple(fold(piece) if node.fold and piece is not None else piece for piece in node.pattern)
+    needle = max((piece for piece in pieces if piece is not None), key=len, default="")
+    return Leaf(field, "", "fold" if node.fold else "text", Matches(words_glob_regex(pieces), needle))
 
 
 def _glob_test(pieces: list[str | int | None]) -> Test:

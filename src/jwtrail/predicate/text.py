@@ -17,6 +17,7 @@ from jwtrail.predicate.ir import (
     Range,
     Regex,
     SameAs,
+    WordGlob,
 )
 
 __all__ = ["to_text"]
@@ -40,7 +41,7 @@ def to_text(predicate: Predicate) -> str:
     return _leaf(predicate)
 
 
-def _leaf(leaf: Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameAs) -> str:
+def _leaf(leaf: Exists | Equals | Glob | Contains | WordGlob | Range | Regex | Cidr | SameAs) -> str:
     match leaf:
         case Exists(field=field):
             return f"{field}: *"
@@ -48,6 +49,8 @@ def _leaf(leaf: Exists | Equals | Glob | Contains | Range | Regex | Cidr | SameA
             return f"{field}: {_value(value)}{_case(leaf)}"
         case Glob(field=field, pattern=pattern):
             return f"{field}: glob({' '.join(map(_piece, pattern))}){_case(leaf)}"
+        case WordGlob(field=field, pattern=pattern):
+            return f"{field}: word({' '.join(map(_piece, pattern))}){_case(leaf)}"
         case Contains(text=text, fields=fields):
             return f"{', '.join(fields) or 'anywhere'}: contains({_value(text)}){_case(leaf)}"
         case Range(field=field, op=op, value=value):
@@ -70,5 +73,5 @@ def _piece(piece: str | int | None) -> str:
     return _value(piece) if isinstance(piece, str) else "?"
 
 
-def _case(leaf: Equals | Glob | Contains | SameAs) -> str:
+def _case(leaf: Equals | Glob | Contains | WordGlob | SameAs) -> str:
     return " (any case)" if leaf.fold else ""
