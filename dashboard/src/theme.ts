@@ -11,8 +11,8 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "trail",
-  // Mantine's own choice for light mode is too pale for text and buttons (contrast below 4.5).
-  primaryShade: { light: 7, dark: 5 },
+  // White text on Mantine's own choice has a contrast below 4.5.
+  primaryShade: 7,
   autoContrast: true,
   luminanceThreshold: 0.35,
   colors: { trail, dark },

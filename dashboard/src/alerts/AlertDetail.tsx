@@ -60,7 +60,7 @@ function Shown({ detail, complete, onChanged }: { readonly detail: Detail; reado
             </Chip>
           ))}
         </div>
-        <h1>{alert.rule_name}</h1>
+        <h2>{alert.rule_name}</h2>
         <p className={styles.when}>
           {dateTime(alert.at_us)}
           {alert.lag_ms === null ? "" : ` · ${m.alerts.found(duration(alert.lag_ms * 1000))}`}
@@ -78,7 +78,7 @@ function Shown({ detail, complete, onChanged }: { readonly detail: Detail; reado
         </div>
       </header>
       <section>
-        <h2>{m.alerts.what}</h2>
+        <h3>{m.alerts.what}</h3>
         <p className={styles.story}>
           <Hostile text={story(alert, events)} />
         </p>
@@ -90,11 +90,11 @@ function Shown({ detail, complete, onChanged }: { readonly detail: Detail; reado
         )}
       </section>
       <section>
-        <h2>{m.alerts.answers}</h2>
+        <h3>{m.alerts.answers}</h3>
         {actions.length > 0 ? <Answers actions={actions} since={alert.at_us} /> : <p className={styles.dim}>{complete ? m.alerts.noAnswers : m.app.loading}</p>}
       </section>
       <section>
-        <h2>{m.alerts.events}</h2>
+        <h3>{m.alerts.events}</h3>
         {complete ? (
           <div className={styles.box}>
             <EventList events={events} chosen={event} onOpen={(next) => navigate({ event: next }, { replace: true })} />
@@ -104,7 +104,7 @@ function Shown({ detail, complete, onChanged }: { readonly detail: Detail; reado
         )}
       </section>
       <section>
-        <h2>{m.alerts.rule}</h2>
+        <h3>{m.alerts.rule}</h3>
         <Facts
           rows={[
             [m.alerts.facts.rule, `${alert.rule_code} ${alert.rule_id}`.trim()],

@@ -32,6 +32,7 @@ export function Alerts() {
   return (
     <div className={styles.screen}>
       <section className={styles.queue} aria-label={m.alerts.title}>
+        <h1 className="sr">{m.alerts.title}</h1>
         <Filters status={url.status} counts={loaded.data?.counts ?? {}} />
         <div className={styles.list}>
           {loaded.error !== undefined && loaded.data === undefined ? <Problem error={loaded.error} retry={reload} /> : null}

@@ -1,9 +1,10 @@
-import { Button, Modal, Select, Textarea } from "@mantine/core";
+import { Button, Select, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { send } from "../api/client";
 import type { Alert, AlertChange } from "../api/models";
 import { useAction } from "../lib/useAction";
 import { m } from "../messages";
+import { Dialog } from "../ui/Dialog";
 import { Problem } from "../ui/Notices";
 import styles from "./alerts.module.css";
 
@@ -49,7 +50,7 @@ function CloseDialog({ alert, onChanged, onClose }: { readonly alert: Alert; rea
     onClose();
   });
   return (
-    <Modal opened onClose={onClose} title={m.alerts.closing} centered closeButtonProps={{ "aria-label": m.app.close }}>
+    <Dialog title={m.alerts.closing} onClose={onClose}>
       <form
         className={styles.form}
         onSubmit={(event) => {
@@ -69,7 +70,7 @@ function CloseDialog({ alert, onChanged, onClose }: { readonly alert: Alert; rea
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

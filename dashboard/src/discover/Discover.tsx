@@ -50,6 +50,7 @@ export function Discover() {
 
   return (
     <div className={styles.screen}>
+      <h1 className="sr">{m.app.screens.discover}</h1>
       <div className={styles.controls}>
         <KqlBar query={url.q} fields={fields} error={refused} onSubmit={submit} liveValues={liveValues} />
         <TimePicker range={range} onChange={setRange} />

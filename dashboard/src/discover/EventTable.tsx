@@ -60,6 +60,7 @@ export function EventTable({ events, chosen, onOpen, onFilter, onEnd }: Props) {
 
   return (
     <div
+      ref={scroller}
       className={styles.table}
       role="grid"
       tabIndex={0}
@@ -69,24 +70,22 @@ export function EventTable({ events, chosen, onOpen, onFilter, onEnd }: Props) {
       aria-colcount={columns.length}
       aria-activedescendant={rows[active] === undefined ? undefined : `row-${rows[active].id}`}
     >
-      <div ref={scroller} className={styles.body}>
-        <div role="row" className={styles.head} style={{ gridTemplateColumns: TEMPLATE, height: HEAD }} aria-rowindex={1}>
-          {table.getHeaderGroups().flatMap((group) =>
-            group.headers.map((header) => (
-              <div key={header.id} role="columnheader" data-column={header.id}>
-                <FlexRender header={header} />
-              </div>
-            )),
-          )}
-        </div>
-        <div className={styles.canvas} role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
-          {items.map((item) => {
-            const row = rows[item.index];
-            return row === undefined ? null : (
-              <Row key={row.id} row={row} index={item.index} start={item.start - HEAD} chosen={row.id === chosen} active={item.index === active} onChoose={choose} onFilter={onFilter} />
-            );
-          })}
-        </div>
+      <div role="row" className={styles.head} style={{ gridTemplateColumns: TEMPLATE, height: HEAD }} aria-rowindex={1}>
+        {table.getHeaderGroups().flatMap((group) =>
+          group.headers.map((header) => (
+            <div key={header.id} role="columnheader" data-column={header.id}>
+              <FlexRender header={header} />
+            </div>
+          )),
+        )}
+      </div>
+      <div className={styles.canvas} role="rowgroup" style={{ height: virtualizer.getTotalSize() }}>
+        {items.map((item) => {
+          const row = rows[item.index];
+          return row === undefined ? null : (
+            <Row key={row.id} row={row} index={item.index} start={item.start - HEAD} chosen={row.id === chosen} active={item.index === active} onChoose={choose} onFilter={onFilter} />
+          );
+        })}
       </div>
     </div>
   );

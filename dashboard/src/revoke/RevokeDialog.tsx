@@ -1,4 +1,4 @@
-import { Button, Modal, Radio, Select, Textarea } from "@mantine/core";
+import { Button, Radio, Select, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { get, send } from "../api/client";
 import type { BlastRadius } from "../api/models";
@@ -9,6 +9,7 @@ import { useLoad } from "../lib/useLoad";
 import { visible } from "../lib/visible";
 import { m } from "../messages";
 import { useNow } from "../status";
+import { Dialog } from "../ui/Dialog";
 import { Hostile } from "../ui/Hostile";
 import { Icon } from "../ui/icons";
 import { Problem } from "../ui/Notices";
@@ -32,7 +33,7 @@ export function RevokeDialog({ targets, onClose }: Props) {
   const same = targets.filter((other) => other.kind === target.kind);
   const choose = (kind: string) => setTarget(targets.find((other) => other.kind === kind));
   return (
-    <Modal opened onClose={onClose} title={m.revoke.title} size={520} centered closeButtonProps={{ "aria-label": m.app.close }}>
+    <Dialog title={m.revoke.title} onClose={onClose}>
       {done ? (
         <Done target={target} onClose={onClose} />
       ) : (
@@ -54,7 +55,7 @@ export function RevokeDialog({ targets, onClose }: Props) {
           <Confirm key={`${target.kind}=${target.value}`} target={target} onDone={() => setDone(true)} onClose={onClose} />
         </>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

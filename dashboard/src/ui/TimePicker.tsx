@@ -27,7 +27,7 @@ export function TimePicker({ range, onChange }: Props) {
       </Popover.Target>
       <Popover.Dropdown className={styles.panel ?? ""}>
         <div className={styles.quick}>
-          <h3>{m.time.quick}</h3>
+          <h2>{m.time.quick}</h2>
           {PRESETS.map((preset) => (
             <button key={preset.label} type="button" aria-pressed={preset.from === range.from && preset.to === range.to} onClick={() => choose({ from: preset.from, to: preset.to })}>
               {preset.label}
@@ -55,7 +55,7 @@ function Exact({ range, onApply }: { readonly range: TimeRange; readonly onApply
         if (valid) onApply({ from: from.trim(), to: to.trim() });
       }}
     >
-      <h3>{m.time.exact}</h3>
+      <h2>{m.time.exact}</h2>
       <TextInput size="sm" label={m.time.from} value={from} error={wrong(from)} onChange={(event) => setFrom(event.currentTarget.value)} data-autofocus />
       <TextInput size="sm" label={m.time.to} value={to} error={wrong(to) ?? (ordered ? null : m.time.order)} onChange={(event) => setTo(event.currentTarget.value)} />
       <p>{m.time.help}</p>
