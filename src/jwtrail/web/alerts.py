@@ -8,6 +8,7 @@ from jwtrail import clock
 from jwtrail.detect.alert import Alert
 from jwtrail.ecs import Event, document
 from jwtrail.errors import AlertNotFound, QueryError
+from jwtrail.predicate.ir import Equals, Or
 from jwtrail.query.page import SearchRequest
 from jwtrail.state.records import AlertRow
 from jwtrail.web import questions, shapes
@@ -20,6 +21,9 @@ __all__ = ["change", "get", "list_page", "made", "view"]
 
 MAX_SHOWN = 100
 """Events and answers of one alert."""
+
+SLACK_US = 60_000_000
+"""Around an alert's events when they are looked up, µs: order in the trail is not quite order in time."""
 
 _decode = msgspec.json.Decoder(Alert).decode
 
@@ -46,11 +50,7 @@ def get(call: Call) -> shapes.AlertDetail:
     return shapes.AlertDetail(
         alert=alert,
         rule=next((rule for rule in services.rules().rules if rule.id == row.rule), None),
-        events=tuple(
-            document(event)
-            for event_id in alert.events[-MAX_SHOWN:]
-            if (event := services.store.get(event_id)) is not None
-        ),
+        events=tuple(document(event) for event in _completing(services, alert)),
         actions=tuple(_action(event) for event in told if (event.event_action or "").startswith("response-")),
     )
 
@@ -119,6 +119,22 @@ def made(alert: Alert, row: AlertRow | None = None, lag_ms: int | None = None) -
         note=row.note,
         changed_us=row.changed_us or None,
     )
+
+
+def _completing(services: Services, alert: shapes.AlertView) -> list[Event]:
+    """The events of an alert, oldest first, in one search instead of one each."""
+    ids = alert.events[-MAX_SHOWN:]
+    if not ids:
+        return []
+    page = services.store.search(
+        SearchRequest(
+            query=Or(items=tuple(Equals(field="event.id", value=event_id) for event_id in ids)),
+            from_us=(alert.first_us or alert.at_us) - SLACK_US,
+            to_us=alert.at_us + SLACK_US,
+            limit=MAX_SHOWN,
+        )
+    )
+    return list(reversed(page.events))
 
 
 def _told(services: Services, row: AlertRow) -> list[Event]:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,6 +47,11 @@ def serve(settings: Settings) -> None:
         LockedError: another daemon holds the data directory.
         ConfigError, IntegrityError, WriteError: see `Daemon`.
     """
+    with _until_told():
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     live = Live()
     listening = listen(settings.serve.host, settings.serve.port) if settings.serve.console else None
     try:
@@ -58,11 +63,25 @@ def serve(settings: Settings) -> None:
     try:
         daemon.start()
         if listening is None:
-            _wait_for_the_end()
+            threading.Event().wait()
         else:
             _run_console(settings, daemon, live, listening)
     finally:
         daemon.close()
+
+
+@contextlib.contextmanager
+def _until_told() -> Iterator[None]:
+    """SIGTERM ends the daemon as Ctrl+C does, at any moment: what is open is closed on the way out.
+
+    uvicorn takes both signals while it runs, ends in good order, and raises them again.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -138,8 +157,7 @@ def _run_console(settings: Settings, daemon: Daemon, live: Live, listening: sock
     )
     # uvicorn raises what stopped it once more, to handlers it found: SIGTERM's default would end us before the trail is signed.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again once everything has ended well
-        _Server(config, live, print_link).run(sockets=[listening])
+    _Server(config, live, print_link).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
@@ -233,10 +251,3 @@ def _texts(ruleset: RuleSet) -> dict[str, str]:
         with contextlib.suppress(OSError, UnicodeDecodeError), Path(name).open("rb") as file:
             texts[name] = file.read(MAX_FILE).decode()
     return texts
-
-
-def _wait_for_the_end() -> None:
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()

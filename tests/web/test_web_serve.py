@@ -1,0 +1,86 @@
+"""`jwtrail serve` as people start it: the link, the console, one daemon a directory, and an orderly end."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from jwtrail import config
+from jwtrail.errors import ServeError
+from jwtrail.web.serve import listen, web_settings
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org", ""])
+def test_only_this_machine_is_served(host):
+    with pytest.raises(ServeError, match="loopback"):
+        listen(host, 0)
+
+
+def test_a_taken_port_says_so():
+    with listen("localhost", 0) as taken, pytest.raises(ServeError, match="is taken") as caught:
+        listen("127.0.0.1", taken.getsockname()[1])
+    assert "--port" in caught.value.hint
+
+
+def test_a_public_address_gives_host_path_and_cookie():
+    settings = config.load({"serve.public_url": "https://log.example:8443/audit/"}, environ={}).settings
+    web = web_settings(settings, 7070)
+    assert (web.root_path, web.https) == ("/audit", True)
+    assert {"log.example", "127.0.0.1"} <= web.hosts
+    plain = web_settings(config.load({}, environ={}).settings, 7070)
+    assert (plain.root_path, plain.https, plain.base) == ("", False, "/")
+
+
+def _serve(root, *more):
+    command = [sys.executable, "-m", "jwtrail", "serve", "--data", str(root), "--port", "0", *more]
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_from_the_link_to_the_end(tmp_path):
+    root = tmp_path / "data"
+    with _serve(root) as daemon:
+        link = daemon.stdout.readline().strip()
+        base = link.split("/login")[0]
+        with httpx.Client(base_url=base, timeout=20, trust_env=False) as browser:
+            assert browser.get(link).status_code == 200
+            status = browser.get("/api/v1/status").json()
+            assert status["detector"]["rules"] > 5
+            assert status["trail"]["vkey"].startswith(status["trail"]["origin"])
+
+            with _serve(root) as second:
+                assert second.wait(30) == 1
+                assert f"process {daemon.pid}" in second.stderr.read()
+
+            daemon.send_signal(signal.SIGUSR1)
+            assert daemon.stdout.readline().strip() != link
+
+            def end():
+                daemon.send_signal(signal.SIGTERM)
+
+            # A stream shows an event of the daemon's own, and does not hold up the end.
+            with browser.stream(
+                "GET", "/api/v1/events/stream", params={"q": "event.action: console-search"}
+            ) as live:
+                threading.Timer(0.3, browser.get, ["/api/v1/events?q=user.id:x"]).start()
+                lines = live.iter_lines()
+                assert any("console-search" in line for line in lines)
+                end()
+                list(lines)
+        assert daemon.wait(20) == 0
+        assert "Traceback" not in daemon.stderr.read()
+
+
+def test_without_a_console_it_only_works(tmp_path):
+    with _serve(tmp_path / "data", "--no-console") as daemon:
+        for _ in range(300):
+            if (tmp_path / "data" / "tlog" / "checkpoint").exists():
+                break
+            threading.Event().wait(0.05)
+        daemon.send_signal(signal.SIGINT)
+        assert daemon.wait(20) == 0
+        assert daemon.stdout.read() == ""
