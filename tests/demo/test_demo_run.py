@@ -75,7 +75,7 @@ def test_six_attacks_are_found_and_answered_and_nothing_is_lost(tmp_path: Path) 
 
 
 def flip_a_bit_and_see(data: Path) -> None:
-    segment = sorted((data / "segments").glob("*.parquet"))[0]
+    segment = min((data / "segments").glob("*.parquet"))
     whole = bytearray(segment.read_bytes())
     whole[len(whole) // 3] ^= 1
     segment.write_bytes(whole)

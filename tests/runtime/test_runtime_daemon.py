@@ -115,7 +115,7 @@ def test_a_restart_neither_loses_nor_doubles_an_alert(tmp_path: Path, writer: Tr
     fail(5)
     second = Daemon(settings(tmp_path))
     second.start()
-    wait(lambda: second.state.alerts())
+    wait(second.state.alerts)
     second.close()
     third = Daemon(settings(tmp_path))
     third.start()

@@ -296,7 +296,7 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     import re
 
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    found = re.search(r"<!-- snippet: quickstart -->\n```python\n(.*?)```", readme, re.S)
+    found = re.search(r"<!-- snippet: quickstart -->\n```python\n(.*?)```", readme, re.DOTALL)
     assert found is not None
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}

@@ -73,7 +73,7 @@ def where(tmp_path_factory):
     return layout
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(events(), min_size=1, max_size=40))
 def test_columns_give_the_canonical_bytes_back(where, made):
     """`seal` compares each entry itself; here the whole event is compared too, read by plain SQL."""

@@ -88,7 +88,7 @@ def histories(draw):
     return total, steps
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories(), st.randoms(use_true_random=False))
 def test_any_history_without_loss_reads_as_one_log(base, history, chooser):
     total, steps = history

@@ -242,6 +242,7 @@ def test_settings_have_bounds():
         ({"event_id": "not-a-uuid"}, "badly formed"),
         ({"event_sequence": 5}, "in a trail before"),
         ({"user_roles": (object(),)}, "unsupported"),
+        ({"labels": {str(number): "x" * 1024 for number in range(1030)}}, "bytes"),
     ],
 )
 def test_an_event_that_columns_could_not_give_back_becomes_a_note(layout, make_event, change, said):

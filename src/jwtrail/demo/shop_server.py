@@ -17,7 +17,12 @@ __all__ = ["main"]
 def main(port: int, workers: int) -> None:
     """Serve on loopback until SIGTERM; a worker that dies is started again."""
     config = uvicorn.Config(
-        "jwtrail.demo.shop:app", host="127.0.0.1", port=port, workers=workers, access_log=False, log_level="warning"
+        "jwtrail.demo.shop:app",
+        host="127.0.0.1",
+        port=port,
+        workers=workers,
+        access_log=False,
+        log_level="warning",
     )
     shared = config.bind_socket()
     shared.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted from it inherits this
