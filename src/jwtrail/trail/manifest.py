@@ -85,7 +85,7 @@ def read_manifest(path: Path) -> Manifest:
         manifest = _decoder.decode(path.read_bytes())
     except FileNotFoundError:
         return Manifest()
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptionError(f"not a manifest: {error}", where=str(path)) from error
     if manifest.version != VERSION:
         raise CorruptionError(

@@ -84,7 +84,7 @@ def read_order(path: Path, size: int) -> list[OrderRecord]:
         where = f"{path}:offset {offset}"
         try:
             record = _decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CorruptionError(f"not an order record: {error}", where=where) from error
         offset += len(line)
         if record.first + record.count <= size:

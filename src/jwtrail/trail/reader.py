@@ -219,6 +219,6 @@ def _without_index(tailed: Sequence[TailLine]) -> list[Event]:
     for line in sorted(tailed, key=lambda one: (one.line.timestamp, one.line.writer, one.line.number)):
         try:
             events.append(event_of(line))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the keeper refuses it too, and reports it
     return events

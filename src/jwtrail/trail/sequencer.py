@@ -108,7 +108,10 @@ class Sequencer:
         for tailed in staged:
             try:
                 rows.append(make_row(tailed, self.size + len(rows), ingested))
-            except msgspec.DecodeError as error:  # the format let it pass, the record refuses it
+            except (
+                msgspec.DecodeError,
+                UnicodeDecodeError,
+            ) as error:  # the format let it pass, the record refuses it
                 line = tailed.line
                 where = str(self._layout.wal / line.writer)
                 self._refused.append(

@@ -7,6 +7,7 @@ from operator import attrgetter
 from jwtrail.ecs.catalogue import CATALOGUE
 from jwtrail.ecs.codec import encode_parts
 from jwtrail.ecs.event import Event
+from jwtrail.trail.wal import MAX_LINE
 
 __all__ = ["storable_parts"]
 
@@ -21,6 +22,7 @@ _NOTHING = (None,) * len(_DERIVED)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _CONTROL = re.compile(rb'\\[^"\\]')  # a JSON writer escapes nothing but these two and control characters
 _MAX_LONG = 2**53 - 1
+_FRAME = 512  # more than the member `jwtrail.wal` and the LF take
 
 
 def storable_parts(event: Event) -> tuple[bytes, bytes]:
@@ -38,6 +40,8 @@ def storable_parts(event: Event) -> tuple[bytes, bytes]:
         if number is not None and not -_MAX_LONG <= number <= _MAX_LONG:
             raise ValueError(f"{field.name} is beyond 2^53")
     public, personal = encode_parts(event)
+    if len(public) + len(personal) > MAX_LINE - _FRAME:
+        raise ValueError(f"it has more than {MAX_LINE - _FRAME} bytes")
     for part in (public, personal):
         if b"\\" in part and _control(part):
             raise ValueError("a text holds a control character")

@@ -88,7 +88,7 @@ class _Audit:
         """Whether a segment was sealed since the audit began."""
         try:
             return read_manifest(self._root / "manifest.json").size != self._manifest.size
-        except CorruptionError:
+        except (CorruptionError, OSError):
             return False
 
     # what was signed
@@ -154,8 +154,8 @@ class _Audit:
     def _read_manifest(self) -> Manifest:
         try:
             return read_manifest(self._manifest_path())
-        except CorruptionError as error:
-            self._findings.add("unreadable", error.message, file="manifest.json")
+        except (CorruptionError, OSError) as error:
+            self._findings.add("unreadable", str(error), file="manifest.json")
         return self._manifest_from_names()
 
     def _manifest_from_names(self) -> Manifest:

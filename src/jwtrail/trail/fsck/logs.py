@@ -30,7 +30,7 @@ class _Read(Struct, frozen=True):
 def order_runs(path: Path, size: int, findings: Findings) -> Iterator[tuple[int, str, int]]:
     """(index, writer, number) of each event that is in order and not sealed."""
     name = "head/order.ndjson"
-    data = path.read_bytes() if path.exists() else b""
+    data = findings.read(path, name)
     expected, offset = size, 0
     for line in data.split(b"\n")[:-1]:
         try:
@@ -84,7 +84,7 @@ class LogAudit:
     def _file(self, path: Path, later: list[int]) -> None:
         name = f"wal/{self.writer}/{path.name}"
         offset = 0
-        for line in path.read_bytes().splitlines(keepends=True):
+        for line in self._findings.read(path, name).splitlines(keepends=True):
             repeated = any(first <= self._expected for first in later)
             if not line.endswith(b"\n"):
                 if not repeated:

@@ -1,5 +1,6 @@
 """What an audit says."""
 
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from msgspec import Struct
@@ -88,6 +89,16 @@ class Findings:
         """Note a finding; `place` are fields of `Finding`."""
         if len(self.all) < MAX_FINDINGS:
             self.all.append(Finding(kind=kind, detail=detail, **place))
+
+    def read(self, path: Path, name: str) -> bytes:
+        """A file's bytes; none when it is missing, and none but a finding when it cannot be read."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            self.add("unreadable", str(error), file=name)
+            return b""
 
     @property
     def broken(self) -> bool:

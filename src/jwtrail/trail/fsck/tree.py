@@ -110,7 +110,7 @@ class TreeAudit:
         candidates = [partial / str(found) for found in widths if found >= width] + [full]
         for path in candidates:
             if path.is_file():
-                data = path.read_bytes()
+                data = self._findings.read(path, str(path.relative_to(self._tiles.parents[1])))
                 expected = TILE_WIDTH if path == full else int(path.name)
                 return data if len(data) == expected * HASH_SIZE else None
         return None
