@@ -7,12 +7,17 @@ import styles from "./ui.module.css";
 /** A dialog over the page. Its head is ours: Mantine's is a second banner of the page to a screen reader. */
 export function Dialog({ title, onClose, children }: { readonly title: string; readonly onClose: () => void; readonly children: ReactNode }) {
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} aria-label={title} size={520} centered>
-      <div className={styles.dialogHead}>
-        <h2>{title}</h2>
-        <IconButton icon="cross" label={m.app.close} onClick={onClose} />
-      </div>
-      {children}
-    </Modal>
+    <Modal.Root opened onClose={onClose} size={520} centered>
+      <Modal.Overlay />
+      <Modal.Content aria-label={title}>
+        <Modal.Body>
+          <div className={styles.dialogHead}>
+            <h2>{title}</h2>
+            <IconButton icon="cross" label={m.app.close} onClick={onClose} />
+          </div>
+          {children}
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
