@@ -11,9 +11,9 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {head}<title>{title} · jwtrail</title>
 <style nonce="{nonce}">
-:root {{ color-scheme: light dark; --ink: #16202c; --soft: #52606d; --paper: #f6f8fa; --card: #fff; --line: #d5dce3; --mark: #0b6bcb }}
+:root {{ color-scheme: light dark; --ink: #16202c; --soft: #52606d; --paper: #f6f8fa; --card: #fff; --line: #d5dce3; --mark: #0f766e }}
 @media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #e6edf3; --soft: #9aa7b4; --paper: #0e1319; --card: #161d26; --line: #2b3642; --mark: #6cb6ff }}
+  :root {{ --ink: #e6edf3; --soft: #9aa7b4; --paper: #0e1319; --card: #161d26; --line: #2b3642; --mark: #5eead4 }}
 }}
 * {{ box-sizing: border-box }}
 body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px; background: var(--paper);
@@ -23,7 +23,8 @@ main {{ width: 100%; max-width: 34rem; padding: 32px; background: var(--card); b
 h1 {{ margin: 0 0 8px; font-size: 1.375rem; line-height: 1.3 }}
 p, ol {{ margin: 0 0 12px; color: var(--soft) }}
 ol {{ padding-left: 1.25rem }}
-li {{ margin-bottom: 8px }}
+li {{ margin-bottom: 12px }}
+li > code:last-child {{ display: block; width: fit-content; margin-top: 4px }}
 code {{ padding: 2px 6px; color: var(--ink); background: var(--paper); border: 1px solid var(--line); border-radius: 6px;
   font: .875em/1.6 ui-monospace, monospace; overflow-wrap: anywhere }}
 a {{ color: var(--mark) }}
@@ -40,7 +41,7 @@ def signed_out(nonce: str, *, problem: str = "") -> str:
     title = problem or "You are not signed in"
     text = (
         "<p>Open the sign-in link that <code>jwtrail serve</code> printed. It works once and for a few minutes.</p>"
-        "<p>For a new link, press Enter in the terminal where it runs, or restart it.</p>"
+        "<p>For a new link, press Enter in the terminal where it runs, or send it <code>SIGUSR1</code>.</p>"
     )
     return _page(nonce, title, text)
 
