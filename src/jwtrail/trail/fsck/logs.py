@@ -113,7 +113,7 @@ class LogAudit:
                 )
                 return "" if fits else "the clean-close mark does not fit"
             if 0 < int(doc[_WAL]["n"]) < self._expected:
-                return ""  # sealed, or written again after an error
+                return self._again(doc[_WAL])
             read = _read(doc, self.writer)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return f"not a line of the log ({error})"
@@ -130,6 +130,13 @@ class LogAudit:
         self._expected, self._chain = read.number + 1, read.chain
         self.entries[read.number] = read.entry
         return ""
+
+    def _again(self, wal: dict[str, Any]) -> str:
+        """A line that is sealed, or written again after an error: the last one still says where the chain stands."""
+        last = int(wal["n"]) == self._expected - 1
+        return (
+            "another chain value was recorded" if last and self._chain not in (None, _bytes(wal["h"])) else ""
+        )
 
 
 def _read(doc: dict[str, Any], writer: str) -> _Read:

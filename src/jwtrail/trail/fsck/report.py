@@ -100,6 +100,13 @@ class Findings:
             self.add("unreadable", str(error), file=name)
             return b""
 
+    def named(self, first: int, last: int) -> bool:
+        """Whether an event within these indexes is already known to be wrong."""
+        kinds = ("altered_row", "reordered", "missing_range")
+        return any(
+            one.kind in kinds and one.index is not None and first <= one.index <= last for one in self.all
+        )
+
     @property
     def broken(self) -> bool:
         """Something is wrong, not only worth knowing."""
