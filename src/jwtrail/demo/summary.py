@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 from msgspec import Struct
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -165,16 +166,15 @@ def exit_code(result: Summary) -> int:
 
 def show(result: Summary) -> None:
     """The summary for people, on standard output."""
-    table = Table(title="Attacks, and what became of them", title_justify="left")
-    for heading in ("attack", "alert", "to alert", "to refusal", "answer"):
-        table.add_column(heading, justify="right" if heading.startswith("to ") else "left")
+    table = Table(box=SIMPLE)
+    for heading in ("attack", "alert after", "refused after", "answer"):
+        table.add_column(heading, justify="right" if heading.endswith("after") else "left")
     for attack in result.attacks:
         table.add_row(
-            f"{attack.id} {attack.title}",
-            attack.rule or "not found",
-            _ms(attack.to_alert_ms),
+            f"{attack.id}  {attack.title}",
+            _ms(attack.to_alert_ms) if attack.found else "not found",
             _ms(attack.to_refused_ms),
-            {401: "401, the token is dead", 429: "429, the source is held"}.get(
+            {401: "the token is dead (401)", 429: "the source is held (429)"}.get(
                 attack.refused_status or 0, "none"
             ),
         )
