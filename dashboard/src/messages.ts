@@ -129,7 +129,9 @@ export const m = {
     pathText: (n: number) => `${plural(n, "sibling hash", "sibling hashes")}, from the leaf to the root`,
     root: "Root hash",
     checkpoint: "Signed checkpoint",
-    download: "Download .tlog-proof",
+    download: "Download proof",
+    plain: "Only the .tlog-proof",
+    plainText: "For other tools that read the C2SP format",
     offline: "Check it anywhere, without this server:",
   },
   revoke: {

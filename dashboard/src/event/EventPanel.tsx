@@ -93,7 +93,7 @@ function Opened({ doc, onFilter, onOpen }: { readonly doc: Doc } & Pick<Props, "
           <JsonTab doc={doc} />
         </Tabs.Panel>
         <Tabs.Panel value="proof">
-          <ProofTab id={id} />
+          <ProofTab doc={doc} />
         </Tabs.Panel>
         <Tabs.Panel value="around">
           <AroundTab id={id} onOpen={onOpen} />

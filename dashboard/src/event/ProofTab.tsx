@@ -1,7 +1,8 @@
 import { Button } from "@mantine/core";
 import { useEffect } from "react";
 import { ApiError, get } from "../api/client";
-import type { Proof } from "../api/models";
+import type { Doc, Proof } from "../api/models";
+import { idOf } from "../lib/doc";
 import { count } from "../lib/format";
 import { useLoad } from "../lib/useLoad";
 import { m } from "../messages";
@@ -14,11 +15,13 @@ import styles from "./event.module.css";
 
 /** A checkpoint is signed every second or so; until then the server answers 409. */
 const ASK_AGAIN_MS = 1500;
+/** A download has begun by then. */
+const KEEP_MS = 10_000;
 
 /** Why one can believe that this event stands in the trail as it was written. */
-export function ProofTab({ id }: { readonly id: string }) {
-  const { data, error, reload } = useProof(id);
-  if (data !== undefined) return <Proven proof={data} />;
+export function ProofTab({ doc }: { readonly doc: Doc }) {
+  const { data, error, reload } = useProof(idOf(doc));
+  if (data !== undefined) return <Proven doc={doc} proof={data} />;
   if (isPending(error)) return <Verdict tone="warn" title={m.proof.pending} text={m.proof.pendingText} />;
   return error === undefined ? null : <Problem error={error} retry={reload} />;
 }
@@ -36,7 +39,7 @@ function useProof(id: string) {
   return loaded;
 }
 
-function Proven({ proof }: { readonly proof: Proof }) {
+function Proven({ doc, proof }: { readonly doc: Doc; readonly proof: Proof }) {
   return (
     <div className={styles.proof}>
       <Verdict tone={proof.verified ? "ok" : "bad"} title={proof.verified ? m.proof.verified : m.proof.failed} text={proof.verified ? m.proof.verifiedText : m.proof.failedText} />
@@ -62,10 +65,15 @@ function Proven({ proof }: { readonly proof: Proof }) {
         <Hostile text={proof.checkpoint.trimEnd()} />
       </pre>
       <h3>{m.proof.offline}</h3>
-      <Command text={`jwtrail verify-proof ${fileName(proof)} --key '${proof.vkey}'`} />
-      <Button leftSection={<Icon name="download" size={15} />} onClick={() => save(proof)}>
-        {m.proof.download}
-      </Button>
+      <Command text={`jwtrail verify-proof ${fileName(proof, "json")} --key '${proof.vkey}'`} />
+      <div className={styles.downloads}>
+        <Button leftSection={<Icon name="download" size={15} />} onClick={() => save(fileName(proof, "json"), bundle(doc, proof))}>
+          {m.proof.download}
+        </Button>
+        <Button variant="default" leftSection={<Icon name="download" size={15} />} title={m.proof.plainText} onClick={() => save(fileName(proof, "tlog-proof"), proof.proof)}>
+          {m.proof.plain}
+        </Button>
+      </div>
     </div>
   );
 }
@@ -92,12 +100,17 @@ function Command({ text }: { readonly text: string }) {
 }
 
 /** Only the characters of an id: the name of a file must not be chosen by an event. */
-const fileName = (proof: Proof): string => `${proof.event_id.replace(/[^0-9a-zA-Z-]/g, "")}.tlog-proof`;
+const fileName = (proof: Proof, kind: string): string => `${proof.event_id.replace(/[^0-9a-zA-Z-]/g, "")}.${kind}`;
 
-function save(proof: Proof): void {
+/** What `jwtrail trail prove` writes and `jwtrail verify-proof` reads: the event, its entry in the tree and the proof. */
+function bundle(doc: Doc, proof: Proof): string {
+  return `${JSON.stringify({ event: doc, entry: proof.entry, proof: proof.proof }, null, 2)}\n`;
+}
+
+function save(name: string, content: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([proof.proof], { type: "text/plain" }));
-  link.download = fileName(proof);
+  link.href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
+  link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  setTimeout(() => URL.revokeObjectURL(link.href), KEEP_MS);
 }
