@@ -1,5 +1,6 @@
 """alerts, rules, trail, proofs, tokens, keys and settings on a real data directory."""
 
+import base64
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from jwtrail.cli.exits import BROKEN, ERROR, FOUND, OK, USAGE
 from jwtrail.cli.token import CHECKS
 from jwtrail.ecs import REASONS
+from jwtrail.web.prooftext import split_entry, with_entry
 
 ALERT = "abcd" + "0" * 28
 
@@ -101,6 +103,27 @@ def test_a_proof_of_an_event_by_its_id_goes_to_stdout(run, data, filled):
     assert bundle["event"]["event.id"] == filled[1][2]
     assert bundle["proof"].startswith("c2sp.org/tlog-proof@v1\n")
     assert run("trail", "prove", "no-such-id", "--data", data).exit_code == USAGE
+
+
+def test_a_file_that_the_console_saved_is_a_proof_too(run, data, tmp_path):
+    vkey = run("trail", "vkey", "--data", data).stdout.strip()
+    bundle = json.loads(run("trail", "prove", "4", "--data", data).stdout)
+    entry = base64.b64decode(bundle["entry"])
+    file = tmp_path / "event.tlog-proof"
+
+    def code(text):
+        file.write_text(text)
+        return run("verify-proof", str(file), "--key", vkey).exit_code
+
+    whole = with_entry(bundle["proof"], entry)
+    assert split_entry(whole) == (bundle["proof"], entry)
+    assert code(whole) == OK
+    assert code(bundle["proof"]) == BROKEN
+    assert code(with_entry(bundle["proof"], entry[:-1] + b"x")) == BROKEN
+    assert code(with_entry(bundle["proof"], entry[:-1])) == BROKEN
+    assert code(whole.replace("extra ", "extra !", 1)) == BROKEN
+    file.write_bytes(b"\xff\xfe")
+    assert run("verify-proof", str(file), "--key", vkey).exit_code == BROKEN
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,8 @@ class World:
             rule=alert.rule,
             severity=alert.level,
             group="user.id=mallory",
-            at_us=alert.at_us,
             doc=msgspec.json.encode(alert).decode(),
-            **changes,
+            **{"at_us": alert.at_us, **changes},
         )
         self.state.add_alert(row)
         return alert

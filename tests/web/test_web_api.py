@@ -14,6 +14,7 @@ from jwtrail.tlog.note import Verifier
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.web.api import ENDPOINTS
 from jwtrail.web.app import HANDLERS, STREAMS
+from jwtrail.web.prooftext import split_entry
 
 V1 = "/api/v1"
 HOUR = {"from": "2026-11-23T11:00:00Z", "to": "2026-11-23T12:00:00Z"}
@@ -110,7 +111,9 @@ def test_a_proof_holds_anywhere(signed_in, world):
     proof = signed_in.get(f"{V1}/events/{world.ids[4]}/proof").json()
     assert proof["verified"]
     entry = base64.b64decode(proof["entry"])
-    checkpoint = verify_proof(proof["proof"], entry, Verifier.parse(proof["vkey"]))
+    text, carried = split_entry(proof["proof"])
+    assert carried == entry
+    checkpoint = verify_proof(text, entry, Verifier.parse(proof["vkey"]))
     assert checkpoint.size == proof["size"] > proof["index"]
 
 
@@ -243,6 +246,20 @@ def test_alerts_are_listed_opened_and_closed(signed_in, world):
     assert world.actions() == ["alert-changed"] * 3
     assert signed_in.get(f"{V1}/alerts/none").status_code == 404
     assert signed_in.post(f"{V1}/alerts/none", json={}, headers=signed_in.csrf).status_code == 404
+
+
+def test_alerts_of_one_moment_stay_on_one_page(signed_in, world):
+    for number in range(200, 205):
+        world.add_alert(
+            number, at_us=world.services.now_us() - (9_000_000_000 if number < 202 else 9_500_000_000)
+        )
+    before = world.services.now_us() - 8_000_000_000
+    seen = []
+    while before is not None:
+        page = signed_in.get(f"{V1}/alerts?limit=4&before={before}").json()
+        seen += [int(alert["id"], 16) for alert in page["alerts"]]
+        before = page["next"]
+    assert sorted(number for number in seen if number >= 200) == [200, 201, 202, 203, 204]
 
 
 def test_rules_show_their_source(signed_in):

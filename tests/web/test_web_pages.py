@@ -66,6 +66,12 @@ def test_whoever_is_signed_in_does_not_use_a_link_up(console):
     assert console.get(f"/login?key={key}").status_code == 200
 
 
+def test_a_preview_of_a_link_does_not_use_it_up(console):
+    key = console.keys.new_key()
+    assert console.request("HEAD", f"/login?key={key}").status_code == 204
+    assert "set-cookie" in console.get(f"/login?key={key}").headers
+
+
 def test_too_many_wrong_links_wait(console):
     for _ in range(10):
         assert console.get("/login?key=wrong").status_code == 401

@@ -22,7 +22,11 @@ __all__ = ["demo"]
 )
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=0, help="Port of the shop. [default: a free one]"
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port of the shop; a free one when taken.",
 )
 @click.option(
     "--console-port",

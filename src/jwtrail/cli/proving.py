@@ -14,11 +14,14 @@ from jwtrail.ecs import CATALOGUE, ENTRY_SIZE, Event, decode_document, document,
 from jwtrail.errors import ProofError
 from jwtrail.tlog.note import Verifier
 from jwtrail.tlog.tlogproof import TlogProof, verify_proof
+from jwtrail.web.prooftext import split_entry
 
 if TYPE_CHECKING:
     from jwtrail.trail.reader import TrailReader
 
 __all__ = ["MAX_FILE", "Bundle", "Checked", "bundle_of", "checked"]
+
+MAGIC = "c2sp.org/tlog-proof@"
 
 MAX_FILE = 1 << 20
 """Bytes of a proof file that are read: an event has at most some kilobytes, a proof five."""
@@ -68,39 +71,55 @@ def bundle_of(reader: "TrailReader", event: Event) -> str:
 
 
 def checked(file: Path, vkey: str) -> Checked:
-    """Everything that the file claims, checked with the key alone.
+    """Everything that the file claims, checked with the key alone: a file of `trail prove`, or a bare `.tlog-proof`.
 
     Raises:
         ProofError: the file is no proof, or it does not hold.
         NoteError: the key is none, or the checkpoint is not signed by it.
     """
     verifier = Verifier.parse(vkey)
-    bundle = _read(file)
-    try:
-        entry = base64.b64decode(bundle.entry, validate=True)
-        event = decode_document(bundle.event)
-    except (binascii.Error, msgspec.ValidationError) as error:
-        raise ProofError(f"the file is damaged: {error}", where=str(file)) from None
-    _entry_is_of(entry, event, file)
-    checkpoint = verify_proof(bundle.proof, entry, verifier)
+    text = _read(file)
+    if text.startswith(MAGIC):
+        proof, entry = split_entry(text)
+        covered = "an event of this id has this place in the log; its fields are not in the file"
+    else:
+        proof, entry = _of_bundle(text, file)
+        covered = "its place in the log and every field that tells nothing of a person"
+    if len(entry) != ENTRY_SIZE:
+        raise ProofError(f"the entry has {len(entry)} bytes, not {ENTRY_SIZE}", where=str(file))
+    checkpoint = verify_proof(proof, entry, verifier)
     return Checked(
-        event_id=event.event_id,
-        index=TlogProof.parse(bundle.proof).index,
+        event_id=str(uuid.UUID(bytes=entry[1:17])),
+        index=TlogProof.parse(proof).index,
         size=checkpoint.size,
         origin=checkpoint.origin,
-        covered="its place in the log and every field that tells nothing of a person",
+        covered=covered,
     )
 
 
-def _read(file: Path) -> Bundle:
+def _of_bundle(text: str, file: Path) -> tuple[str, bytes]:
+    """Proof and entry of a file of `trail prove`, whose event must be the entry's."""
+    try:
+        bundle = msgspec.json.decode(text, type=Bundle)
+        entry = base64.b64decode(bundle.entry, validate=True)
+        event = decode_document(bundle.event)
+    except msgspec.DecodeError as error:
+        raise ProofError(f"not a proof of `jwtrail trail prove`: {error}", where=str(file)) from None
+    except binascii.Error as error:
+        raise ProofError(f"the entry is not base64: {error}", where=str(file)) from None
+    _entry_is_of(entry, event, file)
+    return bundle.proof, entry
+
+
+def _read(file: Path) -> str:
     with file.open("rb") as handle:
         raw = handle.read(MAX_FILE + 1)
     if len(raw) > MAX_FILE:
         raise ProofError(f"the file is larger than {MAX_FILE} bytes", where=str(file))
     try:
-        return msgspec.json.decode(raw, type=Bundle)
-    except msgspec.DecodeError as error:
-        raise ProofError(f"not a file of `jwtrail trail prove`: {error}", where=str(file)) from None
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise ProofError("not a proof: the file is not text", where=str(file)) from None
 
 
 def _entry_is_of(entry: bytes, event: Event, file: Path) -> None:
@@ -111,5 +130,5 @@ def _entry_is_of(entry: bytes, event: Event, file: Path) -> None:
         expected = b"\x01" + uuid.UUID(event.event_id).bytes + sha256(public).digest()
     except ValueError:
         expected = b""
-    if len(entry) != ENTRY_SIZE or entry[: len(expected)] != expected or not expected:
+    if entry[: len(expected)] != expected or not expected:
         raise ProofError("the entry is not this event's", where=str(file), hint="the event was changed")

@@ -31,10 +31,11 @@ _decode = msgspec.json.Decoder(Alert).decode
 def list_page(call: Call) -> shapes.AlertsPage:
     query: questions.AlertsQuery = call.query
     state = call.services.state
-    rows = state.alerts(status=query.status, limit=query.limit, before_us=query.before)
+    found = state.alerts(status=query.status, limit=query.limit + 1, before_us=query.before)
+    rows = _whole_moments(found, query.limit)
     return shapes.AlertsPage(
         alerts=tuple(view(row) for row in rows),
-        next=rows[-1].at_us if len(rows) == query.limit else None,
+        next=rows[-1].at_us if len(found) > len(rows) else None,
         counts=cast("dict[str, int]", state.alert_counts()),
     )
 
@@ -119,6 +120,14 @@ def made(alert: Alert, row: AlertRow | None = None, lag_ms: int | None = None) -
         note=row.note,
         changed_us=row.changed_us or None,
     )
+
+
+def _whole_moments(found: list[AlertRow], limit: int) -> list[AlertRow]:
+    """At most `limit` alerts, cut between two moments: one event may complete several, and the next page begins before it."""
+    if len(found) <= limit:
+        return found
+    kept = [row for row in found if row.at_us > found[-1].at_us]
+    return kept or found[:limit]  # more alerts of one moment than a page holds
 
 
 def _completing(services: Services, alert: shapes.AlertView) -> list[Event]:

@@ -30,6 +30,8 @@ class Entrance:
         if request.state.session is not None:
             return RedirectResponse(self._settings.base, 303)
         nonce = request.state.nonce
+        if request.method != "GET":  # a preview of the link must not use it up
+            return Response(status_code=204)
         source = request.client.host if request.client else ""
         key = request.query_params.get("key", "")[:MAX_KEY]
         try:

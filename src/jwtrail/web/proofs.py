@@ -9,6 +9,7 @@ from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail.reader import TrailReader
 from jwtrail.web.answers import NotSigned
+from jwtrail.web.prooftext import with_entry
 from jwtrail.web.shapes import Proof
 
 __all__ = ["prover"]
@@ -47,7 +48,7 @@ def prover(reader: TrailReader, store: LocalStore) -> Callable[[str], Proof]:
             root=_text(made.checkpoint.root),
             checkpoint=made.note.decode(),
             vkey=str(verifier),
-            proof=made.proof,
+            proof=with_entry(made.proof, made.entry),
             verified=verified,
         )
 

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct, field
 from jwtrail.state.records import AlertStatus, RevocationKind
 
 __all__ = [
+    "MAX_ALERTS",
     "MAX_AROUND",
     "MAX_BUCKETS",
     "MAX_PAGE",
@@ -27,6 +28,9 @@ __all__ = [
 
 MAX_PAGE = 500
 """Events in one answer: what a screen can hold; more come by the cursor."""
+
+MAX_ALERTS = 200
+"""Alerts in one answer; below the store's own limit, so that one more can be looked for."""
 
 MAX_BUCKETS = 400
 """Bars of a histogram: a wide screen has room for no more."""
@@ -106,7 +110,7 @@ class AlertsQuery(Struct, frozen=True, kw_only=True):
     """One page of alerts, newest first; `before` is `next` of the page before."""
 
     status: AlertStatus | None = None
-    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
+    limit: Annotated[int, Meta(ge=1, le=MAX_ALERTS)] = 50
     before: Annotated[int, Meta(ge=0)] | None = None
 
 
