@@ -176,6 +176,15 @@ def child_env(extra: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **extra}
 
 
+def as_environ(overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Settings given as arguments, in the form in which a child process finds them in its environment."""
+    made = {}
+    for name, value in _flatten(overrides).items():
+        text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        made[_PREFIX + name.upper().replace(".", "__")] = text
+    return {name: text for name, text in made.items() if text != "None"}
+
+
 def is_ci() -> bool:
     """True where a missing engine must fail a test instead of skipping it."""
     return os.environ.get("CI", "").lower() in ("1", "true")

@@ -306,3 +306,24 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         pair = client.post("/login", params={"username": "kim", "password": "correct horse"}).json()
         answer = client.get("/orders/7", headers={"Authorization": f"Bearer {pair['access_token']}"})
         assert answer.json() == {"order": "7", "for": "u42"}
+
+
+def test_one_command_is_enough_when_the_application_starts_the_daemon(tmp_path: Path) -> None:
+    from jwtrail import clock
+    from jwtrail.trail import fsck
+    from jwtrail.trail.layout import Layout
+    from jwtrail.trail.reader import TrailReader
+
+    data = tmp_path / "data"
+    shop = Shop(data, daemon=True, **{"serve.port": 0, "service.name": "shop"})
+    second = Shop(data, daemon=True, **{"serve.port": 0})  # another worker: finds the daemon started
+    with shop.client, second.client:
+        shop.sign_in()
+        deadline = clock.monotonic_ns() + 30_000_000_000
+        while TrailReader(Layout(data)).size < 4:
+            assert clock.monotonic_ns() < deadline
+            clock.sleep(0.05)
+        assert shop.trail._worker._daemon is not None
+        assert second.trail._worker._daemon is None
+    assert shop.trail._worker._daemon.poll() is not None
+    assert fsck.verify(data).ok

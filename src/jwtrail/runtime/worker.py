@@ -32,7 +32,13 @@ class Worker:
     Nothing here starts a thread before the first request, so that servers that fork after import stay safe.
     """
 
-    def __init__(self, settings: config.Settings, *, daemon: bool = False) -> None:
+    def __init__(
+        self,
+        settings: config.Settings,
+        *,
+        daemon: list[str] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.settings = settings
         self.layout = Layout(settings.root)
         self.layout.create()
@@ -55,7 +61,8 @@ class Worker:
             self.writer,
             Service(service.name, service.version, service.environment, platform.node(), os.getpid()),
         )
-        self._daemon_wanted = daemon
+        self._daemon_command = daemon
+        self._daemon_env = env or {}
         self._daemon: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -67,13 +74,18 @@ class Worker:
         Raises:
             ConfigError: see `config.load`.
         """
-        return cls(config.load(overrides, file=file).settings, daemon=daemon)
+        settings = config.load(overrides, file=file).settings
+        if not daemon:
+            return cls(settings)
+        command = [sys.executable, "-m", "jwtrail", "serve", *(["--config", str(file)] if file else [])]
+        # The same settings for both, and by the environment: a passphrase has no place in a list of processes.
+        return cls(settings, daemon=command, env=config.as_environ({**overrides, "data": str(settings.root)}))
 
     def start(self) -> None:
         """Called when the server has started this process: begin to watch for revocations, start the daemon if asked."""
         self.live.start()
-        if self._daemon_wanted:
-            self._daemon = self._start_daemon()
+        if self._daemon_command is not None:
+            self._daemon = self._start_daemon(self._daemon_command)
 
     def close(self) -> None:
         """Write what is queued, stop the watchers, stop the daemon this process started. Idempotent."""
@@ -150,16 +162,19 @@ class Worker:
         """The public keys (RFC 7517 section 5)."""
         return self.ring.jwks()
 
-    def _start_daemon(self) -> subprocess.Popen[bytes] | None:
+    def _start_daemon(self, command: list[str]) -> subprocess.Popen[bytes] | None:
         """One daemon a data directory: the first worker that gets the lock file starts it, the others find it taken."""
         handle = os.open(self.layout.root / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The child holds the lock as long as it lives, whatever becomes of us.
+            return subprocess.Popen(  # noqa: S603  # our own command, no shell
+                command, stdin=subprocess.DEVNULL, env=config.child_env(self._daemon_env), pass_fds=(handle,)
+            )
         except BlockingIOError:
-            os.close(handle)
             return None
-        command = [sys.executable, "-m", "jwtrail", "serve", "--data", str(self.layout.root)]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(handle,))  # noqa: S603
+        finally:
+            os.close(handle)
 
 
 def _source() -> str:
