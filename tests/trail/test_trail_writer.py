@@ -10,9 +10,12 @@ import time
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from jwtrail import clock
 from jwtrail.errors import ConfigError, WriteError
-from jwtrail.trail import walfile
+from jwtrail.trail import storable, walfile
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.tail import Tail
 from jwtrail.trail.writer import TrailWriter
@@ -261,3 +264,23 @@ def test_an_event_that_columns_could_not_give_back_becomes_a_note(layout, make_e
     ]
     assert len(notes) == 1
     assert said in notes[0]
+
+
+@given(
+    st.text(alphabet="0123456789-:.TZW,+ ", max_size=30)
+    | st.datetimes().map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+)
+@example("2026-W47-1T16:46:55.000012Z")
+@example("2026-11-23T16:46:55,000012Z")
+@example("2026-11-23 16:46:55.000012Z")
+@example("2026-11-23T16:46:55.0000+1Z")
+@example("2026-02-30T16:46:55.000012Z")
+@example("2026-11-23T24:00:00.000000Z")
+@example("٢٠٢٦-11-23T16:46:55.000012Z")
+def test_one_form_of_a_time(text):
+    """Accepted is what `clock.iso` writes, and nothing else."""
+    try:
+        same = clock.iso(clock.parse_iso(text)) == text
+    except ValueError:
+        same = False
+    assert storable._is_date(text) == same

@@ -2,9 +2,9 @@
 
 import re
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
-from jwtrail.ecs.catalogue import CATALOGUE
+from jwtrail.ecs.catalogue import CATALOGUE, Field
 from jwtrail.ecs.codec import encode_parts
 from jwtrail.ecs.event import Event
 from jwtrail.trail.wal import MAX_LINE
@@ -19,7 +19,10 @@ _longs = attrgetter(*(field.attribute for field in _LONGS))
 _derived = attrgetter(*(field.attribute for field in _DERIVED))
 _NOTHING = (None,) * len(_DERIVED)
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_DATE_LENGTH = 27
+# With these in place `datetime.fromisoformat` reads the one form and no other.
+_MARKS = tuple("--T::.Z")
+_marks = itemgetter(4, 7, 10, 13, 16, 19, 26)
 _CONTROL = re.compile(rb'\\[^"\\]')  # a JSON writer escapes nothing but these two and control characters
 _MAX_LONG = 2**53 - 1
 _FRAME = 512  # more than the member `jwtrail.wal` and the LF take
@@ -33,12 +36,13 @@ def storable_parts(event: Event) -> tuple[bytes, bytes]:
     """
     if _derived(event) != _NOTHING or event.wal is not None:
         raise ValueError("it has been in a trail before")
-    for field, text in zip(_DATES, _dates(event), strict=True):
+    # Every event passes here, so names are only looked for when something is wrong.
+    for text in _dates(event):
         if text is not None and not _is_date(text):
-            raise ValueError(f"{field.name} is not a time in the one form")
-    for field, number in zip(_LONGS, _longs(event), strict=True):
+            raise ValueError(f"{_name_of(event, _DATES, text)} is not a time in the one form")
+    for number in _longs(event):
         if number is not None and not -_MAX_LONG <= number <= _MAX_LONG:
-            raise ValueError(f"{field.name} is beyond 2^53")
+            raise ValueError(f"{_name_of(event, _LONGS, number)} is beyond 2^53")
     public, personal = encode_parts(event)
     if len(public) + len(personal) > MAX_LINE - _FRAME:
         raise ValueError(f"it has more than {MAX_LINE - _FRAME} bytes")
@@ -49,12 +53,16 @@ def storable_parts(event: Event) -> tuple[bytes, bytes]:
 
 
 def _is_date(text: str) -> bool:
-    if not _DATE.fullmatch(text):
+    if len(text) != _DATE_LENGTH or _marks(text) != _MARKS:
         return False
     try:
         return datetime.fromisoformat(text).year >= 1970
     except ValueError:
         return False
+
+
+def _name_of(event: Event, fields: list[Field], value: object) -> str:
+    return next(field.name for field in fields if getattr(event, field.attribute) is value)
 
 
 def _control(part: bytes) -> bool:
