@@ -41,6 +41,9 @@ refresh-reused          session,authentication      denied
 token-revoked           session,iam                 end
 family-revoked          session,iam                 end
 subject-revoked         session,iam                 end
+client-revoked          session,iam                 end
+key-revoked             session,iam,configuration   end
+restraint-lifted        iam,configuration           change
 revocation-undone       session,iam                 change
 logout                  session,iam                 end
 role-granted            iam                         change
