@@ -1,4 +1,4 @@
-import "@mantine/core/styles.css";
+import "./mantine";
 import "uplot/dist/uPlot.min.css";
 import "./tokens.css";
 import { MantineProvider } from "@mantine/core";

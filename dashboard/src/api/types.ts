@@ -623,7 +623,7 @@ export interface components {
          *             leaf_hash: base64.
          *             path: audit path (RFC 9162 section 2.1.3), base64, leaf side first.
          *             checkpoint: the signed note.
-         *             proof: the whole as a `.tlog-proof` file (C2SP tlog-proof).
+         *             proof: the whole as a `.tlog-proof` file (C2SP tlog-proof), with the entry on its `extra` line.
          *             verified: path, root and signature fit together.
          */
         Proof: {

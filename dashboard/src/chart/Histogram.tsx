@@ -9,6 +9,8 @@ import styles from "./chart.module.css";
 
 /** Width of the axis on the left, px. */
 const AXIS = 44;
+/** Room on the right for half a label, px. */
+const MARGIN = 14;
 
 interface Props {
   readonly data: Data | undefined;
@@ -42,7 +44,7 @@ function Tip({ data, at }: { readonly data: Data; readonly at: number }) {
   const bucket = data.buckets[at];
   if (bucket === undefined) return null;
   return (
-    <div className={styles.tip} role="status" data-side={at > data.buckets.length / 2 ? "left" : "right"} style={{ left: `calc(${AXIS}px + (100% - ${AXIS}px) * ${(at + 0.5) / data.buckets.length})` }}>
+    <div className={styles.tip} role="status" data-side={at > data.buckets.length / 2 ? "left" : "right"} style={{ left: `calc(${AXIS}px + (100% - ${AXIS + MARGIN}px) * ${(at + 0.5) / data.buckets.length})` }}>
       <strong>{dateTime(bucket.start_us)}</strong>
       <span>{`+ ${duration(data.interval_us)}`}</span>
       <Key kind="failure" value={bucket.failure} />
@@ -117,7 +119,7 @@ function options(element: HTMLElement, height: number, latest: Latest): uPlot.Op
   return {
     width: Math.max(1, element.clientWidth),
     height,
-    padding: [8, 4, 0, 0],
+    padding: [8, MARGIN, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: latest.current.onZoom !== undefined, y: false, setScale: false } },
     scales: {

@@ -2,7 +2,8 @@ import { useMemo } from "react";
 import { get } from "../api/client";
 import type { AlertsPage, Histogram as HistogramData, TopValues } from "../api/models";
 import { groupText } from "../alerts/Alerts";
-import { Histogram } from "../chart/Histogram";
+import { totals } from "../chart/bars";
+import { Histogram, Key } from "../chart/Histogram";
 import { clause, narrow } from "../kql/clause";
 import { ago, compact, count, duration } from "../lib/format";
 import { between } from "../lib/timeRange";
@@ -19,13 +20,15 @@ import { Card } from "./Card";
 import styles from "./overview.module.css";
 
 const ASK_EVERY_MS = 5000;
+const REQUESTS = "event.action : http-request";
 const FAILED = "event.outcome : failure";
 
 export function Overview() {
   const url = useUrl();
   const range = useMemo(() => ({ from: url.from, to: url.to }), [url.from, url.to]);
   const key = JSON.stringify(range);
-  const bars = useLoad(`bars ${key}`, (signal) => get<HistogramData>("histogram", { ...range, buckets: 100 }, signal), { every: ASK_EVERY_MS });
+  const bars = useLoad(`bars ${key}`, (signal) => get<HistogramData>("histogram", { q: REQUESTS, ...range, buckets: 100 }, signal), { every: ASK_EVERY_MS });
+  const sum = totals(bars.data?.buckets ?? []);
   return (
     <div className={styles.screen}>
       <div className={styles.title}>
@@ -34,7 +37,13 @@ export function Overview() {
       </div>
       <Cards />
       <section className={styles.panel}>
-        <h2>{m.overview.traffic}</h2>
+        <div className={styles.panelHead}>
+          <h2>{m.overview.traffic}</h2>
+          <span className={styles.keys}>
+            <Key kind="success" value={sum.success} />
+            <Key kind="failure" value={sum.failure} />
+          </span>
+        </div>
         {bars.error !== undefined && bars.data === undefined ? <Problem error={bars.error} retry={bars.reload} /> : <Histogram data={bars.data} height={180} onZoom={(from, to) => navigate({ screen: "discover", ...between(from, to) })} />}
       </section>
       <div className={styles.columns}>
