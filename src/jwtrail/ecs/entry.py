@@ -4,7 +4,6 @@
 no person, and after an erasure the 32 bytes of the personal part stay, salted, so nothing can be guessed back.
 """
 
-import uuid
 from hashlib import sha256
 
 __all__ = ["ENTRY_SIZE", "ENTRY_VERSION", "SALT_SIZE", "commit", "entry_of"]
@@ -12,6 +11,7 @@ __all__ = ["ENTRY_SIZE", "ENTRY_VERSION", "SALT_SIZE", "commit", "entry_of"]
 ENTRY_VERSION = b"\x01"
 ENTRY_SIZE = 81
 SALT_SIZE = 16
+ID_SIZE = 16
 
 
 def commit(public: bytes, personal: bytes, salt: bytes) -> tuple[bytes, bytes]:
@@ -34,4 +34,8 @@ def entry_of(event_id: str, public: bytes, personal: bytes, salt: bytes) -> byte
     if len(salt) != SALT_SIZE:
         msg = f"the salt is {len(salt)} bytes, not {SALT_SIZE}"
         raise ValueError(msg)
-    return ENTRY_VERSION + uuid.UUID(event_id).bytes + b"".join(commit(public, personal, salt))
+    raw = bytes.fromhex(event_id.replace("-", ""))
+    if len(raw) != ID_SIZE:
+        msg = f"{event_id!r} is not a UUID"
+        raise ValueError(msg)
+    return ENTRY_VERSION + raw + b"".join(commit(public, personal, salt))
