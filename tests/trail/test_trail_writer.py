@@ -242,7 +242,7 @@ def test_settings_have_bounds():
         ({"user_name": "a\x00b"}, "control character"),
         ({"user_name": "a\\\nb"}, "control character"),
         ({"user_name": "\ud800"}, "surrogates"),
-        ({"event_id": "not-a-uuid"}, "badly formed"),
+        ({"event_id": "not-a-uuid"}, "event.id is not a UUID"),
         ({"event_sequence": 5}, "in a trail before"),
         ({"user_roles": (object(),)}, "unsupported"),
         ({"labels": {str(number): "x" * 1024 for number in range(1030)}}, "bytes"),

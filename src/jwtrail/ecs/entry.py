@@ -12,6 +12,7 @@ ENTRY_VERSION = b"\x01"
 ENTRY_SIZE = 81
 SALT_SIZE = 16
 ID_SIZE = 16
+ID_LENGTH = 36
 
 
 def commit(public: bytes, personal: bytes, salt: bytes) -> tuple[bytes, bytes]:
@@ -34,8 +35,11 @@ def entry_of(event_id: str, public: bytes, personal: bytes, salt: bytes) -> byte
     if len(salt) != SALT_SIZE:
         msg = f"the salt is {len(salt)} bytes, not {SALT_SIZE}"
         raise ValueError(msg)
-    raw = bytes.fromhex(event_id.replace("-", ""))
-    if len(raw) != ID_SIZE:
-        msg = f"{event_id!r} is not a UUID"
+    try:
+        raw = bytes.fromhex(event_id.replace("-", ""))
+    except ValueError:
+        raw = b""
+    if len(raw) != ID_SIZE or len(event_id) != ID_LENGTH:
+        msg = f"event.id is not a UUID: {event_id!r}"
         raise ValueError(msg)
     return ENTRY_VERSION + raw + b"".join(commit(public, personal, salt))
