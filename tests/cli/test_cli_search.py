@@ -116,9 +116,11 @@ def test_tail_follows_without_a_daemon(tmp_path):
     ("form", "wanted"),
     [
         ("text", "user.id"),
-        ("ast", '"type": "glob"'),
+        ("ast", '"function": "and"'),
+        ("dsl", '"query_string"'),
+        ("predicate", '"type": "glob"'),
         ("sql", '"user.id"'),
-        ("dsl", '"wildcard"'),
+        ("engine", '"wildcard"'),
         ("python", "def match(e)"),
     ],
 )
@@ -131,7 +133,7 @@ def test_a_query_in_every_form(run, form, wanted):
 def test_explain_shows_them_all_without_searching(run):
     answer = run("search", "user.id: a*", "--explain")
     assert answer.exit_code == OK
-    assert all(name in answer.stdout for name in ("text", "sql", "dsl", "python"))
+    assert all(name in answer.stdout for name in ("text", "sql", "engine", "python"))
 
 
 def test_fields_by_word(run):

@@ -1,4 +1,4 @@
-"""`jwtrail kql`: how a query is understood."""
+"""`jwtrail kql`: how a query is understood, stage by stage."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,31 @@ from jwtrail import clock
 __all__ = ["FORMS", "explained", "kql"]
 
 
-def _ast(query: str, now_us: int) -> str:
+def _ast(query: str, now_us: int) -> str:  # noqa: ARG001  # a tree knows no time
+    from jwtrail.kql import parse  # noqa: PLC0415
+    from jwtrail.kql.ast import to_json  # noqa: PLC0415
+
+    return _pretty(to_json(parse(query)))
+
+
+def _dsl(query: str, now_us: int) -> str:  # noqa: ARG001  # date math is left to the engine
+    from jwtrail.kql import parse  # noqa: PLC0415
+    from jwtrail.kql.kibana import kibana_dsl  # noqa: PLC0415
+
+    return _pretty(kibana_dsl(parse(query)))
+
+
+def _predicate(query: str, now_us: int) -> str:
     from jwtrail.kql import compile_kql  # noqa: PLC0415
 
     return _pretty(compile_kql(query, now_us))
+
+
+def _text(query: str, now_us: int) -> str:
+    from jwtrail.kql import compile_kql  # noqa: PLC0415
+    from jwtrail.predicate.text import to_text  # noqa: PLC0415
+
+    return to_text(compile_kql(query, now_us))
 
 
 def _sql(query: str, now_us: int) -> str:
@@ -26,7 +47,7 @@ def _sql(query: str, now_us: int) -> str:
     return text + shown
 
 
-def _dsl(query: str, now_us: int) -> str:
+def _engine(query: str, now_us: int) -> str:
     from jwtrail.kql import compile_kql  # noqa: PLC0415
     from jwtrail.predicate.dsl import to_dsl  # noqa: PLC0415
 
@@ -40,28 +61,41 @@ def _python(query: str, now_us: int) -> str:
     return to_python(compile_kql(query, now_us)).rstrip()
 
 
-def _text(query: str, now_us: int) -> str:
-    from jwtrail.kql import compile_kql  # noqa: PLC0415
-    from jwtrail.predicate.text import to_text  # noqa: PLC0415
-
-    return to_text(compile_kql(query, now_us))
-
-
 FORMS: dict[str, tuple[str, Callable[[str, int], str]]] = {
-    "text": ("how it was read", _text),
-    "ast": ("its tree", _ast),
+    "ast": ("the tree, as Kibana's parser gives it", _ast),
+    "dsl": ("what Kibana asks an engine, whatever the fields are", _dsl),
+    "text": ("how it was read, with the types of our fields", _text),
+    "predicate": ("the same as JSON", _predicate),
     "sql": ("what the store is asked (DuckDB)", _sql),
-    "dsl": ("what Elasticsearch and OpenSearch are asked", _dsl),
+    "engine": ("what we ask Elasticsearch and OpenSearch", _engine),
     "python": ("what runs on live events", _python),
 }
-"""Each form of a query: its meaning in words, and how it is made."""
+"""Each form of a query: its meaning in words, and how it is made. The first two know grammar only, the others fields."""
+
+_EXPLAINED = ("text", "sql", "engine", "python")
 
 
-@click.command(short_help="Show how a query is understood.")
+# A query may begin with `-`; what is no option of ours is the query.
+@click.command(
+    short_help="Show how a query is understood.", context_settings={"ignore_unknown_options": True}
+)
 @click.argument("query")
 @click.option("--to", "form", type=click.Choice(list(FORMS)), default="ast", show_default=True)
 def kql(query: str, form: str) -> None:
-    """Show what QUERY becomes: its tree (ast), SQL, Query DSL, or Python.
+    """Show what QUERY becomes.
+
+    \b
+    ast        its tree, as Kibana's parser gives it
+    dsl        what Kibana 8.12 asks an engine, whatever fields there are
+    text       how we read it, with the types of our fields
+    predicate  the same as JSON
+    sql        what the embedded store is asked
+    engine     what we ask Elasticsearch and OpenSearch
+    python     what runs on live events
+
+    The first two know the grammar only and take any field name; the others
+    refuse a field that does not exist. A bad query ends with 2 and points at
+    the place.
 
     \b
     jwtrail kql 'url.path: /admin* and not user.id: root' --to dsl
@@ -70,12 +104,17 @@ def kql(query: str, form: str) -> None:
 
 
 def explained(query: str, now_us: int) -> str:
-    """A query in every form, for `search --explain`."""
-    parts = [
-        f"── {name}: {meaning}\n{make(query, now_us)}"
-        for name, (meaning, make) in FORMS.items()
-        if name != "ast"  # the text says the same in one line
-    ]
+    """A query in the forms that know our fields, for `search --explain`; a back end that refuses it says why."""
+    from jwtrail.errors import PredicateError  # noqa: PLC0415
+
+    parts = []
+    for name in _EXPLAINED:
+        meaning, make = FORMS[name]
+        try:
+            made = make(query, now_us)
+        except PredicateError as refused:
+            made = f"not possible: {refused}"
+        parts.append(f"── {name}: {meaning}\n{made}")
     return "\n\n".join(parts)
 
 

@@ -1,5 +1,6 @@
 """KQL to its tree: `or` binds weakest, then `and`, then `not`; a value list has the same three levels inside."""
 
+import re
 from collections.abc import Callable
 
 from jwtrail.errors import KqlError
@@ -17,6 +18,7 @@ MAX_NESTING = 64
 """Parentheses and braces within each other; each costs a few frames of the parser."""
 
 _RANGES: tuple[tuple[str, Op], ...] = (("<=", "lte"), (">=", "gte"), ("<", "lt"), (">", "gt"))
+_HALF = re.compile("[\ud800-\udfff]")  # comes from bytes on a command line that are not UTF-8
 
 
 def parse(text: str) -> Clause:
@@ -27,6 +29,8 @@ def parse(text: str) -> Clause:
     """
     if len(text) > MAX_QUERY:
         raise KqlError(f"longer than {MAX_QUERY} characters", text=text, start=MAX_QUERY, hint="split it")
+    if half := _HALF.search(text):
+        raise KqlError("half of a surrogate pair stands for no character", text=text, start=half.start())
     parser = _Parser(Cursor(text))
     parser.cursor.skip_spaces()
     if parser.cursor.at_end():
