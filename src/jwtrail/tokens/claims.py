@@ -8,7 +8,7 @@ from jwtrail.tokens.header import Header
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.settings import VerifyPolicy, normal_typ
 from jwtrail.tokens.strictjson import decode_object
-from jwtrail.tokens.verdict import Claims
+from jwtrail.tokens.verdict import Binding, Claims
 
 __all__ = ["MAX_DATE", "MAX_WORDS", "check_claims", "read_claims"]
 
@@ -117,9 +117,8 @@ def _listed(value: Any) -> tuple[str, ...]:
     return tuple([_text(word) for word in value])
 
 
-def _thumbprint(value: Any) -> str:
-    """`jkt` (RFC 9449 section 6) or `x5t#S256` (RFC 8705 section 3.1) of `cnf`."""
-    return _member(value, "jkt") or _member(value, "x5t#S256")
+def _binding(value: Any) -> Binding:
+    return Binding(_member(value, "jkt"), _member(value, "x5t#S256"))
 
 
 def _actor(value: Any) -> str:
@@ -154,7 +153,7 @@ _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tenant": ("tenant", _text),
     "fam": ("family", _text),
     "gen": ("generation", _count),
-    "cnf": ("cnf", _thumbprint),
+    "cnf": ("binding", _binding),
     "act": ("act", _actor),
 }
 """Claim, attribute of `Claims`, and what makes it typed or refuses it."""

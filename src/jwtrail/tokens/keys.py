@@ -197,7 +197,7 @@ def _public(jwk: Mapping[str, Any]) -> PublicKey:
             n, e = int.from_bytes(_bytes(jwk, "n")), int.from_bytes(_bytes(jwk, "e"))
             keyhealth.check_rsa(n, e)  # before `cryptography`, which refuses some of it without telling why
             return rsa.RSAPublicNumbers(e, n).public_key()
-        case "EC", crv if crv in _CURVES:
+        case "EC", str(crv) if crv in _CURVES:
             x, y = int.from_bytes(_bytes(jwk, "x")), int.from_bytes(_bytes(jwk, "y"))
             return ec.EllipticCurvePublicNumbers(
                 x, y, _CURVES[crv]

@@ -6,7 +6,26 @@ from msgspec import Struct
 
 from jwtrail.state.records import Revocation
 
-__all__ = ["ABSENT", "Absent", "Accepted", "Claims", "Rejected", "Verdict"]
+__all__ = ["ABSENT", "UNBOUND", "Absent", "Accepted", "Binding", "Claims", "Rejected", "Verdict"]
+
+
+class Binding(Struct, frozen=True):
+    """What a token is bound to, of its `cnf` claim (RFC 7800). Methods that are not known here are passed over, as
+    section 3.1 demands.
+
+    Args:
+        jkt: thumbprint of the key that must sign a DPoP proof (RFC 9449 section 6.1).
+        x5t: SHA-256 thumbprint of the client certificate, `x5t#S256` (RFC 8705 section 3.1).
+    """
+
+    jkt: str = ""
+    x5t: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.jkt or self.x5t)
+
+
+UNBOUND = Binding()
 
 
 class Claims(Struct, frozen=True, kw_only=True):
@@ -18,7 +37,7 @@ class Claims(Struct, frozen=True, kw_only=True):
         family: `fam`, the sign-in this token belongs to.
         generation: `gen`, exchanges since the sign-in.
         kind: `access`, `refresh`, `id`, or empty when the token does not tell.
-        cnf: thumbprint of the key the token is bound to (RFC 7800).
+        binding: the key or certificate the token is bound to; both empty for a bearer token.
         act: who acts as `sub` (RFC 8693 section 4.1).
         extra: every claim that has no attribute here.
         fingerprint: first 16 bytes of SHA-256 of the token, base64url.
@@ -38,13 +57,18 @@ class Claims(Struct, frozen=True, kw_only=True):
     family: str = ""
     generation: int = 0
     kind: str = ""
-    cnf: str = ""
+    binding: Binding = UNBOUND
     act: str = ""
     alg: str = ""
     kid: str = ""
     typ: str = ""
     extra: dict[str, Any] = {}
     fingerprint: str = ""
+
+    @property
+    def cnf(self) -> str:
+        """The thumbprint the token is bound to, or an empty text."""
+        return self.binding.jkt or self.binding.x5t
 
     def has_scope(self, *wanted: str) -> bool:
         """True when every wanted scope was granted."""
