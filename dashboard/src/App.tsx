@@ -14,6 +14,7 @@ import { Boundary } from "./ui/Notices";
 const SCREENS = {
   overview: lazy(async () => ({ default: (await import("./overview/Overview")).Overview })),
   discover: lazy(async () => ({ default: (await import("./discover/Discover")).Discover })),
+  denied: lazy(async () => ({ default: (await import("./denied/Denied")).Denied })),
   alerts: lazy(async () => ({ default: (await import("./alerts/Alerts")).Alerts })),
 };
 

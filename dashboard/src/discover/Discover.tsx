@@ -123,8 +123,8 @@ function BarsHead({ data, range, onRange }: { readonly data: HistogramData | und
   const step = (kind: "in" | "out" | "back" | "on") => () => onRange(adjust(range, kind, now));
   return (
     <div className={styles.barsHead}>
-      <Key kind="success" value={sum.success} />
-      <Key kind="failure" value={sum.failure} />
+      {data === undefined ? null : <Key kind="success" value={sum.success} />}
+      {data === undefined ? null : <Key kind="failure" value={sum.failure} />}
       {sum.unknown > 0 ? <Key kind="unknown" value={sum.unknown} /> : null}
       <span className={styles.interval}>{data === undefined ? "" : m.histogram.interval(duration(data.interval_us))}</span>
       <IconButton icon="left" label={m.histogram.back} onClick={step("back")} />

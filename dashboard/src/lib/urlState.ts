@@ -2,7 +2,7 @@
 import { useMemo, useSyncExternalStore } from "react";
 import { DEFAULT_RANGE, isMoment } from "./timeRange";
 
-export const SCREENS = ["overview", "discover", "alerts"] as const;
+export const SCREENS = ["overview", "discover", "alerts", "denied"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 export interface UrlState {

@@ -39,10 +39,12 @@ export function Overview() {
       <section className={styles.panel}>
         <div className={styles.panelHead}>
           <h2>{m.overview.traffic}</h2>
-          <span className={styles.keys}>
-            <Key kind="success" value={sum.success} />
-            <Key kind="failure" value={sum.failure} />
-          </span>
+          {bars.data === undefined ? null : (
+            <span className={styles.keys}>
+              <Key kind="success" value={sum.success} />
+              <Key kind="failure" value={sum.failure} />
+            </span>
+          )}
         </div>
         {bars.error !== undefined && bars.data === undefined ? <Problem error={bars.error} retry={bars.reload} /> : <Histogram data={bars.data} height={180} onZoom={(from, to) => navigate({ screen: "discover", ...between(from, to) })} />}
       </section>
@@ -65,7 +67,7 @@ function Cards() {
     <div className={styles.cards}>
       <Card title={m.overview.events} value={compact(status.size)} note={m.overview.perMinute(count(status.events_per_minute))} icon="discover" onClick={() => navigate({ screen: "discover", q: "" })} />
       <Card title={m.overview.alerts} value={count(status.open_alerts)} note={status.open_alerts === 0 ? m.overview.alertsNone : m.overview.alertsSome} icon="alerts" tone={status.open_alerts === 0 ? "ok" : "bad"} onClick={() => navigate({ screen: "alerts", status: "open" })} />
-      <Card title={m.overview.revocations} value={count(status.live_revocations)} note={detector.refused > 0 ? m.overview.refused(detector.refused) : m.overview.rules(detector.rules, duration(detector.lag_ms * 1000))} icon="ban" onClick={() => navigate({ screen: "discover", q: "event.action : (token-revoked or family-revoked or subject-revoked or response-revoke)" })} />
+      <Card title={m.overview.revocations} value={count(status.live_revocations)} note={detector.refused > 0 ? m.overview.refused(detector.refused) : m.overview.rules(detector.rules, duration(detector.lag_ms * 1000))} icon="ban" onClick={() => navigate({ screen: "denied" })} />
       <Card title={m.overview.trail} value={m.trail.short[trail.state]} note={`${m.trail.signed.toLowerCase()} ${signed}`} icon={trail.state === "intact" ? "shield" : trail.state === "broken" ? "shieldOff" : "shieldWait"} tone={trail.state === "intact" ? "ok" : trail.state === "broken" ? "critical" : "warn"} />
     </div>
   );
@@ -116,6 +118,7 @@ function Top({ title, field, query, range }: TopProps) {
     <section className={styles.panel}>
       <h2>{title}</h2>
       {error !== undefined && data === undefined ? <Problem error={error} retry={reload} /> : null}
+      {data === undefined && error === undefined ? <p className={styles.dim}>{m.app.loading}</p> : null}
       {data?.values.length === 0 ? <p className={styles.dim}>{m.overview.noReasons}</p> : null}
       <ul className={styles.top}>
         {data?.values.map(({ value, count: number }) => (

@@ -13,10 +13,17 @@ export function Empty({ icon, title, text, children }: { readonly icon: IconName
         <Icon name={icon} size={26} />
       </span>
       <strong>{title}</strong>
-      <p>{text}</p>
+      <p>
+        <Words text={text} />
+      </p>
       {children}
     </div>
   );
+}
+
+/** Text in which `this` is code. */
+function Words({ text }: { readonly text: string }) {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? <code key={at}>{part}</code> : part));
 }
 
 /** An error in words, with the server's hint and a way to try again. */
@@ -27,7 +34,7 @@ export function Problem({ error, retry }: { readonly error: Error; readonly retr
       <Icon name="shieldOff" size={18} />
       <div>
         <strong>{error.message}</strong>
-        {hint === undefined || hint === "" ? null : <p>{hint}</p>}
+        {hint === undefined || hint === "" ? null : <p><Words text={hint} /></p>}
       </div>
       {retry === undefined ? null : (
         <Button size="compact-sm" variant="default" onClick={retry}>
