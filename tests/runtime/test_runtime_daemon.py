@@ -12,6 +12,7 @@ from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
 from jwtrail.runtime.daemon import Daemon
+from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail import fsck
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
@@ -38,10 +39,8 @@ def writer(tmp_path: Path) -> Iterator[TrailWriter]:
     made.close()
 
 
-def test_an_audit_of_a_trail_that_is_being_written_finds_it_intact(
-    tmp_path: Path, writer: TrailWriter
-) -> None:
-    daemon = Daemon(settings(tmp_path, **{"trail.seal_events": 200}))
+def test_audit_and_proofs_of_a_trail_that_is_being_written_hold(tmp_path: Path, writer: TrailWriter) -> None:
+    daemon = Daemon(settings(tmp_path, **{"trail.seal_events": 200, "trail.checkpoint_seconds": 0}))
     daemon.start()
     stop = threading.Event()
 
@@ -59,6 +58,11 @@ def test_an_audit_of_a_trail_that_is_being_written_finds_it_intact(
             assert clock.monotonic_ns() < deadline
             report = fsck.verify(daemon.layout.root)
             assert report.ok, report.findings
+            signed = reader.checkpoint()
+            assert signed is not None
+            for index in (0, signed.size // 2, signed.size - 1):
+                proven = reader.inclusion(index)
+                verify_proof(proven.proof, proven.entry, reader.vkey())
             events = reader.unsealed()
             assert [event.event_sequence for event in events if event.event_sequence is not None] == sorted(
                 event.event_sequence for event in events if event.event_sequence is not None

@@ -7,15 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from jwtrail.ecs.event import Event
-from jwtrail.errors import CorruptionError, ProofError, TrailError
-from jwtrail.tlog.checkpoint import Checkpoint
+from jwtrail.errors import CorruptionError, IntegrityError, NoteError, ProofError, TrailError
+from jwtrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.tlog.note import Verifier
 from jwtrail.tlog.proof import inclusion_proof
 from jwtrail.tlog.tlogproof import TlogProof
-from jwtrail.trail.checkpointer import read_checkpoint
 from jwtrail.trail.layout import Layout
-from jwtrail.trail.leaves import SegmentLeaves
+from jwtrail.trail.leaves import EntryCache, SegmentLeaves
 from jwtrail.trail.logkey import load_verifier
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
 from jwtrail.trail.orderlog import read_order
@@ -53,15 +52,29 @@ class Inclusion(Struct, frozen=True):
 
 
 class _Unsealed(Struct, frozen=True):
-    """What the logs hold beyond the segments."""
+    """What the logs hold beyond the segments.
+
+    Args:
+        ordered: lines with an index, and their `event.ingested`.
+        rest: lines without one.
+    """
 
     manifest: Manifest
-    entries: list[bytes]
-    events: list[Event]
+    ordered: list[tuple[TailLine, str]]
+    rest: list[TailLine]
+
+
+class _Head(Struct, frozen=True):
+    """Entries of unsealed events, from an index on."""
+
+    first: int = 0
+    entries: tuple[bytes, ...] = ()
 
 
 class TrailReader:
-    """Read-only view of a data directory; every call looks at the disk anew.
+    """Read-only view of a data directory; any number of threads may share it.
+
+    Every call looks at the disk anew, but for entries: an index keeps its entry for ever, so they are kept a while.
 
     Args:
         layout: where; may be empty or missing.
@@ -69,6 +82,8 @@ class TrailReader:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._cache = EntryCache()
+        self._head = _Head()
 
     def segments(self) -> tuple[SegmentInfo, ...]:
         """The sealed part, in order.
@@ -84,7 +99,7 @@ class TrailReader:
         Raises:
             CorruptionError: a line that has an index is damaged or missing.
         """
-        return self._whole(self._read_unsealed).events
+        return self._whole(lambda: _events(self._read_unsealed()))
 
     @property
     def size(self) -> int:
@@ -97,9 +112,21 @@ class TrailReader:
         Raises:
             IntegrityError: it does not verify.
         """
-        if not self._layout.checkpoint.exists():
-            return None
-        return read_checkpoint(self._layout.checkpoint, self.vkey())
+        note = self._note()
+        return self._opened(note) if note else None
+
+    def _note(self) -> bytes:
+        try:
+            return self._layout.checkpoint.read_bytes()
+        except FileNotFoundError:
+            return b""
+
+    def _opened(self, note: bytes) -> Checkpoint:
+        try:
+            return open_checkpoint(note, self.vkey())
+        except NoteError as error:
+            where = str(self._layout.checkpoint)
+            raise IntegrityError(f"the checkpoint does not verify: {error.message}", where=where) from error
 
     def vkey(self) -> Verifier:
         """The log's verifier key.
@@ -109,6 +136,19 @@ class TrailReader:
         """
         return load_verifier(self._layout.log_vkey)
 
+    def note(self) -> bytes:
+        """The last signed checkpoint, verbatim.
+
+        Raises:
+            ProofError: nothing was signed yet.
+        """
+        try:
+            return self._layout.checkpoint.read_bytes()
+        except FileNotFoundError:
+            raise ProofError(
+                "nothing was signed yet", where=str(self._layout.checkpoint), hint="jwtrail serve signs"
+            ) from None
+
     def entries(self, first: int, last: int) -> list[bytes]:
         """The entries of the indexes from `first` to `last`, both included, recomputed from what is stored.
 
@@ -116,11 +156,17 @@ class TrailReader:
             ProofError: an index has no event.
             CorruptionError: what is needed is damaged.
         """
+        if not 0 <= first <= last:
+            raise ProofError(f"there are no indexes from {first} to {last}")
         return self._whole(lambda: self._entries(first, last - first + 1))
 
     def leaf_hashes(self, first: int, last: int) -> list[bytes]:
         """Leaf hashes of the indexes from `first` to `last`, both included; raises as `entries`."""
         return [leaf_hash(entry) for entry in self.entries(first, last)]
+
+    def nodes(self, level: int, first: int, count: int) -> Sequence[bytes]:
+        """Hashes of one tile of the signed tree (a `tlog.proof.NodeReader`); raises as `entries`."""
+        return self._whole(lambda: self._nodes(level, first, count))
 
     def inclusion(self, index: int) -> Inclusion:
         """The proof that the event with this index is in the log.
@@ -137,23 +183,37 @@ class TrailReader:
         if checkpoint is None or not 0 <= index < checkpoint.size:
             size = checkpoint.size if checkpoint else 0
             raise ProofError(f"index {index} is not signed yet; the last checkpoint covers {size} events")
-        unsealed = self._read_unsealed()
-        sealed = SegmentLeaves(self._layout, unsealed.manifest.segments)
+        note = self.note()
+        path = inclusion_proof(index, checkpoint.size, self._nodes)
+        return Inclusion(index, self._entries(index, 1)[0], path, checkpoint, note)
 
+    def _nodes(self, level: int, first: int, count: int) -> Sequence[bytes]:
         def leaves(first: int, count: int) -> list[bytes]:
-            return [leaf_hash(entry) for entry in _entries(sealed, unsealed, first, count)]
+            return [leaf_hash(entry) for entry in self._entries(first, count)]
 
-        nodes = TileStore(self._layout.tiles).nodes(leaves)
-        path = inclusion_proof(index, checkpoint.size, nodes)
-        entry = _entries(sealed, unsealed, index, 1)[0]
-        return Inclusion(index, entry, path, checkpoint, self._layout.checkpoint.read_bytes())
+        return TileStore(self._layout.tiles).nodes(leaves)(level, first, count)
 
     def _entries(self, first: int, count: int) -> list[bytes]:
-        unsealed = self._read_unsealed()
-        size = unsealed.manifest.size + len(unsealed.entries)
-        if first < 0 or count < 1 or first + count > size:
-            raise ProofError(f"the indexes {first} to {first + count - 1} are not all below {size}")
-        return _entries(SegmentLeaves(self._layout, unsealed.manifest.segments), unsealed, first, count)
+        manifest = read_manifest(self._layout.manifest)
+        sealed = max(0, min(count, manifest.size - first))
+        found = SegmentLeaves(self._layout, manifest.segments, self._cache).entries(first, sealed)
+        return found + self._unsealed_entries(first + sealed, count - sealed)
+
+    def _unsealed_entries(self, first: int, count: int) -> tuple[bytes, ...]:
+        if not count:
+            return ()
+        head = self._head
+        if not head.first <= first <= first + count <= head.first + len(head.entries):
+            unsealed = self._read_unsealed()
+            size = unsealed.manifest.size + len(unsealed.ordered)
+            if first + count > size:
+                raise ProofError(f"the indexes {first} to {first + count - 1} are not all below {size}")
+            if first < unsealed.manifest.size:
+                raise TrailError("it was sealed meanwhile")  # `_whole` sees that too, and tries again
+            head = self._head = _Head(
+                unsealed.manifest.size, tuple(tailed.entry for tailed, _ in unsealed.ordered)
+            )
+        return head.entries[first - head.first : first - head.first + count]
 
     def _read_size(self) -> int:
         size = read_manifest(self._layout.manifest).size
@@ -179,23 +239,19 @@ class TrailReader:
         # The order first: a line is written before it is ordered, so every line of this order is in logs read after it.
         order = list(read_order(self._layout.order, manifest.size))
         lines = {writer: self._lines(writer, manifest) for writer in self._layout.writers()}
-        entries: list[bytes] = []
-        events: list[Event] = []
+        ordered: list[tuple[TailLine, str]] = []
         for record in order:
             for writer, first, count in record.runs:
                 for number in range(first, first + count):
-                    index = manifest.size + len(entries)
                     tailed = lines.get(writer, {}).pop(number, None)
                     if tailed is None:
                         raise CorruptionError(
-                            f"the line of index {index} is damaged or missing: number {number}",
+                            f"the line of index {manifest.size + len(ordered)} is damaged or missing: number {number}",
                             where=str(self._layout.wal / writer),
                             hint="`jwtrail trail verify` shows the extent",
                         )
-                    entries.append(tailed.entry)
-                    events.append(make_row(tailed, index, record.at).event)
-        events += _without_index([tailed for rest in lines.values() for tailed in rest.values()])
-        return _Unsealed(manifest, entries, events)
+                    ordered.append((tailed, record.at))
+        return _Unsealed(manifest, ordered, [tailed for rest in lines.values() for tailed in rest.values()])
 
     def _lines(self, writer: str, manifest: Manifest) -> dict[int, TailLine]:
         at = manifest.writers.get(writer, Position())
@@ -206,12 +262,12 @@ class TrailReader:
             tail.close()
 
 
-def _entries(sealed: SegmentLeaves, unsealed: _Unsealed, first: int, count: int) -> list[bytes]:
-    boundary = unsealed.manifest.size
-    below = max(0, min(count, boundary - first))
-    found = sealed.entries(first, below) if below else []
-    start = max(0, first - boundary)
-    return found + unsealed.entries[start : start + count - below]
+def _events(unsealed: _Unsealed) -> list[Event]:
+    ordered = [
+        make_row(tailed, index, at).event
+        for index, (tailed, at) in enumerate(unsealed.ordered, unsealed.manifest.size)
+    ]
+    return ordered + _without_index(unsealed.rest)
 
 
 def _without_index(tailed: Sequence[TailLine]) -> list[Event]:
