@@ -12,7 +12,6 @@ export const m = {
     unreachable: "The daemon does not answer. Trying again …",
     retry: "Try again",
     loading: "Loading …",
-    reload: "Reload",
     close: "Close",
     cancel: "Cancel",
     crashed: "This part of the page failed to draw.",
@@ -52,7 +51,6 @@ export const m = {
   kql: {
     placeholder: "Search with KQL, for example  event.outcome : failure and source.ip : 203.0.113.0/24",
     label: "KQL query",
-    search: "Search",
     clear: "Clear the query",
     shortcut: "Press / to come here",
   },
@@ -73,7 +71,6 @@ export const m = {
   events: {
     columns: { time: "Time", outcome: "Outcome", method: "Method", where: "Path or action", status: "Status", user: "User", source: "Source", reason: "Reason", took: "Took" },
     table: "Events, newest first",
-    found: (total: string, took: number) => `${total} · ${took} ms`,
     counted: (n: number) => plural(n, "event"),
     loaded: (n: number) => `${n.toLocaleString("en-US")} loaded`,
     include: (field: string) => `Only where ${field} is this`,
@@ -112,7 +109,6 @@ export const m = {
     older: "Older event",
     newer: "Newer event",
     around: "The events before and after it in the trail",
-    personal: "personal",
   },
   proof: {
     verified: "Verified",
@@ -212,7 +208,6 @@ export const m = {
     alertsNone: "nothing needs you",
     alertsSome: "waiting for somebody",
     revocations: "Revocations in force",
-    revocationsText: "tokens, sign-ins, users, clients, keys",
     trail: "Trail",
     latest: "Latest alerts",
     allAlerts: "All alerts",
