@@ -11,9 +11,10 @@ from sigma.correlations import (
 )
 
 from jwtrail.sigma.document import Document
+from jwtrail.sigma.errors import LowerError
 from jwtrail.sigma.meta import read_meta, read_span
 from jwtrail.sigma.records import Correlation, EventCount, Meta, Shape, Temporal, TemporalOrdered, ValueCount
-from jwtrail.sigma.values import LowerError, field_of
+from jwtrail.sigma.values import field_of
 
 __all__ = ["MAX_COUNT", "MAX_RULES", "read_correlation"]
 

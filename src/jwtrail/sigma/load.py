@@ -12,12 +12,14 @@ from sigma.rule import SigmaRule, SigmaRuleBase
 from jwtrail.errors import PredicateError, RuleError
 from jwtrail.sigma.correlation import read_correlation
 from jwtrail.sigma.document import Document, read_documents
+from jwtrail.sigma.errors import LowerError
+from jwtrail.sigma.lists import Lists
 from jwtrail.sigma.locate import from_lowering, from_sigma
 from jwtrail.sigma.lower import lower_rule
 from jwtrail.sigma.meta import read_meta
 from jwtrail.sigma.policy import POLICY
 from jwtrail.sigma.records import Correlation, Loaded, Meta, Rule
-from jwtrail.sigma.values import LowerError
+from jwtrail.sigma.spelling import spelled
 
 __all__ = ["MAX_FILES", "load_rules"]
 
@@ -28,22 +30,24 @@ T = TypeVar("T")
 R = TypeVar("R", Rule, Correlation)
 
 
-def load_rules(texts: Mapping[str, str]) -> Loaded:
+def load_rules(texts: Mapping[str, str], lists: Lists | None = None) -> Loaded:
     """Every rule, correlation and filter of some files.
 
     Args:
         texts: the text of each file by its name; the order decides which of two rules with one id is the second.
+        lists: values of placeholders (`%name%` with the modifier `expand`); an empty list fits nothing.
     """
     if len(texts) > MAX_FILES:
         error = RuleError(f"more than {MAX_FILES} rule files", hint="point at a smaller directory")
         return Loaded(refused=(error,))
-    return _Loader().load(texts)
+    return _Loader(lists or {}).load(texts)
 
 
 class _Loader:
     """Collects what loads and what does not; used once."""
 
-    def __init__(self) -> None:
+    def __init__(self, lists: Lists) -> None:
+        self.lists = lists
         self.rules: list[Rule] = []
         self.correlations: list[Correlation] = []
         self.refused: list[RuleError] = []
@@ -71,6 +75,8 @@ class _Loader:
                 self.filters.append(parsed)
         for document in kinds["detection"]:
             self._guarded(document, self._rule, document)
+        for document in kinds["filter"]:
+            self._guarded(document, self._check_filter, document)
         self._all_correlations(kinds["correlation"])
         return Loaded(
             rules=tuple(_settled(rule, self.silent) for rule in self.rules),
@@ -79,13 +85,13 @@ class _Loader:
         )
 
     def _rule(self, document: Document) -> None:
-        parsed = SigmaRule.from_dict(document.data, collect_errors=True, policy=POLICY)
+        parsed = SigmaRule.from_dict(spelled(document.data), collect_errors=True, policy=POLICY)
         _raise_first(document, parsed)
         for one in self.filters:
             one.apply_on_rule(parsed)
         meta = read_meta(document, parsed)
         self._check_unique(document, meta)
-        rule = Rule(meta=meta, predicate=lower_rule(parsed))
+        rule = Rule(meta=meta, predicate=lower_rule(parsed, self.lists))
         self.rules.append(rule)
         self._register(meta)
 
@@ -114,6 +120,16 @@ class _Loader:
         self._register(correlation.meta)
         if not parsed.generate:
             self.silent.update(correlation.rules)
+
+    def _check_filter(self, document: Document) -> None:
+        """A filter that names a rule which is not there would silently leave alerts in."""
+        named = document.data["filter"].get("rules") if isinstance(document.data["filter"], dict) else None
+        for number, name in enumerate(named if isinstance(named, list) else [named]):
+            if isinstance(name, str) and name.lower() not in self.ids and name.lower() != "any":
+                path = ("filter", "rules", number) if isinstance(named, list) else ("filter", "rules")
+                raise document.error(
+                    f"no rule {name!r} is loaded", path, "name rules by `name:` or `id:`, or write `any`"
+                )
 
     def _check_unique(self, document: Document, meta: Meta) -> None:
         for key in ("id", "name"):
@@ -150,7 +166,7 @@ def _raise_first(document: Document, parsed: SigmaRuleBase) -> None:
 
 
 def _parse_filter(document: Document) -> SigmaFilter:
-    parsed = SigmaFilter.from_dict(document.data, collect_errors=True, policy=POLICY)
+    parsed = SigmaFilter.from_dict(spelled(document.data), collect_errors=True, policy=POLICY)
     _raise_first(document, parsed)
     return parsed
 

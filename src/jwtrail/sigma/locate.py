@@ -9,8 +9,8 @@ from sigma.rule.detection import SigmaDetectionItem
 
 from jwtrail.errors import RuleError
 from jwtrail.sigma.document import Document, Path
+from jwtrail.sigma.errors import LowerError
 from jwtrail.sigma.policy import POLICY
-from jwtrail.sigma.values import LowerError
 
 __all__ = ["from_lowering", "from_msgspec", "from_sigma"]
 

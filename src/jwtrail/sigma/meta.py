@@ -9,9 +9,10 @@ from sigma.exceptions import SigmaTimespanError
 from sigma.rule import SigmaRuleBase
 
 from jwtrail.sigma.document import Document
+from jwtrail.sigma.errors import LowerError
 from jwtrail.sigma.locate import from_msgspec
 from jwtrail.sigma.records import Extension, Level, Meta
-from jwtrail.sigma.values import LowerError, field_of
+from jwtrail.sigma.values import field_of
 
 __all__ = ["MAX_SPAN_US", "read_meta", "read_span"]
 
