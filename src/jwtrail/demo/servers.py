@@ -157,7 +157,7 @@ def serve_daemon(port: int, data: Path, logs: Path) -> Server:
     command = [sys.executable, "-m", "jwtrail", "serve", "--data", str(data), "--port", str(port)]
     env = {
         "JWTRAIL_SERVICE__NAME": "shop",
-        "JWTRAIL_TRAIL__SEAL_SECONDS": "30",
+        "JWTRAIL_TRAIL__SEAL_SECONDS": "10",
         "PYTHONUNBUFFERED": "1",
         "JWTRAIL_TOKENS__ISSUER": "https://shop.example",
         "JWTRAIL_TOKENS__AUDIENCE": "shop-api",
