@@ -80,12 +80,14 @@ class ServeSettings(Struct, frozen=True, forbid_unknown_fields=True):
         port: TCP port; 0 takes a free one.
         console: serve the console and the HTTP API; without it the daemon only works.
         public_url: where people reach the console, when a proxy stands in front.
+        public_log: answer `/tlog/` without sign-in. What is there shows how many events there are and names no person.
     """
 
     host: str = "127.0.0.1"
     port: int = 7070
     console: bool = True
     public_url: str = ""
+    public_log: bool = False
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """A browser without a window: asks the application directly, keeps cookies, follows nothing by itself."""
 
 import asyncio
+from functools import partial
 
 import httpx
 import msgspec
@@ -16,6 +17,7 @@ from jwtrail.state import StateStore
 from jwtrail.state.records import AlertRow
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.publish import resource
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
@@ -84,6 +86,7 @@ class World:
             facts=lambda: Facts(service="shop", size=self.reader.size, started_us=NOW - MINUTE),
             rules=lambda: rules_page(self.ruleset, dict(packaged_texts())),
             record=self.recorded.append,
+            log=partial(resource, self.reader),
             live=self.live,
             now_us=lambda: NOW,
         )

@@ -143,3 +143,19 @@ def test_polling_is_no_sign_of_life(client, session, sign_ins, monkeypatch):
     client.get("/api/v1/events/stream")
     client.get("/api/v1/events")
     assert touched == [False, False, True]
+
+
+def test_the_log_is_for_signed_in_people_unless_the_setting_says_otherwise(world, browser):
+    from jwtrail.web.app import build
+
+    closed = browser(world.app)
+    assert closed.get("/tlog/checkpoint").status_code == 401
+    opened = browser(build(world.services, WebSettings(public_log=True), world.sign_ins))
+    checkpoint = opened.get("/tlog/checkpoint")
+    assert checkpoint.content == world.reader.note()
+    assert checkpoint.headers["cache-control"] == "no-store"
+    tile = opened.get(f"/tlog/tile/entries/000.p/{world.reader.checkpoint().size}")
+    assert len(tile.content) == world.reader.checkpoint().size * 83
+    assert tile.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert opened.get("/tlog/tile/0/001").status_code == 404
+    assert opened.get("/api/v1/status").status_code == 401

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "rules": Entry("rules:rules", "The detection rules."),
     "kql": Entry("kql:kql", "Show how a query is understood."),
     "trail": Entry("trail:trail", "Verify the trail, prove an event."),
+    "export": Entry("exporting:export", "Hand the trail on."),
     "verify-proof": Entry("trail:verify_proof", "Check a proof offline."),
     "token": Entry("token:token", "Look into a token."),
     "keys": Entry("keys:keys", "The keys that sign tokens."),

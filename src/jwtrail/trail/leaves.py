@@ -1,17 +1,65 @@
 """Entries and leaf hashes of sealed events, recomputed from their segments when they are needed."""
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Sequence
+from threading import Lock
 
 import duckdb
 
+from jwtrail.ecs.entry import ENTRY_SIZE
 from jwtrail.errors import CorruptionError
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.recompute import Engine, row_hashes
 
-__all__ = ["SegmentLeaves"]
+__all__ = ["EntryCache", "SegmentLeaves"]
+
+BLOCK = 8192
+"""Rows recomputed at once: a row group (docs/formats/segment.md), which has to be unpacked whole for any of its rows."""
+
+MAX_BLOCKS = 16
+"""Blocks that are kept, 648 KiB each: a client of the log asks for the 32 bundles of a block one after the other."""
+
+
+class EntryCache:
+    """Entries of the blocks that were asked for last. Any number of threads may share it."""
+
+    def __init__(self) -> None:
+        self._engine = Engine()
+        self._lock = Lock()
+        self._blocks: OrderedDict[tuple[str, str, int], bytes] = OrderedDict()
+
+    def block(self, layout: Layout, segment: SegmentInfo, number: int) -> bytes:
+        """The entries of a block of a segment, one after the other.
+
+        Raises:
+            CorruptionError: the segment cannot be read or lacks a row.
+        """
+        key = segment.file, segment.sha256, number
+        with self._lock:
+            found = self._blocks.pop(key, None)
+            if found is None:
+                found = self._recompute(layout, segment, number * BLOCK)
+            self._blocks[key] = found
+            if len(self._blocks) > MAX_BLOCKS:
+                self._blocks.popitem(last=False)
+        return found
+
+    def _recompute(self, layout: Layout, segment: SegmentInfo, low: int) -> bytes:
+        path = layout.segments / segment.file
+        high = min(low + BLOCK, segment.rows) - 1
+        condition = f"file_row_number BETWEEN {low} AND {high}"
+        try:
+            rows = row_hashes(self._engine, path, frozenset(segment.columns), condition)
+        except duckdb.Error as error:
+            raise CorruptionError(f"the segment cannot be read: {error}", where=str(path)) from error
+        whole = [row.position for row in rows] == list(range(low, high + 1))
+        if not whole or any(len(row.entry) != ENTRY_SIZE for row in rows):
+            first, last = segment.first + low, segment.first + high
+            raise CorruptionError(f"rows of the indexes {first} to {last} are missing", where=str(path))
+        return b"".join(row.entry for row in rows)
 
 
 class SegmentLeaves:
@@ -20,13 +68,15 @@ class SegmentLeaves:
     Args:
         layout: where.
         segments: all segments, in order.
+        cache: shared with others that read the same directory.
     """
 
-    def __init__(self, layout: Layout, segments: Sequence[SegmentInfo]) -> None:
+    def __init__(
+        self, layout: Layout, segments: Sequence[SegmentInfo], cache: EntryCache | None = None
+    ) -> None:
         self._layout = layout
         self._segments = segments
-        self._firsts = [segment.first for segment in segments]
-        self._engine = Engine()
+        self._cache = cache or EntryCache()
 
     def entries(self, first: int, count: int) -> list[bytes]:
         """Entries of `count` events from index `first`; all must be sealed.
@@ -37,22 +87,12 @@ class SegmentLeaves:
         found: list[bytes] = []
         while len(found) < count:
             at = first + len(found)
-            segment = self._segments[bisect_right(self._firsts, at) - 1]
-            last = min(segment.last, first + count - 1)
-            found += self._some(segment, at, last)
+            segment = self._segments[bisect_right(self._segments, at, key=lambda one: one.first) - 1]
+            number, start = divmod(at - segment.first, BLOCK)
+            data = self._cache.block(self._layout, segment, number)
+            stop = min(start + count - len(found), len(data) // ENTRY_SIZE)
+            found += [data[row * ENTRY_SIZE : (row + 1) * ENTRY_SIZE] for row in range(start, stop)]
         return found
-
-    def _some(self, segment: SegmentInfo, first: int, last: int) -> list[bytes]:
-        path = self._layout.segments / segment.file
-        low, high = first - segment.first, last - segment.first
-        condition = f"file_row_number BETWEEN {low} AND {high}"
-        try:
-            rows = row_hashes(self._engine, path, frozenset(segment.columns), condition)
-        except duckdb.Error as error:
-            raise CorruptionError(f"the segment cannot be read: {error}", where=str(path)) from error
-        if [row.position for row in rows] != list(range(low, high + 1)):
-            raise CorruptionError(f"rows of the indexes {first} to {last} are missing", where=str(path))
-        return [row.entry for row in rows]
 
     def read(self, first: int, count: int) -> list[bytes]:
         """Leaf hashes of `count` events from index `first`."""

@@ -197,7 +197,7 @@ class TrailReader:
         manifest = read_manifest(self._layout.manifest)
         sealed = max(0, min(count, manifest.size - first))
         found = SegmentLeaves(self._layout, manifest.segments, self._cache).entries(first, sealed)
-        return found + self._unsealed_entries(first + sealed, count - sealed)
+        return [*found, *self._unsealed_entries(first + sealed, count - sealed)]
 
     def _unsealed_entries(self, first: int, count: int) -> tuple[bytes, ...]:
         if not count:

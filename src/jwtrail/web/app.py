@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from jwtrail.errors import JwtrailError
-from jwtrail.web import alerts, answers, events, export, facts, openapi, revocations, streams
+from jwtrail.web import alerts, answers, events, export, facts, openapi, revocations, streams, tlog
 from jwtrail.web.api import ENDPOINTS, PREFIX, Endpoint
 from jwtrail.web.call import MAX_BODY, Call, TooLarge, read
 from jwtrail.web.entrance import Entrance
@@ -74,6 +74,7 @@ def build(
     keys = sign_ins or SignIns(settings, services.now_us)
     door = Entrance(services, settings, keys)
     limiter = anyio.CapacityLimiter(MAX_AT_ONCE)
+    log_files = tlog.LogFiles(services.log, limiter, public=settings.public_log)
 
     def answering(end: Endpoint) -> Answer:
         if end.name == "logout":
@@ -97,6 +98,7 @@ def build(
         Route(PREFIX + "/openapi.json", _openapi),
         Route(PREFIX + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/login", door.login),
+        Route(tlog.PREFIX + "/{path:path}", log_files.answer),
         Mount("/assets", Assets(directory)),
         Route("/{path:path}", Index(settings, directory).answer),
     ]

@@ -13,6 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jwtrail.web import tlog
 from jwtrail.web.answers import failure
 from jwtrail.web.api import PREFIX
 from jwtrail.web.security import Session, SignIns
@@ -52,6 +53,8 @@ class Guard:
         self._app = app
         self._settings = settings
         self._sign_ins = sign_ins
+        closed = (PREFIX,) if settings.public_log else (PREFIX, tlog.PREFIX)
+        self._closed = tuple(f"{settings.root_path}{prefix}/" for prefix in closed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -87,7 +90,7 @@ class Guard:
             return failure(
                 421, "host_unknown", "This name is not served here.", hint="add it to console.hosts"
             )
-        if not scope["path"].startswith(self._settings.root_path + PREFIX + "/"):
+        if not scope["path"].startswith(self._closed):
             return None
         if session is None:
             return failure(

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from jwtrail.detect.alert import Alert
 from jwtrail.detect.ruleset import MAX_FILE, RuleSet, packaged_texts
 from jwtrail.errors import ServeError
 from jwtrail.runtime.daemon import Daemon
+from jwtrail.trail.publish import resource
 from jwtrail.web import alerts
 from jwtrail.web.app import build
 from jwtrail.web.live import Live
@@ -129,6 +131,7 @@ def web_settings(settings: Settings, port: int) -> WebSettings:
         root_path=public.path.rstrip("/"),
         hosts=LOOPBACK_NAMES | names,
         https=public.scheme == "https",
+        public_log=settings.serve.public_log,
         max_session_s=settings.tokens.refresh_absolute_s,
     )
 
@@ -194,6 +197,7 @@ def _services(daemon: Daemon, live: Live) -> Services:
         facts=lambda: _facts(daemon),
         rules=lambda: page,
         record=daemon.record,
+        log=partial(resource, daemon.reader),
         live=live,
     )
 

@@ -45,6 +45,7 @@ class Services:
         facts: what the daemon knows.
         rules: the rule set that runs.
         record: puts an event into the trail; must not block for long.
+        log: a resource of the tiled log by its path below `/tlog/`; None when there is none.
         live: where the daemon publishes new events and alerts.
         now_us: the time.
     """
@@ -55,5 +56,6 @@ class Services:
     facts: Callable[[], Facts]
     rules: Callable[[], RulesPage]
     record: Callable[[Event], None]
+    log: Callable[[str], bytes | None]
     live: Live = field(default_factory=Live)
     now_us: Clock = clock.now_us

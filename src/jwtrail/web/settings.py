@@ -26,6 +26,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
         absolute_s: and after so long in any case.
         max_session_s: longest life of a token or sign-in, so that a revocation can be forgotten afterwards.
         https: the console is reached over https, so the cookie is `Secure`.
+        public_log: `/tlog/` is answered without sign-in.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +39,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     absolute_s: int = _DAY
     max_session_s: int = 30 * _DAY
     https: bool = False
+    public_log: bool = False
 
     def __post_init__(self) -> None:
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
