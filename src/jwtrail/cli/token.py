@@ -12,6 +12,7 @@ from jwtrail.cli.common import config_option, console, data_option, is_terminal,
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import moment
 from jwtrail.cli.plain import visible
+from jwtrail.cli.vectors import check
 from jwtrail.tokens.verdict import Accepted, Rejected
 
 __all__ = ["CHECKS", "token"]
@@ -63,6 +64,9 @@ CHECKS = (
 @click.group(short_help="Look into a token.")
 def token() -> None:
     """Tokens are read from stdin, never from the command line, where every user of the machine could see them."""
+
+
+token.add_command(check)
 
 
 @token.command()

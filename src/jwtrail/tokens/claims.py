@@ -19,14 +19,21 @@ MAX_WORDS = 256
 """Audiences, scopes or roles of one token."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_KINDS = {"at+jwt": "access", "rt+jwt": "refresh"}
-# How issuers mark the use inside the payload: Cognito, SimpleJWT, Flask-JWT-Extended.
-_USE_CLAIMS = ("token_use", "token_type", "type")
-_USES = frozenset(("access", "refresh", "id"))
+_KINDS = {"at+jwt": "access", "rt+jwt": "refresh", "refresh+jwt": "refresh", "id+jwt": "id"}
+# How issuers mark the use inside the payload: Cognito, SimpleJWT, Flask-JWT-Extended, Keycloak.
+_USE_CLAIMS = ("token_use", "token_type", "type", "typ")
+_USES = {
+    "access": "access", "access_token": "access", "bearer": "access",
+    "refresh": "refresh", "refresh_token": "refresh", "offline": "refresh",
+    "id": "id", "id_token": "id",
+}  # fmt: skip
 
 
-def read_claims(raw: bytes, header: Header, required: tuple[str, ...], fingerprint: str) -> Claims:
+def read_claims(raw: bytes, header: Header, kid: str, required: tuple[str, ...], fingerprint: str) -> Claims:
     """The claims of an authentic payload.
+
+    Args:
+        kid: id of the key that signed, for a token that does not name it.
 
     Raises:
         Refusal: `malformed_payload_json`, `json_too_deep`, `duplicate_json_key`, `claim_missing` or `claim_invalid`.
@@ -45,15 +52,24 @@ def read_claims(raw: bytes, header: Header, required: tuple[str, ...], fingerpri
             extra[name] = value
         else:
             typed[reader[0]] = reader[1](value)
+    if extra:
+        _borrow(extra, typed)
     return Claims(
         **typed,
         kind=_KINDS.get(normal_typ(header.typ)) or _use(extra),
         alg=header.alg,
-        kid=header.kid or "",
+        kid=header.kid or kid,
         typ=header.typ,
         extra=extra,
         fingerprint=fingerprint,
     )
+
+
+def _borrow(extra: dict[str, Any], typed: dict[str, Any]) -> None:
+    """What other issuers call the sign-in and the client (OpenID Connect), when ours are not there."""
+    for name, attribute in (("sid", "family"), ("azp", "client_id")):
+        if attribute not in typed and name in extra and type(value := extra[name]) is str and value:
+            typed[attribute] = _text(value)
 
 
 def check_claims(claims: Claims, policy: VerifyPolicy, now_us: int) -> None:
@@ -73,9 +89,9 @@ def check_claims(claims: Claims, policy: VerifyPolicy, now_us: int) -> None:
         raise Refusal("not_yet_valid", claims)
     if claims.iat is not None and now < claims.iat - leeway:
         raise Refusal("issued_in_future", claims)
-    if policy.max_lifetime_s is not None and claims.exp is not None:
+    if policy.max_lifetime_s is not None:
         born = now if claims.iat is None else claims.iat
-        if claims.exp - born > policy.max_lifetime_s:
+        if claims.exp is None or claims.exp - born > policy.max_lifetime_s:
             raise Refusal("lifetime_too_long", claims)
     if policy.use is not None and claims.kind not in ("", policy.use):
         raise Refusal("token_use_mismatch", claims)
@@ -134,8 +150,11 @@ def _member(value: Any, name: str) -> str:
 
 def _use(extra: dict[str, Any]) -> str:
     for name in _USE_CLAIMS:
-        if name in extra and type(use := extra[name]) is str and use.lower() in _USES:
-            return use.lower()
+        if name in extra and type(use := extra[name]) is str:
+            if (known := _USES.get(use.lower())) is not None:
+                return known
+            if name == "token_use":  # the one claim that says nothing else: "reset", "mfa", …
+                return use
     return ""
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from jwtrail.tokens import base64url
-from jwtrail.tokens.keys import KeySet
+from jwtrail.tokens.algorithms import ALGORITHMS
+from jwtrail.tokens.keys import Keys
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.settings import VerifyPolicy, normal_typ
 from jwtrail.tokens.strictjson import decode_object
@@ -28,7 +29,11 @@ _REGISTERED = frozenset(
 _UNDERSTOOD = frozenset(("b64",))
 
 # Paths, markup, quotes, shell, look-ups, control characters. Base64 (`+`, `/`, `=`) and URNs stay free of it.
-_INJECTION = re.compile(r"""[\x00-\x20\x7f-\x9f'"`<>;|&$\\*(){}%]|\.\.|--|//|^[/~]|/[^/]*\.\w|\$\{""")
+_INJECTION = re.compile(
+    r"""[\x00-\x20\x7f-\x9f'"`<>;|&$\\*(){}%]|\.\.|(?:^|:)//|^[/~]|/[^/]*\.\w|^(?:dev|etc|proc)/"""
+    r"""|^(?:file|https?|ftp|ldaps?|jndi|javascript|data|jar|php):""",
+    re.IGNORECASE,
+)
 
 
 class Header(Struct, frozen=True):
@@ -77,16 +82,17 @@ def read_header(segment: bytes) -> Header:
     return Header(alg, fields)
 
 
-def check_header(header: Header, policy: VerifyPolicy, keys: KeySet) -> None:
+def check_header(header: Header, policy: VerifyPolicy, keys: Keys) -> None:
     """Family confusion, allow-list, `crit`, `b64`, `typ`, `cty` and `kid`, in this order.
 
     Raises:
         Refusal: with the first reason that applies.
     """
     fields = header.fields
-    if header.alg.startswith("HS") and not keys.has_secrets and keys.keys:
+    if header.alg.startswith("HS") and keys.public_only:
         raise Refusal("alg_confusion")
-    if header.alg not in (keys.algs if policy.algorithms is None else policy.algorithms):
+    allowed = keys.algs if policy.algorithms is None else policy.algorithms
+    if header.alg not in allowed or header.alg not in ALGORITHMS:
         raise Refusal("alg_not_allowed")
     if "crit" in fields:
         _check_crit(fields)
@@ -118,10 +124,10 @@ def _check_crit(fields: dict[str, Any]) -> None:
         raise Refusal("crit_unsupported")
 
 
-def _check_kid(kid: object, keys: KeySet) -> None:
+def _check_kid(kid: object, keys: Keys) -> None:
     if not isinstance(kid, str) or not kid:
         raise Refusal("kid_invalid")
-    if kid in keys.by_kid:  # an id that we gave out ourselves is harmless, whatever it looks like
+    if keys.knows(kid):  # an id that we gave out ourselves is harmless, whatever it looks like
         return
     if _INJECTION.search(kid):
         raise Refusal("kid_injection")

@@ -293,7 +293,7 @@ class Issuer:
             )
         header = Header(key.alg, {"kid": key.kid, "typ": typ})
         try:
-            claims = read_claims(_json(payload).encode(), header, (), fingerprint_of(token.encode()))
+            claims = read_claims(_json(payload).encode(), header, key.kid, (), fingerprint_of(token.encode()))
         except Refusal as refusal:
             raise TokenError(
                 refusal.reason,

@@ -2,7 +2,7 @@
 
 from jwtrail.errors import KeyRefusedError
 
-__all__ = ["MIN_RSA_BITS", "PUBLISHED_SECRETS", "check_rsa", "check_secret"]
+__all__ = ["MIN_RSA_BITS", "PUBLISHED_SECRETS", "check_ed25519", "check_rsa", "check_secret"]
 
 MIN_RSA_BITS = 2048
 """RFC 7518 section 3.3."""
@@ -30,8 +30,26 @@ _ROCA_PRIMES = (
 _ROCA_RESIDUES = {p: frozenset(pow(65537, power, p) for power in range(p)) for p in _ROCA_PRIMES}
 
 
-def check_secret(secret: bytes, least: int) -> None:
+# Curve25519 in Edwards form (RFC 8032 section 5.1).
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
+# The y coordinates of the points of order 1, 2, 4 and 8: with such a key a signature of zeros fits any message.
+_SMALL_ORDER = frozenset(
+    (
+        0,
+        1,
+        _P - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    )
+)
+
+
+def check_secret(secret: bytes, least: int, *, patterned: bool = False) -> None:
     """Refuse a secret that is empty, published, repetitive, shorter than `least` bytes, or a public key.
+
+    Args:
+        patterned: a repetitive one is taken all the same.
 
     Raises:
         KeyRefusedError: `key_empty`, `key_weak_secret`, `key_too_weak` or `key_invalid`.
@@ -45,7 +63,7 @@ def check_secret(secret: bytes, least: int) -> None:
         raise KeyRefusedError(
             "key_too_weak", f"the secret has {len(secret)} bytes, {least} are needed", hint=hint
         )
-    if len(set(secret)) < MIN_DISTINCT_BYTES:
+    if not patterned and len(set(secret)) < MIN_DISTINCT_BYTES:
         raise KeyRefusedError("key_weak_secret", "the secret repeats a few characters", hint=hint)
     if secret.lstrip().startswith(_PUBLIC_KEY_SIGNS):
         raise KeyRefusedError("key_invalid", "a public key is no secret", hint="load it as PEM")
@@ -67,3 +85,16 @@ def check_rsa(n: int, e: int) -> None:
         raise KeyRefusedError(
             "key_compromised", "the key comes from the ROCA generator (CVE-2017-15361)", hint="replace it"
         )
+
+
+def check_ed25519(raw: bytes) -> None:
+    """Refuse an Ed25519 key that is no point of the curve, or one of the few that any signature fits.
+
+    Raises:
+        KeyRefusedError: `key_invalid`.
+    """
+    y = int.from_bytes(raw, "little") & (1 << 255) - 1
+    x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    on_curve = y < _P and pow(x_squared, (_P - 1) // 2, _P) in (0, 1)
+    if not on_curve or y in _SMALL_ORDER:
+        raise KeyRefusedError("key_invalid", "not a usable point of Ed25519", hint="make a new key")

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from msgspec import Struct
 
 from jwtrail.errors import KeyRefusedError
@@ -14,17 +14,37 @@ from jwtrail.tokens import base64url, keyhealth
 from jwtrail.tokens.algorithms import ALGORITHMS
 from jwtrail.tokens.refusal import Refusal
 
-__all__ = ["MAX_KEY_BYTES", "Key", "KeySet", "PublicKey", "key_of", "load_jwk", "load_pem", "load_secret"]
+__all__ = [
+    "MAX_KEY_BYTES",
+    "Key",
+    "KeySet",
+    "Keys",
+    "PublicKey",
+    "key_of",
+    "load_jwk",
+    "load_pem",
+    "load_secret",
+]
 
 MAX_KEY_BYTES = 16_384
 """Of a PEM text or secret; an RSA key of 16,384 bits has 12 KB."""
 
-PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+PublicKey = (
+    ed25519.Ed25519PublicKey
+    | ec.EllipticCurvePublicKey
+    | rsa.RSAPublicKey
+    | mldsa.MLDSA44PublicKey
+    | mldsa.MLDSA65PublicKey
+)
 
 _CURVES: dict[str, ec.EllipticCurve] = {
     "P-256": ec.SECP256R1(),
     "P-384": ec.SECP384R1(),
     "P-521": ec.SECP521R1(),
+}
+_MLDSA: dict[str, type[mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey]] = {
+    "ML-DSA-44": mldsa.MLDSA44PublicKey,
+    "ML-DSA-65": mldsa.MLDSA65PublicKey,
 }
 _CRV = {curve.name: crv for crv, curve in _CURVES.items()}
 
@@ -59,6 +79,26 @@ class Key(Struct, frozen=True, kw_only=True):
         ALGORITHMS[alg].check(self.material, message, signature)
 
 
+class Keys(Protocol):
+    """What the verifier asks of the keys of an issuer."""
+
+    algs: frozenset[str]
+    """Algorithms that some key is for."""
+
+    public_only: bool
+    """There are keys, and none is a secret: whoever offers an HMAC then wants a public key taken for one."""
+
+    def knows(self, kid: str) -> bool:
+        """Whether a key has this id."""
+
+    def choose(self, alg: str, kid: str | None) -> Key:
+        """The one key that must have signed.
+
+        Raises:
+            Refusal: `kid_unknown`, `kid_missing`, `alg_key_mismatch`, or what is wrong with the key.
+        """
+
+
 class KeySet:
     """The keys of one issuer. It is also the simplest `KeySource`: one that never changes.
 
@@ -70,10 +110,11 @@ class KeySet:
         self.keys = keys
         self.by_kid = {key.kid: key for key in keys if key.kid}
         self.algs = frozenset[str]().union(*(key.algs for key in keys))
-        self.has_secrets = any(key.kty == "oct" for key in keys)
+        secrets = sum(1 for key in keys if key.kty == "oct")
+        self.public_only = bool(keys) and not secrets
         if len(self.by_kid) != sum(1 for key in keys if key.kid):
             raise KeyRefusedError("key_set_ambiguous", "two keys have the same kid", hint="rename one")
-        if self.has_secrets and not all(key.kty == "oct" for key in keys):
+        if 0 < secrets < len(keys):
             raise KeyRefusedError(
                 "key_set_mixed", "public keys and secrets in one set", hint="keep them in two sets"
             )
@@ -82,12 +123,11 @@ class KeySet:
         """Itself."""
         return self
 
-    def choose(self, alg: str, kid: str | None) -> Key:
-        """The one key that must have signed.
+    def knows(self, kid: str) -> bool:
+        """See `Keys`; `choose` too."""
+        return kid in self.by_kid
 
-        Raises:
-            Refusal: `kid_unknown`, `kid_missing` or `alg_key_mismatch`.
-        """
+    def choose(self, alg: str, kid: str | None) -> Key:
         if kid is not None:
             if (named := self.by_kid.get(kid)) is not None:
                 return named
@@ -104,8 +144,11 @@ class KeySet:
         raise Refusal("kid_missing" if fitting else "alg_key_mismatch")
 
 
-def load_secret(secret: bytes, alg: str = "HS256", *, kid: str = "") -> Key:
+def load_secret(secret: bytes, alg: str = "HS256", *, kid: str = "", patterned: bool = False) -> Key:
     """A shared secret.
+
+    Args:
+        patterned: takes a secret that repeats a few characters, as published test vectors have.
 
     Raises:
         KeyRefusedError: empty, too short for `alg`, guessable, or in truth a public key.
@@ -119,7 +162,7 @@ def load_secret(secret: bytes, alg: str = "HS256", *, kid: str = "") -> Key:
         raise KeyRefusedError(
             "key_invalid", f"a secret of {len(secret)} bytes", hint=f"at most {MAX_KEY_BYTES} are read"
         )
-    keyhealth.check_secret(secret, algorithm.secret_bytes)
+    keyhealth.check_secret(secret, algorithm.secret_bytes, patterned=patterned)
     return Key(kid=kid, kty="oct", algs=frozenset((alg,)), material=secret)
 
 
@@ -154,9 +197,14 @@ def key_of(public: object, alg: str | None = None, *, kid: str = "") -> Key:
         kty, curve = "EC", _CRV.get(public.curve.name, public.curve.name)
     elif isinstance(public, ed25519.Ed25519PublicKey):
         kty, curve = "OKP", "Ed25519"
+        keyhealth.check_ed25519(public.public_bytes_raw())
+    elif (name := _mldsa_name(public)) is not None:
+        kty, curve = "AKP", name
     else:
         raise KeyRefusedError(
-            "key_invalid", "a type of key that signs no token", hint="Ed25519, P-256, P-384, P-521 or RSA"
+            "key_invalid",
+            "a type of key that signs no token",
+            hint="Ed25519, P-256, P-384, P-521, RSA or ML-DSA",
         )
     fitting = frozenset(a.name for a in ALGORITHMS.values() if (a.kty, a.curve) == (kty, curve))
     algs = fitting if alg is None else fitting & {alg}
@@ -167,26 +215,33 @@ def key_of(public: object, alg: str | None = None, *, kid: str = "") -> Key:
     return Key(kid=kid, kty=kty, algs=algs, material=public)
 
 
-def load_jwk(jwk: Mapping[str, Any]) -> Key:
+def load_jwk(jwk: Mapping[str, Any], *, patterned: bool = False) -> Key:
     """The key of a JWK (RFC 7517); of a private one its public half.
+
+    Args:
+        patterned: see `load_secret`.
 
     Raises:
         KeyRefusedError: malformed, too weak, or not for verifying signatures.
     """
     kid, alg = jwk.get("kid", ""), jwk.get("alg")
-    if not isinstance(kid, str) or not isinstance(alg, str | None):
+    if not isinstance(kid, str | None) or not isinstance(alg, str | None):
         raise KeyRefusedError("key_invalid", "kid and alg must be texts", hint="check the JWK")
-    if jwk.get("use", "sig") != "sig":
+    if jwk.get("use") not in ("sig", None):
         raise KeyRefusedError("key_use_mismatch", "the key is not for signatures", hint='`"use": "sig"`')
-    operations = jwk.get("key_ops", ["verify"])
-    if not isinstance(operations, list) or not {"verify", "sign"}.intersection(map(str, operations)):
+    # Of a private key only the public half is used, and that is for verifying whatever the private half is for.
+    mine = {"verify", "sign"} if "d" in jwk else {"verify"}
+    operations = jwk.get("key_ops")
+    if operations is not None and not (
+        isinstance(operations, list) and mine.intersection(map(str, operations))
+    ):
         raise KeyRefusedError(
             "key_ops_mismatch", "the key is not for verifying", hint='`"key_ops": ["verify"]`'
         )
     if jwk.get("kty") == "oct":
-        return load_secret(_bytes(jwk, "k"), alg or "HS256", kid=kid)
+        return load_secret(_bytes(jwk, "k"), alg or "HS256", kid=kid or "", patterned=patterned)
     try:
-        return key_of(_public(jwk), alg, kid=kid)
+        return key_of(_public(jwk), alg, kid=kid or "")
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyRefusedError("key_invalid", str(error), hint="check the JWK") from error
 
@@ -198,14 +253,29 @@ def _public(jwk: Mapping[str, Any]) -> PublicKey:
             keyhealth.check_rsa(n, e)  # before `cryptography`, which refuses some of it without telling why
             return rsa.RSAPublicNumbers(e, n).public_key()
         case "EC", str(crv) if crv in _CURVES:
-            x, y = int.from_bytes(_bytes(jwk, "x")), int.from_bytes(_bytes(jwk, "y"))
+            x, y = _coordinate(jwk, "x", _CURVES[crv]), _coordinate(jwk, "y", _CURVES[crv])
             return ec.EllipticCurvePublicNumbers(
                 x, y, _CURVES[crv]
             ).public_key()  # refuses what is off the curve
         case "OKP", "Ed25519":
             return ed25519.Ed25519PublicKey.from_public_bytes(_bytes(jwk, "x"))
+        case "AKP", _ if jwk.get("alg") in _MLDSA:  # RFC 9964 section 3
+            return _MLDSA[jwk["alg"]].from_public_bytes(_bytes(jwk, "pub"))
         case kty, crv:
             raise KeyRefusedError("key_invalid", f"unknown kty {kty!r} or crv {crv!r}", hint="check the JWK")
+
+
+def _coordinate(jwk: Mapping[str, Any], name: str, curve: ec.EllipticCurve) -> int:
+    raw = _bytes(jwk, name)
+    if (
+        len(raw) != (curve.key_size + 7) // 8
+    ):  # RFC 7518 section 6.2.1.2: the full size, zeros in front and all
+        raise KeyRefusedError("key_invalid", f"{name} has {len(raw)} bytes", hint="check the JWK")
+    return int.from_bytes(raw)
+
+
+def _mldsa_name(public: object) -> str | None:
+    return next((name for name, kind in _MLDSA.items() if isinstance(public, kind)), None)
 
 
 def _bytes(jwk: Mapping[str, Any], name: str) -> bytes:

@@ -11,13 +11,13 @@ from jwtrail.tokens import base64url
 from jwtrail.tokens.claims import check_claims, read_claims
 from jwtrail.tokens.facts import rejected
 from jwtrail.tokens.header import Header, check_header, read_header
-from jwtrail.tokens.keys import Key, KeySet
+from jwtrail.tokens.keys import Key, Keys
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import Revocations
 from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import ABSENT, Accepted, Claims, Verdict
 
-__all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint_of"]
+__all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint_of", "signed_payload"]
 
 CACHE_US = 60_000_000
 """Longest time a verified token is remembered."""
@@ -29,7 +29,7 @@ MAX_HEADERS = 256
 class KeySource(Protocol):
     """Where the keys of an issuer come from. Whoever answers must not block and must not raise."""
 
-    def current(self) -> KeySet:
+    def current(self) -> Keys:
         """The keys now; the same object until they change."""
 
 
@@ -37,7 +37,7 @@ class _Known(msgspec.Struct, frozen=True):
     """A token that was verified: counts in `[since_us, until_us)` and while the keys are the same."""
 
     claims: Claims
-    keys: KeySet
+    keys: Keys
     since_us: int
     until_us: int
 
@@ -66,7 +66,7 @@ class Verifier:
         self._revoked = revoked
         self._cache_size = cache_size
         self._cache: dict[bytes, _Known] = {}
-        self._headers: dict[bytes, tuple[KeySet, Header, Key]] = {}
+        self._headers: dict[bytes, tuple[Keys, Header, Key]] = {}
 
     def verify(self, token: str | bytes | None, now_us: int | None = None) -> Verdict:
         """The verdict. Never raises, whatever the token.
@@ -98,31 +98,27 @@ class Verifier:
             return rejected(revoked.reason, raw, claims.fingerprint, claims, revoked)
         return Accepted(claims)
 
-    def _verified(self, raw: bytes, print_: str, keys: KeySet, now_us: int) -> Claims:
+    def _verified(self, raw: bytes, print_: str, keys: Keys, now_us: int) -> Claims:
         """Everything that does not change while the token lives, in the order of the vocabulary."""
         head, payload, signature = _split(raw)
         header, key = self._header(head, keys)
-        if not signature:
-            raise Refusal("signature_missing")
-        key.check(header.alg, raw[: len(head) + 1 + len(payload)], base64url.decode(signature))
-        claims = read_claims(base64url.decode(payload), header, self._policy.required, print_)
+        _check_signature(raw, key, header.alg, signature)
+        claims = read_claims(base64url.decode(payload), header, key.kid, self._policy.required, print_)
         check_claims(claims, self._policy, now_us)
         return claims
 
-    def _header(self, segment: bytes, keys: KeySet) -> tuple[Header, Key]:
+    def _header(self, segment: bytes, keys: Keys) -> tuple[Header, Key]:
         """The header and the key it names. Few headers are in use, so what was found is remembered."""
         known = self._headers.get(segment)
         if known is not None and known[0] is keys:
             return known[1], known[2]
-        header = read_header(segment)
-        check_header(header, self._policy, keys)
-        key = keys.choose(header.alg, header.kid)
+        header, key = _judged(segment, self._policy, keys)
         if len(self._headers) >= MAX_HEADERS:
             self._headers.clear()
         self._headers[segment] = (keys, header, key)
         return header, key
 
-    def _remember(self, digest: bytes, claims: Claims, keys: KeySet, now_us: int) -> None:
+    def _remember(self, digest: bytes, claims: Claims, keys: Keys, now_us: int) -> None:
         if not self._cache_size:
             return
         until_us = now_us + CACHE_US
@@ -135,6 +131,22 @@ class Verifier:
         self._cache[digest] = _Known(claims, keys, now_us, until_us)
 
 
+def signed_payload(token: bytes, policy: VerifyPolicy, keys: Keys) -> bytes:
+    """The payload of a JWS, whatever it is: every check up to the signature (RFC 7515 section 5.2), none of a JWT.
+
+    Raises:
+        Refusal: with the first reason that applies.
+    """
+    if not token:
+        raise Refusal("token_missing")
+    if len(token) > policy.max_token_bytes:
+        raise Refusal("token_too_large")
+    head, payload, signature = _split(token)
+    header, key = _judged(head, policy, keys)
+    _check_signature(token, key, header.alg, signature)
+    return base64url.decode(payload)
+
+
 def fingerprint_of(token: bytes) -> str:
     """What stands for a token in the trail: 16 bytes of its SHA-256, base64url; 22 characters."""
     return _fingerprint(sha256(token).digest())
@@ -142,6 +154,18 @@ def fingerprint_of(token: bytes) -> str:
 
 def _fingerprint(digest: bytes) -> str:
     return base64url.encode(digest[:16])
+
+
+def _judged(segment: bytes, policy: VerifyPolicy, keys: Keys) -> tuple[Header, Key]:
+    header = read_header(segment)
+    check_header(header, policy, keys)
+    return header, keys.choose(header.alg, header.kid)
+
+
+def _check_signature(raw: bytes, key: Key, alg: str, signature: bytes) -> None:
+    if not signature:
+        raise Refusal("signature_missing")
+    key.check(alg, raw[: -1 - len(signature)], base64url.decode(signature))
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:

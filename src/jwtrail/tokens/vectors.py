@@ -1,0 +1,145 @@
+"""Test vectors: a token with the key, policy, moment, state and request that it is judged by, all in one JSON object.
+
+Nothing is taken from this machine: no settings, no clock, no state. What a vector leaves out, or gives as null, is not
+checked. Shapes are read liberally, verdicts are those of the verifier.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jwtrail.tokens.binding import Presented, check_binding, wants_check
+from jwtrail.tokens.jwks import JwkSet
+from jwtrail.tokens.refusal import Refusal
+from jwtrail.tokens.settings import VerifyPolicy, normal_typ
+from jwtrail.tokens.vectorstate import VectorState
+from jwtrail.tokens.verdict import Accepted, Claims, Rejected
+from jwtrail.tokens.verifier import Verifier, signed_payload
+
+__all__ = ["MAX_JWS_BYTES", "judge"]
+
+MAX_JWS_BYTES = 65_536
+"""Of a token whose policy names no limit."""
+
+_US = 1_000_000
+_LEEWAY_S = 30
+
+
+def judge(vector: Mapping[str, Any]) -> str | None:
+    """The reason for which the token is refused, a code of `ecs.reasons`; None when it is accepted.
+
+    Args:
+        vector: `layer` (`jws` or `jwt`), `token`, `key`, `alg_allowed`, `policy`, `now`, `state`, `request`, `dpop`.
+
+    Raises:
+        ValueError: the vector, not the token, is malformed: an unknown layer, a policy of the wrong type.
+    """
+    token = vector.get("token")
+    raw = token.encode("utf-8", "surrogatepass") if isinstance(token, str) else b""
+    policy = _policy(vector)
+    match vector.get("layer", "jwt"):
+        case "jws":
+            return _judge_signature(raw, policy, JwkSet(vector.get("key"), patterned=True))
+        case "jwt":
+            return _judge_token(raw, policy, vector)
+        case layer:
+            raise ValueError(f"layer is jws or jwt, not {layer!r}")
+
+
+def _judge_signature(raw: bytes, policy: VerifyPolicy, keys: JwkSet) -> str | None:
+    try:
+        signed_payload(raw, policy, keys)
+    except Refusal as refusal:
+        return refusal.reason
+    return None
+
+
+def _judge_token(raw: bytes, policy: VerifyPolicy, vector: Mapping[str, Any]) -> str | None:
+    now_us = _moment_us(vector.get("now"))
+    state = VectorState(vector.get("state"), now_us)
+    verdict = Verifier(policy, JwkSet(vector.get("key")), state, cache_size=0).verify(raw, now_us)
+    if isinstance(verdict, Rejected):
+        return verdict.reason
+    assert isinstance(verdict, Accepted)
+    return state.replayed(verdict.claims) or _judge_binding(raw, verdict.claims, state, vector, now_us)
+
+
+def _judge_binding(
+    raw: bytes, claims: Claims, state: VectorState, vector: Mapping[str, Any], now_us: int
+) -> str | None:
+    request = _object(vector, "request")
+    proofs = tuple(_texts(vector.get("dpop") or request.get("dpop")) or ())
+    scheme = str(
+        request.get("scheme") or request.get("auth_scheme") or ("dpop" if proofs else "bearer")
+    ).lower()
+    if not wants_check(claims.binding, scheme):
+        return None
+    shown = Presented(
+        token=raw.decode("ascii"),
+        scheme=scheme,
+        method=str(request.get("method") or ""),
+        url=str(request.get("url") or request.get("uri") or ""),
+        proofs=proofs,
+        certificate=_certificate(request),
+    )
+    return check_binding(claims.binding, shown, now_us, seen=state, nonce=state.nonce).reason or None
+
+
+def _certificate(request: Mapping[str, Any]) -> str:
+    """The thumbprint of the client certificate, whatever its field is called, base64url or hexadecimal."""
+    names = [name for name in request if "cert" in name.lower() or "x5t" in name.lower()]
+    value = next((request[name] for name in names if request[name]), "")
+    if isinstance(value, Mapping):
+        return _certificate({"x5t": next(iter(value.values()), "")})
+    return str(value)
+
+
+def _policy(vector: Mapping[str, Any]) -> VerifyPolicy:
+    policy = _object(vector, "policy")
+    issuer, audience, types = policy.get("issuer"), policy.get("audience"), policy.get("typ")
+    algorithms = vector.get("alg_allowed", policy.get("alg_allowed"))
+    return VerifyPolicy(
+        issuer=None if issuer is None else str(issuer),
+        audience=_texts(audience),
+        algorithms=None if algorithms is None else frozenset(_texts(algorithms) or ()),
+        types=None if types is None else tuple(map(normal_typ, _texts(types) or ())),
+        required=_texts(policy.get("required")) or (),
+        leeway_s=_number(policy, "leeway", _LEEWAY_S),
+        max_token_bytes=_number(policy, "max_token_bytes", MAX_JWS_BYTES),
+        max_lifetime_s=_number(policy, "max_lifetime", None),
+        use=policy.get("token_use"),
+    )
+
+
+def _object(vector: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = vector.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} is an object, not {type(value).__name__}")  # noqa: TRY004  # one error for a bad vector
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """One text or several; None stays None."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list):
+        return tuple(str(one or "") for one in value)
+    raise ValueError(f"a text or a list of texts, not {type(value).__name__}")
+
+
+def _number(policy: Mapping[str, Any], name: str, default: Any) -> Any:
+    value = policy.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is a number, not {value!r}")  # noqa: TRY004
+    return value
+
+
+def _moment_us(now: object) -> int:
+    if isinstance(now, bool) or not isinstance(now, int | float):
+        raise ValueError(f"now is a number of seconds, not {now!r}")  # noqa: TRY004
+    return round(now * _US)
