@@ -79,7 +79,7 @@ def test_a_copy_is_brought_up_to_date_and_refuses_another_log(log_of, tmp_path):
 
 def test_what_no_checkpoint_covers_is_not_served(log_of, tmp_path):
     reader = TrailReader(log_of(300))
-    assert resource(reader, "checkpoint") == reader.note()
+    assert resource(reader, "checkpoint") == reader.signed().note
     for path in (
         "tile/0/000",
         "tile/0/001.p/44",

@@ -152,7 +152,7 @@ def test_the_log_is_for_signed_in_people_unless_the_setting_says_otherwise(world
     assert closed.get("/tlog/checkpoint").status_code == 401
     opened = browser(build(world.services, WebSettings(public_log=True), world.sign_ins))
     checkpoint = opened.get("/tlog/checkpoint")
-    assert checkpoint.content == world.reader.note()
+    assert checkpoint.content == world.reader.signed().note
     assert checkpoint.headers["cache-control"] == "no-store"
     tile = opened.get(f"/tlog/tile/entries/000.p/{world.reader.checkpoint().size}")
     assert len(tile.content) == world.reader.checkpoint().size * 83

@@ -33,13 +33,13 @@ def resource(reader: TrailReader, path: str) -> bytes | None:
         CorruptionError: what is needed is damaged.
         IntegrityError: the checkpoint does not verify.
     """
-    checkpoint = reader.checkpoint()
-    if checkpoint is None:
+    signed = reader.signed()
+    if signed is None:
         return None
     if path == CHECKPOINT:
-        return reader.note()
+        return signed.note
     place = TilePath.parse(path.removeprefix(_TILE)) if path.startswith(_TILE) else None
-    if place is None or not place.covered(checkpoint.size):
+    if place is None or not place.covered(signed.checkpoint.size):
         return None
     return _content(reader, place)
 
@@ -73,20 +73,21 @@ def copy_log(reader: TrailReader, directory: Path) -> Copied:
         CorruptionError: what is needed is damaged.
         WriteError: a file cannot be written.
     """
-    checkpoint, note = reader.checkpoint(), reader.note()
-    if checkpoint is None:
-        raise ProofError("nothing was signed yet")
-    _hold(reader, directory / CHECKPOINT, checkpoint.size)
+    signed = reader.signed()
+    if signed is None:
+        raise ProofError("nothing was signed yet", hint="jwtrail serve signs")
+    size = signed.checkpoint.size
+    _hold(reader, directory / CHECKPOINT, size)
     make_directory(directory)
-    places = list(tiles_of(checkpoint.size))
+    places = list(tiles_of(size))
     for place in places:
         path = directory / _TILE / str(place)
         data = _content(reader, place)
         with storage_errors("write a tile", path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-    replace_file(directory / CHECKPOINT, note)
-    return Copied(checkpoint.size, len(places))
+    replace_file(directory / CHECKPOINT, signed.note)
+    return Copied(size, len(places))
 
 
 def _hold(reader: TrailReader, path: Path, size: int) -> None:

@@ -22,7 +22,7 @@ from jwtrail.trail.row import event_of, make_row
 from jwtrail.trail.tail import Tail, TailLine
 from jwtrail.trail.tilestore import TileStore
 
-__all__ = ["Inclusion", "TrailReader"]
+__all__ = ["Inclusion", "Signed", "TrailReader"]
 
 _TRIES = 5
 _T = TypeVar("_T")
@@ -49,6 +49,17 @@ class Inclusion(Struct, frozen=True):
     def proof(self) -> str:
         """The proof as a text that travels alone (c2sp.org/tlog-proof)."""
         return TlogProof(self.index, self.path, self.note).format()
+
+
+class Signed(Struct, frozen=True):
+    """A signed checkpoint.
+
+    Args:
+        note: it, verbatim.
+    """
+
+    checkpoint: Checkpoint
+    note: bytes
 
 
 class _Unsealed(Struct, frozen=True):
@@ -112,21 +123,22 @@ class TrailReader:
         Raises:
             IntegrityError: it does not verify.
         """
-        note = self._note()
-        return self._opened(note) if note else None
+        signed = self.signed()
+        return signed.checkpoint if signed else None
 
-    def _note(self) -> bytes:
+    def signed(self) -> Signed | None:
+        """The last signed checkpoint with its bytes; as `checkpoint`."""
+        path = self._layout.checkpoint
         try:
-            return self._layout.checkpoint.read_bytes()
+            note = path.read_bytes()
         except FileNotFoundError:
-            return b""
-
-    def _opened(self, note: bytes) -> Checkpoint:
+            return None
         try:
-            return open_checkpoint(note, self.vkey())
+            return Signed(open_checkpoint(note, self.vkey()), note)
         except NoteError as error:
-            where = str(self._layout.checkpoint)
-            raise IntegrityError(f"the checkpoint does not verify: {error.message}", where=where) from error
+            raise IntegrityError(
+                f"the checkpoint does not verify: {error.message}", where=str(path)
+            ) from error
 
     def vkey(self) -> Verifier:
         """The log's verifier key.
@@ -135,19 +147,6 @@ class TrailReader:
             IntegrityError: there is none yet, or it is damaged.
         """
         return load_verifier(self._layout.log_vkey)
-
-    def note(self) -> bytes:
-        """The last signed checkpoint, verbatim.
-
-        Raises:
-            ProofError: nothing was signed yet.
-        """
-        try:
-            return self._layout.checkpoint.read_bytes()
-        except FileNotFoundError:
-            raise ProofError(
-                "nothing was signed yet", where=str(self._layout.checkpoint), hint="jwtrail serve signs"
-            ) from None
 
     def entries(self, first: int, last: int) -> list[bytes]:
         """The entries of the indexes from `first` to `last`, both included, recomputed from what is stored.
@@ -179,13 +178,12 @@ class TrailReader:
         return self._whole(lambda: self._inclusion(index))
 
     def _inclusion(self, index: int) -> Inclusion:
-        checkpoint = self.checkpoint()
-        if checkpoint is None or not 0 <= index < checkpoint.size:
-            size = checkpoint.size if checkpoint else 0
+        signed = self.signed()
+        size = signed.checkpoint.size if signed else 0
+        if signed is None or not 0 <= index < size:
             raise ProofError(f"index {index} is not signed yet; the last checkpoint covers {size} events")
-        note = self.note()
-        path = inclusion_proof(index, checkpoint.size, self._nodes)
-        return Inclusion(index, self._entries(index, 1)[0], path, checkpoint, note)
+        path = inclusion_proof(index, size, self._nodes)
+        return Inclusion(index, self._entries(index, 1)[0], path, signed.checkpoint, signed.note)
 
     def _nodes(self, level: int, first: int, count: int) -> Sequence[bytes]:
         def leaves(first: int, count: int) -> list[bytes]:
