@@ -14,6 +14,7 @@ from starlette.routing import Match
 
 from jwtrail.errors import TokenError
 from jwtrail.middleware.asgi import TrailMiddleware
+from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.issuer import TokenPair as Issued
@@ -69,6 +70,7 @@ class JWTrail:
             TrailMiddleware,
             verifier=self._worker.verifier,
             restraints=self._worker.live.restraints,
+            bindings=self._worker.bindings,
             recorder=self._worker.recorder,
             settings=self._worker.settings.http,
             resolve=self._resolve,
@@ -118,7 +120,9 @@ class JWTrail:
             verdict = exchange.verdict
             if not isinstance(verdict, Accepted):
                 exchange.reason = verdict.reason if isinstance(verdict, Rejected) else "token_missing"
-                raise _unauthorized(isinstance(verdict, Rejected))
+                raise HTTPException(
+                    401, "unauthorized", challenge_of(verdict, exchange.credential.scheme, exchange.nonce)
+                )
             if not verdict.claims.has_scope(*scopes):
                 exchange.reason = "scope_insufficient"
                 raise _forbidden(" ".join(scopes))
@@ -242,13 +246,6 @@ async def _refresh_token(request: Request) -> str:
         return parse_qs(body.decode(), strict_parsing=True, max_num_fields=8)["refresh_token"][0]
     except (ValueError, KeyError):
         raise HTTPException(400, "invalid_request") from None
-
-
-def _unauthorized(invalid: bool) -> HTTPException:
-    # RFC 6750 section 3.1: no error code when the request carried no token at all.
-    return HTTPException(
-        401, "unauthorized", {"WWW-Authenticate": 'Bearer error="invalid_token"' if invalid else "Bearer"}
-    )
 
 
 def _forbidden(scope: str) -> HTTPException:

@@ -11,9 +11,11 @@ from jwtrail import clock
 from jwtrail.ecs import Event
 from jwtrail.errors import WriteError
 from jwtrail.middleware.asgi import TrailMiddleware
+from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.state.records import Restraint
+from jwtrail.state.spent import SpentStore
 from jwtrail.state.store import StateStore
 from jwtrail.tokens import Issuer, KeyRing, RestraintView, RevocationView, TokenSettings, Verifier
 
@@ -55,6 +57,7 @@ class Bench:
             app,
             verifier=Verifier(self.tokens.access_policy(), self.ring, self.revoked),
             restraints=self.restraints,
+            bindings=Bindings(SpentStore(tmp_path / "spent.db"), HttpSettings(**settings)),
             recorder=Recorder(self.memory, Service("shop", "1", "test", "host", 1)),
             settings=HttpSettings(**settings),
         )

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from jwtrail.ecs import event_for
 from jwtrail.middleware.http import (
+    Credential,
     Headers,
     Networks,
     Where,
-    bearer,
+    credential_of,
     object_of,
     request_facts,
     template_of,
@@ -33,14 +34,29 @@ def headers(**values: str) -> Headers:
         ("192.0.2.1", None, NONE, Where("192.0.2.1", 5000)),
         # a header from somebody we do not trust is not believed, and flagged
         ("192.0.2.1", "203.0.113.9", PROXIES, Where("192.0.2.1", 5000, spoofed=True)),
-        ("10.0.0.1", "203.0.113.9", PROXIES, Where("203.0.113.9", None, "10.0.0.1")),
+        ("10.0.0.1", "203.0.113.9", PROXIES, Where("203.0.113.9", None, "10.0.0.1", proxied=True)),
         # from the right: what the client itself put in front does not count
-        ("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.9.9.9", PROXIES, Where("203.0.113.9", None, "10.0.0.1")),
-        ("10.0.0.1", "10.0.0.7, 10.0.0.8", PROXIES, Where("10.0.0.7", None, "10.0.0.1")),
-        ("10.0.0.1", "nonsense", PROXIES, Where("10.0.0.1", 5000)),
-        ("10.0.0.1", None, PROXIES, Where("10.0.0.1", 5000)),
-        ("::ffff:10.0.0.1", "203.0.113.9:4711", PROXIES, Where("203.0.113.9", None, "10.0.0.1")),
-        ("2001:db8::1", "[2a02:ec80::2]:443", PROXIES, Where("2a02:ec80::2", None, "2001:db8::1")),
+        (
+            "10.0.0.1",
+            "1.1.1.1, 203.0.113.9, 10.9.9.9",
+            PROXIES,
+            Where("203.0.113.9", None, "10.0.0.1", proxied=True),
+        ),
+        ("10.0.0.1", "10.0.0.7, 10.0.0.8", PROXIES, Where("10.0.0.7", None, "10.0.0.1", proxied=True)),
+        ("10.0.0.1", "nonsense", PROXIES, Where("10.0.0.1", 5000, proxied=True)),
+        ("10.0.0.1", None, PROXIES, Where("10.0.0.1", 5000, proxied=True)),
+        (
+            "::ffff:10.0.0.1",
+            "203.0.113.9:4711",
+            PROXIES,
+            Where("203.0.113.9", None, "10.0.0.1", proxied=True),
+        ),
+        (
+            "2001:db8::1",
+            "[2a02:ec80::2]:443",
+            PROXIES,
+            Where("2a02:ec80::2", None, "2001:db8::1", proxied=True),
+        ),
     ],
 )
 def test_the_address_that_counts(peer: str, forwarded: str | None, trusted: Networks, wanted: Where) -> None:
@@ -62,21 +78,22 @@ def test_no_peer_is_no_address() -> None:
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ("Bearer abc", "abc"),
-        ("bearer  abc ", "abc"),
-        ("Basic abc", None),
-        ("", None),
-        ("Bearer", ""),
-        ("abc", None),
+        ("Bearer abc", Credential("abc")),
+        ("bearer  abc ", Credential("abc")),
+        ("DPoP abc", Credential("abc", "dpop")),
+        ("Basic abc", Credential()),
+        ("", Credential()),
+        ("Bearer", Credential("")),
+        ("abc", Credential()),
     ],
 )
-def test_the_bearer_token(value: str, wanted: str | None) -> None:
-    assert bearer(headers(authorization=value)) == (wanted, False)
+def test_the_credential(value: str, wanted: Credential) -> None:
+    assert credential_of(headers(authorization=value)) == wanted
 
 
 def test_two_credentials_are_seen() -> None:
     twice = Headers([(b"authorization", b"Bearer a"), (b"Authorization", b"Bearer b")])
-    assert bearer(twice) == ("a", True)
+    assert credential_of(twice) == Credential("a", several=True)
 
 
 def test_trace_context() -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 from jwtrail import clock
 from jwtrail.ecs import uuid7
-from jwtrail.errors import WriteError
+from jwtrail.errors import StateError, WriteError
+from jwtrail.middleware.answers import AWAY, DENIED, Message, Send, kind_of, mime_of, respond
+from jwtrail.middleware.bindings import Bindings, challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, situation_of
 from jwtrail.middleware.http import (
     Headers,
     Networks,
-    bearer,
+    credential_of,
     object_of,
     request_facts,
     template_of,
@@ -27,13 +29,9 @@ from jwtrail.tokens.verifier import Verifier
 __all__ = ["TrailMiddleware"]
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Resolve = Callable[[Scope], None]
-
-DENIED = frozenset({401, 403, 429})
 
 
 class TrailMiddleware:
@@ -43,6 +41,7 @@ class TrailMiddleware:
         app: the application inside.
         verifier: names the one reason a token is refused for.
         restraints: throttles and blocks in force.
+        bindings: checks what a token is bound to.
         recorder: takes the event.
         settings: see `HttpSettings`.
         resolve: finds the route of a request that is refused before routing, so that its event has a template.
@@ -55,6 +54,7 @@ class TrailMiddleware:
         *,
         verifier: Verifier,
         restraints: RestraintView,
+        bindings: Bindings,
         recorder: Recorder,
         settings: HttpSettings,
         resolve: Resolve | None = None,
@@ -64,6 +64,7 @@ class TrailMiddleware:
         self.app = app
         self._verifier = verifier
         self._restraints = restraints
+        self._bindings = bindings
         self._recorder = recorder
         self._settings = settings
         self._trusted = Networks(settings.trusted_proxies)
@@ -88,16 +89,17 @@ class TrailMiddleware:
         answer = _Answer(self, scope, exchange, send)
         token = current.set(exchange)
         try:
-            if (held := self._held(scope, exchange)) is not None:
+            if not await self._bound(scope, exchange):
+                await respond(answer.send, 503, AWAY, {"Retry-After": "1"})
+            elif (held := self._held(scope, exchange)) is not None:
                 self._find_route(scope)
                 await _refuse(
                     answer, 429, "rate_limited", {"Retry-After": str(max(1, round(held.retry_after_s)))}
                 )
             elif isinstance(exchange.verdict, Rejected) and self._answers(scope):
                 self._find_route(scope)
-                await _refuse(
-                    answer, 401, exchange.verdict.reason, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-                )
+                challenge = challenge_of(exchange.verdict, exchange.credential.scheme, exchange.nonce)
+                await _refuse(answer, 401, exchange.verdict.reason, challenge)
             else:
                 await self.app(scope, receive, answer.send)
             await answer.finish(None)
@@ -110,11 +112,12 @@ class TrailMiddleware:
     def _open(self, scope: Scope) -> Exchange:
         headers = Headers(scope["headers"])
         where = where_from(scope.get("client"), headers, self._trusted)
-        token, several = bearer(headers)
-        verdict = self._verifier.verify(token, clock.now_us())
+        credential = credential_of(headers)
+        verdict = self._verifier.verify(credential.token, clock.now_us())
         given = headers.get(b"x-request-id")
-        exchange = Exchange(headers, where, verdict, given if given and len(given) <= 128 else uuid7())
-        if several:
+        request_id = given if given and len(given) <= 128 else uuid7()
+        exchange = Exchange(headers, where, credential, verdict, request_id)
+        if credential.several:
             exchange.flags.add("multiple_credentials")
         if where.spoofed:
             exchange.flags.add("forwarded_spoof")
@@ -126,6 +129,26 @@ class TrailMiddleware:
                 exchange.flags.add("self_inflicted")  # our own answer must not feed the detector
         scope[SCOPE_KEY] = exchange
         return exchange
+
+    async def _bound(self, scope: Scope, exchange: Exchange) -> bool:
+        """Check what the token is bound to; False when that cannot be told at the moment."""
+        verdict, credential = exchange.verdict, exchange.credential
+        if not isinstance(verdict, Accepted) or not self._bindings.wanted(verdict, credential):
+            return True
+        try:
+            bound = await self._bindings.check(scope, exchange.headers, exchange.where, verdict, credential)
+        except StateError as error:
+            exchange.fields["error_type"] = type(error).__name__
+            return False
+        exchange.verdict = bound.verdict
+        if isinstance(bound.verdict, Rejected):
+            exchange.reason = bound.verdict.reason
+        if bound.proof:
+            exchange.fields["jwt_proof"] = bound.proof
+        exchange.nonce = bound.nonce
+        if bound.nonce and exchange.reason is None:
+            exchange.answer_headers.append((b"dpop-nonce", bound.nonce.encode()))
+        return True
 
     def _held(self, scope: Scope, exchange: Exchange) -> Held | None:
         """The throttle or block that holds this request, if any; costs nothing while none is in force."""
@@ -165,7 +188,8 @@ class TrailMiddleware:
             await send(message)
 
         try:
-            if self._held(scope, exchange) is not None or isinstance(exchange.verdict, Rejected):
+            served = await self._bound(scope, exchange) and self._held(scope, exchange) is None
+            if not served or isinstance(exchange.verdict, Rejected):
                 await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
             else:
                 await self.app(scope, receive, watched)
@@ -204,7 +228,7 @@ class TrailMiddleware:
             **request_facts(dict(scope), exchange.headers, self._query_allow, exchange.flags),
             **situation_of(exchange),
             **fields_of_verdict(exchange.verdict, clock.now_us(), self._claims_allow),
-            "event_type": _kind_of(status),
+            "event_type": kind_of(status),
             "event_category": ("web", "api", "authentication") if status == 401 else ("web", "api"),
             "event_outcome": "success" if status < 400 else "failure",
             "event_reason": exchange.reason,
@@ -300,8 +324,9 @@ class _Answer:
         kind = message["type"]
         if kind == "http.response.start":
             self._status = message["status"]
-            self._mime = _mime(message)
-            self._head = message
+            self._mime = mime_of(message)
+            extra = self._exchange.answer_headers
+            self._head = {**message, "headers": [*message.get("headers", ()), *extra]} if extra else message
             return
         if self._refused:
             return
@@ -318,7 +343,7 @@ class _Answer:
             if head is None:  # it has left already; all that remains is to break the answer off
                 raise
             self._refused = True
-            await _respond(self._send, 503, b'{"error":"temporarily_unavailable"}', {"Retry-After": "1"})
+            await respond(self._send, 503, AWAY, {"Retry-After": "1"})
             return
         if head is not None:
             await self._send(head)
@@ -351,32 +376,8 @@ class _Answer:
         )
 
 
-def _kind_of(status: int) -> tuple[str, str]:
-    if status in DENIED:
-        return ("access", "denied")
-    return ("access", "error") if status >= 500 else ("access", "allowed")
-
-
-def _mime(head: Message) -> str | None:
-    for name, value in head.get("headers", ()):
-        if name.lower() == b"content-type":
-            return str(value.partition(b";")[0].decode("latin-1"))
-    return None
-
-
 async def _refuse(answer: _Answer, status: int, reason: str, headers: dict[str, str]) -> None:
     """A dull answer: the client learns `invalid_token` or `rate_limited` (RFC 6750 section 3.1), the trail the reason."""
     answer._exchange.reason = reason  # noqa: SLF001
     body = b'{"error":"rate_limited"}' if status == 429 else b'{"error":"invalid_token"}'
-    await _respond(answer.send, status, body, headers)
-
-
-async def _respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    raw += [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+    await respond(answer.send, status, body, headers)

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
-from jwtrail.middleware.http import Headers, Where
+from jwtrail.middleware.http import Credential, Headers, Where
 from jwtrail.tokens.verdict import Verdict
 
 __all__ = ["SCOPE_KEY", "Exchange", "current", "situation_of"]
@@ -19,13 +19,19 @@ class Exchange:
         verdict: what the verifier said of the token.
         reason: why it was refused, a code of `ecs.REASONS`; None while nothing was refused.
         fields: further attributes of `Event` set by the application.
+        credential: the token as it came; `verdict` says what it is worth.
+        nonce: a DPoP nonce for the client; empty when it needs none.
+        answer_headers: headers added to the answer, whoever gives it.
         pending: events that must be on disk before the answer leaves.
     """
 
     __slots__ = (
+        "answer_headers",
+        "credential",
         "fields",
         "flags",
         "headers",
+        "nonce",
         "pending",
         "policy",
         "reason",
@@ -34,15 +40,20 @@ class Exchange:
         "where",
     )
 
-    def __init__(self, headers: Headers, where: Where, verdict: Verdict, request_id: str) -> None:
+    def __init__(
+        self, headers: Headers, where: Where, credential: Credential, verdict: Verdict, request_id: str
+    ) -> None:
         self.headers = headers
         self.where = where
+        self.credential = credential
         self.verdict = verdict
         self.request_id = request_id
         self.reason: str | None = None
         self.policy: str | None = None
         self.flags: set[str] = set()
         self.fields: dict[str, Any] = {}
+        self.nonce = ""
+        self.answer_headers: list[tuple[bytes, bytes]] = []
         self.pending: list[Future[None]] = []
 
 

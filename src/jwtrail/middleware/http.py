@@ -10,10 +10,11 @@ from msgspec import Struct
 from jwtrail.ecs.clean import redact_query
 
 __all__ = [
+    "Credential",
     "Headers",
     "Networks",
     "Where",
-    "bearer",
+    "credential_of",
     "object_of",
     "request_facts",
     "template_of",
@@ -68,12 +69,18 @@ class Headers:
 
 
 class Where(Struct, frozen=True):
-    """Where a request came from: the address that counts, and the peer that forwarded it if another did."""
+    """Where a request came from: the address that counts, and the peer that forwarded it if another did.
+
+    Args:
+        spoofed: a peer that is not trusted sent `X-Forwarded-For`.
+        proxied: the peer is a trusted proxy, whose headers are believed.
+    """
 
     ip: str | None = None
     port: int | None = None
     forwarded_by: str | None = None
     spoofed: bool = False
+    proxied: bool = False
 
 
 def where_from(client: tuple[str, int] | None, headers: Headers, trusted: Networks) -> Where:
@@ -98,6 +105,7 @@ def where_from(client: tuple[str, int] | None, headers: Headers, trusted: Networ
         str(derived),
         None if derived != peer else client[1] if client else None,
         str(peer) if derived != peer else None,
+        proxied=True,
     )
 
 
@@ -114,15 +122,33 @@ def _address(text: str) -> Address | None:
     return mapped or address
 
 
-def bearer(headers: Headers) -> tuple[str | None, bool]:
-    """The bearer token of `Authorization` (RFC 6750 section 2.1), and whether more than one credential came."""
+class Credential(Struct, frozen=True):
+    """What `Authorization` holds.
+
+    Args:
+        token: None when there is none of a scheme that is known here.
+        scheme: `bearer` (RFC 6750 section 2.1) or `dpop` (RFC 9449 section 7.1).
+        several: more than one credential came.
+    """
+
+    token: str | None = None
+    scheme: str = "bearer"
+    several: bool = False
+
+
+def credential_of(headers: Headers) -> Credential:
+    """The first credential; others are only told of."""
     values = headers.all(b"authorization")
     if not values:
-        return None, False
+        return _NO_CREDENTIAL
     scheme, _, token = values[0].strip().partition(" ")
-    if scheme.lower() != "bearer":
-        return None, len(values) > 1
-    return token.strip(), len(values) > 1
+    scheme = scheme.lower()
+    if scheme not in ("bearer", "dpop"):
+        return Credential(several=len(values) > 1)
+    return Credential(token.strip(), scheme, len(values) > 1)
+
+
+_NO_CREDENTIAL = Credential()
 
 
 def trace_of(headers: Headers) -> tuple[str | None, str | None]:

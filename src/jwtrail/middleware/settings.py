@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from jwtrail.errors import ConfigError
+from jwtrail.tokens.htu import normal_url
 
 __all__ = ["HttpSettings"]
 
@@ -22,6 +23,12 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
         durability: `batch` (on disk within 50 ms) or `sync` (on disk before the answer) for requests that were served;
             denials and everything about sign-in and tokens are always `sync`.
         write_failure: `closed` answers 503 when a `sync` event cannot be written, `open` serves and counts the gap.
+        public_url: where clients reach this API, such as `https://api.example/v1`; DPoP proofs are made for it. Without it
+            the `Host` header counts, and what a trusted proxy says of it.
+        client_cert_header: name of the header in which a trusted proxy hands over the client's certificate for tokens bound
+            to one (`x5t#S256`), such as `Client-Cert` or `X-SSL-Client-Cert`; the proxy must overwrite what clients send.
+        dpop_nonce: ask for a nonce in every DPoP proof, so that none can be made in advance.
+        dpop_max_age_s: seconds a DPoP proof is taken after it was made.
         sync_timeout_s: seconds a request waits for the disk before `write_failure` decides.
     """
 
@@ -32,6 +39,10 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     open_paths: tuple[str, ...] = ("/login", "/token/")
     durability: Literal["batch", "sync"] = "batch"
     write_failure: Literal["closed", "open"] = "closed"
+    public_url: str = ""
+    client_cert_header: str = ""
+    dpop_nonce: bool = False
+    dpop_max_age_s: int = 60
     sync_timeout_s: float = 5.0
 
     def __post_init__(self) -> None:
@@ -42,5 +53,17 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ConfigError(
                     str(error), where="http.trusted_proxies", hint="write 10.0.0.0/8 or 192.0.2.1"
                 ) from error
+        if self.client_cert_header and not self.trusted_proxies:
+            raise ConfigError(
+                "anybody could claim a certificate",
+                where="http.client_cert_header",
+                hint="name the proxy in http.trusted_proxies",
+            )
+        if self.public_url and normal_url(self.public_url) is None:
+            raise ConfigError(
+                f"{self.public_url!r} is no URL", where="http.public_url", hint="https://api.example"
+            )
+        if not 5 <= self.dpop_max_age_s <= 600:
+            raise ConfigError(f"{self.dpop_max_age_s} is not between 5 and 600", where="http.dpop_max_age_s")
         if not 0 < self.sync_timeout_s <= 60:
             raise ConfigError(f"{self.sync_timeout_s} is not between 0 and 60", where="http.sync_timeout_s")

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from jwtrail import clock, config
+from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.exchange import current
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
 from jwtrail.middleware.recorder import Recorder, Service
+from jwtrail.state.spent import SpentStore
 from jwtrail.state.store import StateStore
 from jwtrail.tokens.issuer import Issuer, RefreshError, TokenPair
 from jwtrail.tokens.keyring import KeyRing
 from jwtrail.tokens.live import LiveState
+from jwtrail.tokens.nonce import Nonces, nonce_secret
 from jwtrail.tokens.verdict import Claims
 from jwtrail.tokens.verifier import Verifier
 from jwtrail.trail.layout import Layout
@@ -53,6 +56,10 @@ class Worker:
             self.ring,
             self.live.revocations,
             cache_size=settings.tokens.cache_size,
+        )
+        self.spent = SpentStore(self.layout.state.with_name("spent.db"))
+        self.bindings = Bindings(
+            self.spent, settings.http, leeway_s=settings.tokens.leeway_s, nonces=self._nonces()
         )
         self.issuer = Issuer(settings.tokens, self.ring, self.store)
         self.writer = TrailWriter(self.layout, settings.trail)
@@ -99,6 +106,7 @@ class Worker:
             self._daemon.terminate()
             self._daemon.wait(timeout=10)
         self.store.close()
+        self.spent.close()
 
     def sign_in(self, subject: str, *, name: str, **about: Any) -> TokenPair:
         """Issue the first pair of a family and record `login` and `token-issued`.
@@ -161,6 +169,10 @@ class Worker:
     def jwks(self) -> dict[str, Any]:
         """The public keys (RFC 7517 section 5)."""
         return self.ring.jwks()
+
+    def _nonces(self) -> Nonces | None:
+        wanted = self.settings.http.dpop_nonce
+        return Nonces(nonce_secret(self.layout.keys / "dpop-nonce")) if wanted else None
 
     def _start_daemon(self, command: list[str]) -> subprocess.Popen[bytes] | None:
         """One daemon a data directory: the first worker that gets the lock file starts it, the others find it taken."""

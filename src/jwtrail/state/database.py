@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jwtrail import clock
 from jwtrail.errors import StateError
-from jwtrail.state.schema import migrate
+from jwtrail.state.schema import MIGRATIONS, Migrations, migrate
 
 __all__ = ["BUSY_MS", "FILE_MODE", "Database"]
 
@@ -37,10 +37,15 @@ class Database:
 
     Connections never cross a fork: SQLite counts its POSIX locks per process, so a child that inherited one could let
     the parent delete the write-ahead log under it. They are closed before the fork and opened again on both sides.
+
+    Args:
+        path: the file; made when missing.
+        migrations: its tables.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, migrations: Migrations = MIGRATIONS) -> None:
         self.path = str(path)
+        self._migrations = migrations
         self._read_lock = threading.RLock()
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
@@ -125,7 +130,7 @@ class Database:
         while True:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
-                migrate(connection, self.path)
+                migrate(connection, self.path, self._migrations)
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or clock.monotonic_ns() > give_up_ns:
                     raise

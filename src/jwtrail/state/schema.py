@@ -4,9 +4,11 @@ import sqlite3
 
 from jwtrail.errors import StateError
 
-__all__ = ["MIGRATIONS", "migrate"]
+__all__ = ["MIGRATIONS", "SPENT_MIGRATIONS", "Migrations", "migrate"]
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+Migrations = tuple[tuple[str, ...], ...]
+
+MIGRATIONS: Migrations = (
     (
         """CREATE TABLE revocations (
             kind TEXT NOT NULL, value TEXT NOT NULL, at_us INTEGER NOT NULL, until_us INTEGER NOT NULL,
@@ -43,20 +45,28 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """Entry n brings a file from `user_version` n to n + 1. A published entry never changes."""
 
+SPENT_MIGRATIONS: Migrations = (
+    (
+        "CREATE TABLE spent (id TEXT PRIMARY KEY, until_us INTEGER NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX spent_until ON spent (until_us)",
+    ),
+)
+"""Of `spent.db`, which is written at every use of a proof: beside `state.db`, so that its watchers sleep on."""
 
-def migrate(connection: sqlite3.Connection, path: str) -> None:
+
+def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the file to the newest version; safe when several processes open it at once.
 
     Raises:
         StateError: the file was written by a newer version.
     """
-    if _version(connection, path) == len(MIGRATIONS):
+    if _version(connection, path, len(migrations)) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Read again under the lock: another process may have done the work meanwhile.
-        for number in range(_version(connection, path), len(MIGRATIONS)):
-            for statement in MIGRATIONS[number]:
+        for number in range(_version(connection, path, len(migrations)), len(migrations)):
+            for statement in migrations[number]:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number + 1}")
     except BaseException:
@@ -65,11 +75,11 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("COMMIT")
 
 
-def _version(connection: sqlite3.Connection, path: str) -> int:
+def _version(connection: sqlite3.Connection, path: str, newest: int) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
+    if version > newest:
         raise StateError(
-            f"written by a newer jwtrail (format {version}, this one knows {len(MIGRATIONS)})",
+            f"written by a newer jwtrail (format {version}, this one knows {newest})",
             where=path,
             hint="upgrade jwtrail, or restore the copy from before the upgrade",
         )

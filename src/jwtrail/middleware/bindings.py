@@ -1,0 +1,172 @@
+"""Sender-constrained tokens on the request path: reads the proof off the request, and says what the client is told."""
+
+import asyncio
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from jwtrail import clock
+from jwtrail.middleware.http import Credential, Headers, Where
+from jwtrail.middleware.settings import HttpSettings
+from jwtrail.tokens import base64url
+from jwtrail.tokens.binding import Presented, check_binding, wants_check
+from jwtrail.tokens.dpop import ALGORITHMS, Proof
+from jwtrail.tokens.mtls import certificate_thumbprint
+from jwtrail.tokens.nonce import Nonces
+from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Verdict
+
+__all__ = ["Bindings", "Bound", "Spends", "challenge_of"]
+
+_ALGORITHMS = " ".join(ALGORITHMS)
+_SCHEMES = {
+    "ws": "http",
+    "wss": "https",
+}  # a WebSocket begins as an HTTP request, and that is what a proof is made for
+
+
+class Spends(Protocol):
+    """What counts once: `state.spent.SpentStore`."""
+
+    def spend(self, spent_id: str, until_us: int) -> bool:
+        """True for the first caller with this id.
+
+        Raises:
+            StateError: it cannot be told.
+        """
+
+
+class Bound(Struct, frozen=True):
+    """What came of the binding.
+
+    Args:
+        verdict: as before, or rejected.
+        proof: id of the proof whose signature held; empty when there was none.
+        nonce: a new nonce for the client; empty when it needs none.
+    """
+
+    verdict: Verdict
+    proof: str = ""
+    nonce: str = ""
+
+
+class Bindings:
+    """Checks what an accepted token is bound to. A plain bearer token costs nothing.
+
+    Args:
+        spent: remembers proofs across processes.
+        settings: see `HttpSettings`.
+        leeway_s: seconds that clocks may differ.
+        nonces: makes and knows nonces; None asks for none.
+    """
+
+    def __init__(
+        self, spent: Spends, settings: HttpSettings, *, leeway_s: int = 30, nonces: Nonces | None = None
+    ) -> None:
+        self._spent = spent
+        self._settings = settings
+        self._certificate_header = settings.client_cert_header.lower().encode()
+        self._leeway_s = leeway_s
+        self._nonces = nonces
+
+    def wanted(self, verdict: Verdict, credential: Credential) -> bool:
+        """True when `check` has something to say."""
+        return isinstance(verdict, Accepted) and wants_check(verdict.claims.binding, credential.scheme)
+
+    async def check(
+        self,
+        scope: Mapping[str, Any],
+        headers: Headers,
+        where: Where,
+        accepted: Accepted,
+        credential: Credential,
+    ) -> Bound:
+        """Judge, in a thread: a signature takes 100 µs, and the file of spent proofs may be held by another process.
+
+        Raises:
+            StateError: whether a proof was used before cannot be told.
+        """
+        shown = Presented(
+            token=credential.token or "",
+            scheme=credential.scheme,
+            method=str(scope.get("method", "GET")),
+            url=self._url(scope, headers, where),
+            proofs=tuple(headers.all(b"dpop")),
+            certificate=self._certificate(headers, where),
+        )
+        return await asyncio.to_thread(self._judged, accepted, shown)
+
+    def first(self, jkt: str, jti: str, until_us: int) -> bool:
+        """See `dpop.SeenProofs`; what is kept has one length, whatever the client chose."""
+        return self._spent.spend(base64url.encode(sha256(f"{jkt}.{jti}".encode()).digest()), until_us)
+
+    def _judged(self, accepted: Accepted, shown: Presented) -> Bound:
+        used: list[str] = []
+
+        def fresh(nonce: str) -> bool:
+            used.append(nonce)
+            return self._nonces is not None and self._nonces.fresh(nonce)
+
+        proof = check_binding(
+            accepted.claims.binding,
+            shown,
+            clock.now_us(),
+            seen=self,
+            nonce=fresh if self._nonces is not None else None,
+            max_age_s=self._settings.dpop_max_age_s,
+            leeway_s=self._leeway_s,
+        )
+        verdict = _rejected(proof, accepted.claims) if proof.reason else accepted
+        return Bound(verdict, proof.jti, self._new_nonce(proof, used))
+
+    def _new_nonce(self, proof: Proof, used: list[str]) -> str:
+        """A nonce for a client that lacks one, or whose own ages (RFC 9449 section 8.2)."""
+        if self._nonces is None or (proof.reason not in ("", "dpop_nonce_required")):
+            return ""
+        wanting = bool(proof.reason) or any(self._nonces.ageing(nonce) for nonce in used)
+        return self._nonces.new() if wanting else ""
+
+    def _url(self, scope: Mapping[str, Any], headers: Headers, where: Where) -> str:
+        """The request's URL as the client wrote it; a proxy is believed only when it is trusted."""
+        raw = scope.get("raw_path")
+        path = raw.decode("latin-1").partition("?")[0] if raw else quote(str(scope.get("path", "")))
+        if self._settings.public_url:
+            return self._settings.public_url.rstrip("/") + path
+        scheme = str(scope.get("scheme", "http"))
+        host = headers.get(b"host") or ""
+        if where.proxied:
+            scheme = headers.get(b"x-forwarded-proto") or scheme
+            host = headers.get(b"x-forwarded-host") or host
+        return f"{_SCHEMES.get(scheme, scheme)}://{host}{path}"
+
+    def _certificate(self, headers: Headers, where: Where) -> str:
+        """Thumbprint of the client certificate, if a trusted proxy tells of exactly one."""
+        if not self._certificate_header or not where.proxied:
+            return ""
+        values = headers.all(self._certificate_header)
+        return certificate_thumbprint(values[0]) if len(values) == 1 else ""
+
+
+def challenge_of(verdict: Verdict, scheme: str = "bearer", nonce: str = "") -> dict[str, str]:
+    """Response headers of a 401 (RFC 6750 section 3, RFC 9449 sections 7.1 and 9). The client learns the kind of refusal
+    and nothing more; no error at all when it sent no token.
+    """
+    if isinstance(verdict, Rejected):
+        reason, bound = verdict.reason, verdict.claims is not None and bool(verdict.claims.binding.jkt)
+        if scheme == "dpop" or bound:
+            error = {"dpop_nonce_required": "use_dpop_nonce"}.get(
+                reason, "invalid_dpop_proof" if reason.startswith("dpop_") else "invalid_token"
+            )
+            challenge = {"WWW-Authenticate": f'DPoP error="{error}", algs="{_ALGORITHMS}"'}
+            return challenge | ({"DPoP-Nonce": nonce} if nonce else {})
+        return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return {"WWW-Authenticate": "Bearer"}
+
+
+def _rejected(proof: Proof, claims: Claims) -> Rejected:
+    """The token is authentic, so the trail may say whose it is; who showed it is not known."""
+    return Rejected(
+        reason=proof.reason, alg=claims.alg, typ=claims.typ, fingerprint=claims.fingerprint, claims=claims
+    )
