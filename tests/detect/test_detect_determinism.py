@@ -40,6 +40,41 @@ id: bbbbbbbb-0000-4000-8000-000000000006
 logsource: {product: x}
 detection: {selection: {event.action: c}, condition: selection}
 jwtrail: {group-by: [user.id], suppress: 3s}
+---
+title: Few
+id: bbbbbbbb-0000-4000-8000-000000000007
+correlation: {type: event_count, rules: [a], group-by: [user.id], timespan: 4s, condition: {lt: 3}}
+---
+title: Not followed
+id: bbbbbbbb-0000-4000-8000-000000000008
+correlation: {type: temporal, group-by: [user.id], timespan: 4s, condition: a and not b}
+---
+title: Silent
+id: bbbbbbbb-0000-4000-8000-000000000009
+logsource: {product: x}
+detection: {selection: {event.action: b}, condition: selection}
+jwtrail: {group-by: [user.id], absence: 5s}
+---
+title: Sum
+id: bbbbbbbb-0000-4000-8000-000000000010
+correlation: {type: value_sum, rules: [a], group-by: [user.id], timespan: 5s, condition: {gte: 10, field: event.sequence}}
+---
+title: New
+id: bbbbbbbb-0000-4000-8000-000000000011
+logsource: {product: x}
+detection: {selection: {url.path|exists: true}, condition: selection}
+jwtrail: {group-by: [user.id], holds-back: [S1], new-terms: {fields: [url.path], history: 6s}}
+---
+title: Usual
+id: bbbbbbbb-0000-4000-8000-000000000012
+logsource: {product: x}
+detection: {selection: {user.id|exists: true}, condition: selection}
+jwtrail: {code: S1, group-by: [user.id], statistical: {bucket: 2s, learn: 2, factor: 1}}
+---
+title: Mostly
+id: bbbbbbbb-0000-4000-8000-000000000013
+correlation: {type: event_count, rules: [a], group-by: [user.id], timespan: 5s, condition: {gte: 2}}
+jwtrail: {share: {against: b, percent: 60}}
 """,
 )
 STEPS = st.lists(

@@ -8,7 +8,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwtrail.sigma import EventCount, TemporalOrdered, ValueCount, load_rules
+from jwtrail.sigma import (
+    Bound,
+    EventCount,
+    TemporalCondition,
+    TemporalOrdered,
+    ValueCount,
+    ValueSum,
+    load_rules,
+)
 from jwtrail.sigma.document import MAX_DEPTH, MAX_DOCUMENTS, MAX_TEXT
 
 REFUSED = yaml.safe_load((Path(__file__).parent / "sigma_refused.yml").read_text())
@@ -147,20 +155,75 @@ def test_a_value_count_may_count_pairs_and_aliases_name_fields_by_rule():
     assert loaded.correlations[0].aliases == {"who": {"11111111-1111-4111-8111-111111111111": "user.name"}}
 
 
-@pytest.mark.parametrize("condition", ["{lt: 5}", "{lte: 5}", "{eq: 5}", "{neq: 5}"])
-def test_conditions_known_only_at_the_end_of_a_window_are_refused_by_name(condition):
-    loaded = load_rules({"a": GOOD, "b": COUNT.replace("{gt: 9}", condition)})
-    assert "when the window ends" in str(loaded.refused[0])
+def shape(text):
+    loaded = load_rules({"a": GOOD, "b": text, "c": OTHER})
+    assert loaded.refused == ()
+    return loaded.correlations[-1].shape
 
 
-def test_what_is_not_supported_yet_is_refused_by_name():
-    total = COUNT.replace("event_count", "value_sum").replace(
-        "{gt: 9}", "{gt: 9, field: http.response.bytes}"
+@pytest.mark.parametrize(
+    ("condition", "bounds"),
+    [
+        ("{lt: 5}", (("lt", 5),)),
+        ("{lte: 5}", (("lte", 5),)),
+        ("{eq: 5}", (("eq", 5),)),
+        ("{neq: 5}", (("neq", 5),)),
+        ("{gte: 2, lt: 5}", (("gte", 2), ("lt", 5))),
+    ],
+)
+def test_what_only_the_end_of_a_window_tells_keeps_its_comparisons(condition, bounds):
+    made = shape(COUNT.replace("{gt: 9}", condition))
+    assert made == EventCount(bounds=tuple(Bound(*one) for one in bounds))
+
+
+def test_measures_load_with_their_field():
+    text = COUNT.replace("event_count", "value_sum").replace("{gt: 9}", "{gt: 9.5, field: sc-bytes}")
+    assert shape(text) == ValueSum(field="http.response.bytes", bounds=(Bound("gt", 9.5),))
+    assert shape(text.replace("value_sum", "value_avg").replace("gt:", "lt:")).at_end
+    percentile = text.replace("value_sum", "value_percentile").replace("{gt:", "{percentile: 95, gt:")
+    assert shape(percentile).percentile == 95
+
+
+def test_conditions_on_the_rules_that_were_seen():
+    text = GOOD.replace("1111", "5555").replace("name: failed", "name: other")
+    extended = COUNT.replace("event_count", "temporal").replace("  rules: [failed]\n", "")
+    loaded = load_rules(
+        {
+            "a": GOOD,
+            "b": extended.replace("{gt: 9}", "(failed or worked) and not other"),
+            "c": OTHER,
+            "d": text,
+            "e": CHAIN.replace("rules: [many, worked]", "condition: failed and not other and worked"),
+        }
     )
-    extended = CHAIN.replace("rules: [many, worked]", "condition: many and not worked")
-    loaded = load_rules({"a": GOOD, "b": total, "c": extended, "d": OTHER})
-    assert "value_sum is not supported yet" in str(loaded.refused[0])
-    assert "extended temporal conditions" in str(loaded.refused[1])
+    assert loaded.refused == ()
+    free, ordered = loaded.correlations
+    assert free.shape == TemporalCondition(condition=(0, 1, "or", 2, "not", "and"), at_end=True)
+    assert ordered.shape == TemporalOrdered(guards=((2, 0),))
+    assert [rule[0] for rule in ordered.rules] == ["1", "2", "5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (COUNT.replace("{gt: 9}", "{gt: 9, lt: 3}"), "no number is above 9 and below 3"),
+        (COUNT.replace("event_count", "value_sum").replace("{gt: 9}", "{gt: 9, field: user.id}"), "number"),
+        (COUNT.replace("event_count", "temporal").replace("{gt: 9}", "{lt: 1}"), "gt or gte"),
+        (CHAIN.replace("rules: [many, worked]", "condition: failed and not worked"), "between two rules"),
+        (CHAIN.replace("rules: [many, worked]", "condition: failed or worked"), "only rules, `and`"),
+        (COUNT.replace("{gt: 9}", "{lt: 9}") + "---" + CHAIN, "cannot be part of another"),
+        (COUNT + "jwtrail: {absence: 5m}\n", "belongs to a rule on single events"),
+        (COUNT + "jwtrail: {share: {against: nobody, percent: 5}}\n", "no rule 'nobody'"),
+        (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {absence: 5m, step: {field: jwtrail.records}}", "in one rule"),
+        (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {step: {field: user.id}}", "not a number"),
+        (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {statistical: {measure: sum}}", "of which field"),
+        (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {new-terms: {fields: [user.idd]}}", "user.id"),
+        (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {new-terms: {fields: [user.id], history: 500d}}", "400 days"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused_by_name(text, says):
+    loaded = load_rules({"a": GOOD, "b": text, "c": OTHER})
+    assert says in str(loaded.refused[0])
 
 
 def test_hostile_yaml_is_refused_quickly():

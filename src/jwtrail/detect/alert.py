@@ -6,6 +6,7 @@ from hashlib import sha256
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jwtrail.detect.windows import Firing
 from jwtrail.ecs import Event, event_for
 from jwtrail.sigma import Level, Meta, Proposal
 
@@ -19,6 +20,7 @@ __all__ = [
     "event_of",
     "group_text",
     "targets_of",
+    "targets_of_group",
     "titled",
 ]
 
@@ -71,6 +73,7 @@ class Alert(Struct, frozen=True, kw_only=True):
         events: ids of the latest events that count, at most `MAX_EVENTS`; the last one completed it.
         count: events, values or rules that were counted; at least the threshold.
         proposal: what the rule's author would do; policy decides.
+        held: code of a health rule that is active and explains this alert; it is then not answered.
     """
 
     id: str
@@ -93,6 +96,11 @@ class Alert(Struct, frozen=True, kw_only=True):
     techniques: tuple[str, ...] = ()
     tactics: tuple[str, ...] = ()
     proposal: Proposal | None = None
+    held: str = ""
+
+
+def _held(alert: Alert) -> str:
+    return f", held back while {alert.held} is active" if alert.held else ""
 
 
 def alert_id(rule: str, key: str, first_event: str) -> str:
@@ -145,7 +153,7 @@ def event_of(alert: Alert, *, now_us: int | None = None) -> Event:
         at_us=raised,
         event_outcome="unknown",
         event_severity=SEVERITY[alert.level],
-        message=f"{titled(alert)} ({group_text(alert.group) or 'no group'})",
+        message=f"{titled(alert)} ({group_text(alert.group) or 'no group'}){_held(alert)}",
         rule_id=alert.rule,
         rule_name=titled(alert),
         rule_version=alert.version or None,
@@ -172,20 +180,35 @@ def event_of(alert: Alert, *, now_us: int | None = None) -> Event:
     return stable_id(event, alert.id, alert.at_us)
 
 
+def targets_of_group(group: dict[str, str]) -> Targets:
+    """On whom an alert without a completing event may act: the verified identities it is grouped by."""
+    return Targets(
+        jti=group.get("jwt.jti", ""),
+        family=group.get("jwt.family", ""),
+        user=group.get("user.id", ""),
+        source=group.get("source.ip", ""),
+        route=group.get("http.route", ""),
+    )
+
+
 def alert_of(
     meta: Meta,
-    event: Event,
+    firing: Firing,
     *,
     key: str,
     group: dict[str, str],
     at_us: int,
-    first: tuple[int, str],
-    events: tuple[str, ...],
-    count: int,
+    sequence: int,
+    targets: Targets,
 ) -> Alert:
-    """An alert of this rule, completed by `event`; `first` is time and id of the first event that counts."""
+    """An alert of this rule.
+
+    Args:
+        key: tells the group from others, in the alert's id.
+        at_us: event time at which the condition was fulfilled; `sequence` the event that told so.
+    """
     return Alert(
-        id=alert_id(meta.id, key, first[1]),
+        id=alert_id(meta.id, key, firing.first[1]),
         rule=meta.id,
         code=meta.code,
         name=meta.title,
@@ -198,11 +221,11 @@ def alert_of(
         tactics=meta.tactics,
         group=group,
         at_us=at_us,
-        first_us=first[0],
-        first_event=first[1],
-        sequence=event.event_sequence or 0,
-        events=events[-MAX_EVENTS:],
-        count=count,
+        first_us=firing.first[0],
+        first_event=firing.first[1],
+        sequence=sequence,
+        events=firing.events[-MAX_EVENTS:],
+        count=firing.count,
         proposal=meta.response,
-        targets=targets_of(event),
+        targets=targets,
     )

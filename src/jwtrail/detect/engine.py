@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jwtrail.clock import parse_iso
+from jwtrail.clock import iso, parse_iso
 from jwtrail.detect.alert import Alert
-from jwtrail.detect.machines import Hits, Machine, Saved, machine_of, shapes_of
+from jwtrail.detect.endings import Timed
+from jwtrail.detect.factory import machine_of
+from jwtrail.detect.health import Health
+from jwtrail.detect.machines import Hits, Machine, Saved, shapes_of
 from jwtrail.detect.ruleset import Active, RuleSet
 from jwtrail.ecs import Event
 from jwtrail.errors import StateError
@@ -22,6 +25,9 @@ SELF_INFLICTED = "self_inflicted"
 """Flag of an event that our own answer caused; it never counts, or a ban would feed the ban."""
 
 _VERSION = 1
+
+_NEVER = "~"
+"""Behind every time an event can have."""
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +66,7 @@ class _Snapshot(msgspec.Struct):
     sequence: int
     counts: _Counts
     machines: dict[str, Saved]
+    held: dict[str, tuple[int, str]] = {}
 
 
 class Detector:
@@ -83,8 +90,12 @@ class Detector:
         self._machines = [
             machine_of(rule, alerts=rule.meta.id in active.alerting, shape=shapes[rule.meta.id])
             for rule in active.everything()
-            if isinstance(rule, Correlation) or rule.meta.id in active.alerting
+            if isinstance(rule, Correlation) or rule.watch is not None or rule.meta.id in active.alerting
         ]
+        self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
+        self._watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
+        self._due = _NEVER
+        self._health = Health(rule.meta for rule in active.everything())
         self._rules = len(active.alerting)
         self._plans = _plans(active, self._machines)
         self._counts = _Counts()
@@ -106,6 +117,8 @@ class Detector:
                 continue
             self._sequence = sequence
             counts.events += 1
+            if event.timestamp > self._due:
+                self._close(event, alerts)
             flags = event.jwtrail_flags
             if event.event_kind == "alert" or (flags is not None and SELF_INFLICTED in flags):
                 counts.ignored += 1
@@ -123,6 +136,7 @@ class Detector:
                 sequence=self._sequence,
                 counts=self._counts,
                 machines={machine.id: machine.save() for machine in self._machines},
+                held=self._health.held,
             )
         )
 
@@ -147,7 +161,8 @@ class Detector:
             self._counts.unreadable += 1
             return
         self._counts.matched += 1
-        hits: Hits = {rule: {} for rule in ids}
+        # A rule with a watch is hit when its machine says so, not when an event fits.
+        hits: Hits = {rule: {} for rule in ids if rule not in self._watched}
         numbers = (
             self._plans[ids[0]] if len(ids) == 1 else sorted({n for rule in ids for n in self._plans[rule]})
         )
@@ -158,7 +173,25 @@ class Detector:
                 continue
             hits.setdefault(machine.id, fired.group)
             if fired.alert is not None:
-                alerts.append(fired.alert)
+                alerts.append(self._health.judged(fired.alert))
+        if self._timed:
+            self._due = self._next_due()
+
+    def _close(self, event: Event, alerts: list[Alert]) -> None:
+        """Close the windows that are over at the time of this event, before the event itself counts."""
+        try:
+            now_us = parse_iso(event.timestamp)
+        except ValueError:
+            return  # `feed` counts it, if it matters to any rule
+        for machine in self._timed:
+            found = machine.close(now_us, _sequence(event))
+            alerts += (self._health.judged(alert) for alert in found)
+        self._due = self._next_due()
+
+    def _next_due(self) -> str:
+        """The time after which a window can be closed, in the form that events have it: comparing texts is enough."""
+        ends = [end for machine in self._timed if (end := machine.due_us()) is not None]
+        return iso(min(ends)) if ends else _NEVER
 
     def _restore(self, snapshot: bytes) -> None:
         try:
@@ -172,13 +205,15 @@ class Detector:
         for machine in self._machines:
             if (state := saved.machines.get(machine.id)) is not None:
                 machine.restore(state)
+        self._health.held = saved.held
+        self._due = self._next_due()
 
 
 def _plans(active: Active, machines: list[Machine]) -> dict[str, list[int]]:
     """For each rule on single events the machines it can set off, by their number: lower ones feed higher ones."""
     above: dict[str, set[str]] = {}
     for one in active.correlations:
-        for source in one.rules:
+        for source in one.sources:
             above.setdefault(source, set()).add(one.meta.id)
     plans = {}
     for rule in active.rules:

@@ -7,7 +7,7 @@ from typing import Any
 from jwtrail.ecs import Event
 from jwtrail.ecs.catalogue import resolve
 
-__all__ = ["SEPARATOR", "key_reader", "values_reader"]
+__all__ = ["SEPARATOR", "key_reader", "number_reader", "values_reader"]
 
 SEPARATOR = "\x1f"
 """Between the parts of a key. No text in an event holds a control character (`ecs.clean`), so it cannot be forged."""
@@ -51,3 +51,8 @@ def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]
         return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
 
     return read
+
+
+def number_reader(field: str) -> Callable[[Event], int | None]:
+    """The number in a field."""
+    return _reader(field)

@@ -36,6 +36,10 @@ class Groups:
         self._groups[key] = group
         return group
 
+    def get(self, key: str) -> Group | None:
+        """The group of this key, if it is remembered; not a touch."""
+        return self._groups.get(key)
+
     def _make_room(self, now_us: int) -> None:
         """Two looks at the oldest for each new group: the expired go faster than new ones come."""
         for _ in range(2):

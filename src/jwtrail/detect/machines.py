@@ -6,17 +6,46 @@ from hashlib import sha256
 
 import msgspec
 
-from jwtrail.detect.alert import Alert, alert_of
-from jwtrail.detect.fields import SEPARATOR, key_reader, values_reader
+from jwtrail.detect.alert import Alert, Targets, alert_of, targets_of
+from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
 from jwtrail.detect.groups import Groups
-from jwtrail.detect.windows import Firing, Group, counted, order, see
+from jwtrail.detect.measures import holds, measured, sampled, take
+from jwtrail.detect.windows import Firing, Group, counted, order, reset, see
 from jwtrail.ecs import Event
-from jwtrail.sigma import Correlation, EventCount, Meta, Rule, TemporalOrdered, ValueCount
+from jwtrail.sigma import (
+    Correlation,
+    EventCount,
+    Meta,
+    Rule,
+    Temporal,
+    TemporalCondition,
+    TemporalOrdered,
+    ValueCount,
+    ValueMeasure,
+    ValueSum,
+)
 
-__all__ = ["Fired", "Hits", "Machine", "Saved", "machine_of", "shapes_of"]
+__all__ = [
+    "SHARE_KEPT",
+    "Condition",
+    "Correlated",
+    "Counter",
+    "Fired",
+    "Hits",
+    "Machine",
+    "Meter",
+    "Ordered",
+    "Saved",
+    "Single",
+    "fulfilled",
+    "shapes_of",
+]
 
 Hits = dict[str, dict[str, str]]
 """What one event set off so far: the id of a rule to the group it fired for (empty for a rule on single events)."""
+
+SHARE_KEPT = 1_000
+"""Events or values that each side of a share keeps at the most; with more, the share is that of the latest ones."""
 
 _NOBODY: dict[str, str] = {}
 
@@ -50,6 +79,8 @@ class Machine(ABC):
         self.shape = shape
         self._meta = meta
         self._alerts = alerts
+        # With a quiet time shorter than the window two alerts may begin with the same event.
+        self._repeats = meta.suppress_us < 0
 
     @abstractmethod
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
@@ -67,20 +98,42 @@ class Machine(ABC):
         return True
 
     def _alert(
-        self, event: Event, at_us: int, values: dict[str, str], group: Group, firing: Firing
+        self,
+        values: dict[str, str],
+        group: Group,
+        firing: Firing,
+        *,
+        at_us: int,
+        sequence: int,
+        targets: Targets,
     ) -> Alert | None:
         if not self._alerts or at_us <= group.quiet_us:
             return None
-        group.quiet_us = at_us + self._meta.suppress_us if self._meta.suppress_us else -1
+        quiet = self._meta.suppress_us
+        group.quiet_us = at_us + quiet if quiet > 0 else -1
+        if self._meta.reset:
+            reset(group)
         return alert_of(
             self._meta,
-            event,
-            key=SEPARATOR.join(values.values()),
+            firing,
+            key=SEPARATOR.join((*values.values(), str(sequence)) if self._repeats else values.values()),
             group=values,
             at_us=at_us,
-            first=firing.first,
-            events=firing.events,
-            count=firing.count,
+            sequence=sequence,
+            targets=targets,
+        )
+
+    def _alert_on(
+        self, event: Event, at_us: int, values: dict[str, str], group: Group, firing: Firing
+    ) -> Alert | None:
+        """The alert that this event completes."""
+        return self._alert(
+            values,
+            group,
+            firing,
+            at_us=at_us,
+            sequence=event.event_sequence or 0,
+            targets=targets_of(event),
         )
 
 
@@ -97,18 +150,19 @@ class Single(Machine):
         # An event without the group's field is not lost: it alerts in the group of all such events.
         parts = (self._key(event) if self._key else None) or ()
         key = SEPARATOR.join(parts)
-        group = self.groups.touch(key, at_us) if self._meta.suppress_us else Group()
+        group = self.groups.touch(key, at_us) if self._meta.suppress_us > 0 else Group()
         group.latest_us = max(group.latest_us, at_us)
         values = dict(zip(self._meta.group_by, parts, strict=False))
         firing = Firing((at_us, event.event_id), (event.event_id,), 1)
-        return Fired(_NOBODY, self._alert(event, at_us, values, group, firing))
+        return Fired(_NOBODY, self._alert_on(event, at_us, values, group, firing))
 
 
-class _Correlated(Machine):
+class Correlated(Machine):
     """A rule on several events: finds the group of an event, also where it is called otherwise or comes from a chain."""
 
-    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
-        super().__init__(rule.meta, alerts=alerts, life_us=rule.span_us, shape=shape)
+    def __init__(self, rule: Correlation, *, alerts: bool, shape: str, longer_us: int = 0) -> None:
+        super().__init__(rule.meta, alerts=alerts, life_us=rule.span_us + longer_us, shape=shape)
+        self._repeats = rule.meta.suppress_us < rule.span_us
         self._span_us = rule.span_us
         self._rules = rule.rules
         self._fields = rule.meta.group_by
@@ -116,7 +170,7 @@ class _Correlated(Machine):
             source: tuple(
                 key_reader((rule.aliases.get(field, {}).get(source, field),)) for field in self._fields
             )
-            for source in rule.rules
+            for source in rule.sources
         }
 
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
@@ -148,7 +202,7 @@ class _Correlated(Machine):
         values = dict(zip(self._fields, parts, strict=True))
         if not self._alerts or at_us <= group.quiet_us:
             return Fired(values, None)
-        return Fired(values, self._alert(event, at_us, values, group, self._firing(group)))
+        return Fired(values, self._alert_on(event, at_us, values, group, self._firing(group)))
 
     @abstractmethod
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
@@ -158,37 +212,133 @@ class _Correlated(Machine):
         return counted(group)
 
 
-class Counter(_Correlated):
+class Counter(Correlated):
     """event_count, value_count and temporal: at least so many different events, values or rules in the window."""
 
     def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
         super().__init__(rule, alerts=alerts, shape=shape)
-        assert not isinstance(rule.shape, TemporalOrdered)
+        assert isinstance(rule.shape, EventCount | ValueCount | Temporal)
         self._count = rule.shape.count
         self._values = values_reader(rule.shape.fields) if isinstance(rule.shape, ValueCount) else None
         self._events = isinstance(rule.shape, EventCount)
+        self._share = rule.share
+        self._kept = max(self._count, SHARE_KEPT) if rule.share else self._count
+
+    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
+        if self._share is not None and self._share.against in hits:
+            self._weigh(event, at_us, hits[self._share.against])
+        return super().observe(event, at_us, hits)
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
-        if self._values is not None:
-            what = self._values(event)
+        if self._values is None and not self._events:
+            what = tuple(self._rules[step] for step in steps)
         else:
-            what = (event.event_id,) if self._events else tuple(self._rules[step] for step in steps)
-        holds = False
+            what = self._counted(event)
+        inside = False
         for one in what:
-            holds = see(group, one, at_us, event.event_id, span_us=self._span_us, threshold=self._count)
-        return holds
+            inside = see(group, one, at_us, event.event_id, span_us=self._span_us, threshold=self._kept)
+        return inside and len(group.seen) >= self._count and self._weighs_enough(group)
+
+    def _counted(self, event: Event) -> tuple[str, ...]:
+        return (event.event_id,) if self._values is None else self._values(event)
+
+    def _weigh(self, event: Event, at_us: int, inherited: dict[str, str]) -> None:
+        """Count on the other side of the share."""
+        assert self._share is not None
+        parts = self._parts(event, self._share.against, inherited)
+        if parts is None:
+            return
+        group = self.groups.touch(SEPARATOR.join(parts), at_us)
+        group.latest_us = max(group.latest_us, at_us)
+        others = group.others = group.others or Group()
+        for one in self._counted(event):
+            see(others, one, at_us, event.event_id, span_us=self._span_us, threshold=SHARE_KEPT)
+
+    def _weighs_enough(self, group: Group) -> bool:
+        if self._share is None or group.others is None:
+            return True
+        since = group.latest_us - self._span_us
+        against = sum(at_us >= since for at_us, _ in group.others.seen.values())
+        return 100 * len(group.seen) >= self._share.percent * (len(group.seen) + against)
 
 
-class Ordered(_Correlated):
+class Meter(Correlated):
+    """value_sum, value_avg, value_median and value_percentile, fired as soon as the comparison holds."""
+
+    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
+        super().__init__(rule, alerts=alerts, shape=shape)
+        assert isinstance(rule.shape, ValueMeasure)
+        self._measure = rule.shape
+        self._read = number_reader(rule.shape.field)
+
+    def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:  # noqa: ARG002
+        value = self._read(event)
+        adding = isinstance(self._measure, ValueSum)
+        if value is None or not take(
+            group, value, at_us, event.event_id, span_us=self._span_us, adding=adding
+        ):
+            return False
+        return holds(self._measure.bounds, measured(self._measure, group))
+
+    def _firing(self, group: Group) -> Firing:
+        return sampled(group, measured(self._measure, group))
+
+
+class Condition(Correlated):
+    """temporal with a condition that has no `not`: fires as soon as the rules seen in the window fulfil it."""
+
+    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
+        super().__init__(rule, alerts=alerts, shape=shape)
+        assert isinstance(rule.shape, TemporalCondition)
+        self._condition = rule.shape.condition
+
+    def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
+        for step in steps:
+            see(
+                group,
+                self._rules[step],
+                at_us,
+                event.event_id,
+                span_us=self._span_us,
+                threshold=len(self._rules),
+            )
+        return fulfilled(self._condition, [rule in group.seen for rule in self._rules])
+
+
+def fulfilled(condition: tuple[int | str, ...], seen: list[bool]) -> bool:
+    """Whether a condition (operators behind their operands) holds, given which of the rules were seen."""
+    stack: list[bool] = []
+    for one in condition:
+        match one:
+            case int(rule):
+                stack.append(seen[rule])
+            case "not":
+                stack.append(not stack.pop())
+            case word:
+                right, left = stack.pop(), stack.pop()
+                stack.append((left and right) if word == "and" else (left or right))
+    return stack.pop()
+
+
+class Ordered(Correlated):
     """temporal_ordered: all of the rules, one after the other in the order of the trail."""
 
     def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
         super().__init__(rule, alerts=alerts, shape=shape)
+        assert isinstance(rule.shape, TemporalOrdered)
+        self._guards = dict(rule.shape.guards)
+        self._length = len(rule.rules) - len(self._guards)
         self._complete: Firing | None = None
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
         self._complete = order(
-            group, tuple(steps), at_us, event.event_id, span_us=self._span_us, length=len(self._rules)
+            group,
+            tuple(step for step in steps if step not in self._guards),
+            at_us,
+            event.event_id,
+            span_us=self._span_us,
+            length=self._length,
+            broken=tuple(self._guards[step] for step in steps if step in self._guards),
         )
         return self._complete is not None
 
@@ -197,20 +347,14 @@ class Ordered(_Correlated):
         return self._complete
 
 
-def machine_of(rule: Rule | Correlation, *, alerts: bool, shape: str) -> Machine:
-    """The machine that runs this rule; `shape` as `shapes_of` gave it."""
-    if isinstance(rule, Rule):
-        return Single(rule, alerts=alerts, shape=shape)
-    kind = Ordered if isinstance(rule.shape, TemporalOrdered) else Counter
-    return kind(rule, alerts=alerts, shape=shape)
-
-
 def shapes_of(rules: Iterable[Rule], correlations: Iterable[Correlation]) -> dict[str, str]:
     """For each rule a digest of all that gives its state a meaning: its own words and those of the rules below it."""
-    shapes = {rule.meta.id: _digest(rule.predicate, rule.meta.group_by) for rule in rules}
+    shapes = {rule.meta.id: _digest(rule.predicate, rule.watch, rule.meta.group_by) for rule in rules}
     for one in correlations:  # each comes after those it refers to
-        below = [shapes[source] for source in one.rules]
-        shapes[one.meta.id] = _digest(one.shape, below, one.span_us, one.meta.group_by, one.aliases)
+        below = [shapes[source] for source in one.sources]
+        shapes[one.meta.id] = _digest(
+            one.shape, one.share, below, one.span_us, one.meta.group_by, one.aliases
+        )
     return shapes
 
 

@@ -67,7 +67,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
 
     def active(self) -> Active:
         """The rules that are on, and everything below them."""
-        below = {one.meta.id: one.rules for one in self.correlations}
+        below = {one.meta.id: one.sources for one in self.correlations}
         alerting = frozenset(rule.meta.id for rule in self.everything() if self.is_on(rule.meta))
         needed, todo = set(alerting), list(alerting)
         while todo:

@@ -7,7 +7,7 @@ is counted at its own time, one from before the window is not counted at all.
 
 from msgspec import Struct
 
-__all__ = ["KEPT", "Chain", "Firing", "Group", "counted", "order", "see"]
+__all__ = ["KEPT", "Chain", "Firing", "Group", "counted", "order", "reset", "see"]
 
 KEPT = 100
 """Entries a group keeps beyond its threshold at the least, so that an alert can show them. The oldest go first, which
@@ -43,18 +43,36 @@ class Group(Struct, omit_defaults=True, array_like=True):
         quiet_us: no alert up to and including this event time.
         seen: for counts: what was counted (event id, value or rule) to time and id of its latest event, by time.
         chains: for ordered sequences: for each step but the last, the sequence up to it that began last.
+        due_us: when an open window ends, 0 for none; `first` is the event that opened it.
+        samples: for measures: time, id and number of each event, by time; `total` is their sum.
+        terms: values (or numbers) remembered, with a time or number each.
+        since_us: time of the group's first event.
+        bars: what earlier buckets came to, oldest first; `bar` is the number of the running one.
+        others: for a share: what the counted is compared with.
     """
 
     latest_us: int = 0
     quiet_us: int = -1
     seen: dict[str, tuple[int, str]] = {}
     chains: list[Chain | None] = []
+    due_us: int = 0
+    first: tuple[int, str] = (0, "")
+    samples: list[tuple[int, str, int]] = []
+    total: int = 0
+    terms: dict[str, int] = {}
+    since_us: int = -1
+    bars: list[int] = []
+    bar: int = -1
+    others: "Group | None" = None
 
 
 def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, threshold: int) -> bool:
-    """Count `what`; true when at least `threshold` different ones lie in the window now.
+    """Count `what`; false when it lies before the window.
 
     Counting events, values and rules is the same thing: `what` is the event's id, the value, or the rule's id.
+
+    Args:
+        threshold: so many different ones are never forgotten while they lie in the window.
     """
     seen = group.seen
     late = at_us < group.latest_us
@@ -69,13 +87,18 @@ def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, thresh
     if late:
         group.seen = seen = dict(sorted(seen.items(), key=lambda item: item[1][0]))
     _forget(seen, group.latest_us - span_us, max(threshold, KEPT))
-    return len(seen) >= threshold
+    return True
 
 
 def counted(group: Group) -> Firing:
     """What a window that is full counts."""
     entries = list(group.seen.values())
     return Firing(entries[0], tuple(dict.fromkeys(entry[1] for entry in entries)), len(entries))
+
+
+def reset(group: Group) -> None:
+    """Forget what was counted; the group's quiet time and its newest time stay."""
+    group.seen, group.chains, group.samples, group.total, group.others = {}, [], [], 0, None
 
 
 def _forget(seen: dict[str, tuple[int, str]], oldest_us: int, most: int) -> None:
@@ -87,7 +110,14 @@ def _forget(seen: dict[str, tuple[int, str]], oldest_us: int, most: int) -> None
 
 
 def order(
-    group: Group, steps: tuple[int, ...], at_us: int, event: str, *, span_us: int, length: int
+    group: Group,
+    steps: tuple[int, ...],
+    at_us: int,
+    event: str,
+    *,
+    span_us: int,
+    length: int,
+    broken: tuple[int, ...] = (),
 ) -> Firing | None:
     """Advance the ordered sequences of a group; a firing when one is complete.
 
@@ -97,9 +127,12 @@ def order(
     Args:
         steps: which steps (from 0) this event is, rising.
         length: how many steps a whole sequence has.
+        broken: steps behind which this event must not come: sequences up to there end, before it starts a new one.
     """
     group.latest_us = max(group.latest_us, at_us)
     chains = group.chains or [None] * (length - 1)
+    for step in broken:
+        chains[step] = None
     for step in reversed(steps):  # from the end, so that one event is never two steps of the same sequence
         before = chains[step - 1] if step else None
         if step and (before is None or abs(at_us - before.start_us) > span_us):

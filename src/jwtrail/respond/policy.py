@@ -39,7 +39,9 @@ def plan(
         answer = _answer(settings, alert)
         if answer is None:
             continue
-        if why := _spared(settings, networks, alert):
+        if alert.held:
+            made.append(_notice(alert, f"held back while {alert.held} is active", dry_run=True))
+        elif why := _spared(settings, networks, alert):
             made.append(_notice(alert, why, dry_run=answer.dry_run or settings.dry_run))
         else:
             made.append(_action(settings, alert, answer, shared_sources))

@@ -2,7 +2,22 @@
 
 from jwtrail.detect import RuleSet
 from jwtrail.respond.settings import PACKAGED, Answer
-from jwtrail.sigma import Correlation, Meta, Rule, TemporalOrdered, ValueCount
+from jwtrail.sigma import (
+    Absence,
+    Bound,
+    Correlation,
+    EventCount,
+    Meta,
+    NewTerms,
+    Rule,
+    Statistical,
+    Step,
+    Temporal,
+    TemporalOrdered,
+    ValueCount,
+    ValueMeasure,
+    ValuePercentile,
+)
 
 __all__ = ["rules_page"]
 
@@ -21,6 +36,12 @@ Top 10 (2023), and carries examples that must match and near misses that must no
 - An event without a group key is ignored, never grouped under null. Keys compare exactly.
 - *In order* means in the order of the trail, so two events of one instant are still ordered. A-C-B is not A-B-C; other
   events may lie between. After it fired, a sequence starts anew.
+- `lt`, `lte`, `eq`, `neq`, ranges with an upper end, a temporal condition with `not`, and absence are judged when their window
+  ends. It opens with a match of the group, and is closed once event time is 2 s past its end; the trail's time, never a clock.
+  Such a rule cannot be part of another one.
+- In order, `not` between two rules (`denied and not granted and allowed`) says what must not come between them.
+- `value_sum`, `value_avg`, `value_median` and `value_percentile` (nearest rank) take the events that hold a number in the field.
+- While a health rule is active (group I), the alerts of the rules that it explains are marked as held back and not answered.
 - After an alert a group is quiet for one time span unless the rule sets `suppress`. Quiet time holds alerts back, not what
   they are part of: a correlation that refers to another sees every match of it.
 - What our own answers cause (`jwtrail.flags: self_inflicted`) never counts, and alerts do not alert.
@@ -57,16 +78,56 @@ def rules_page(ruleset: RuleSet) -> str:
 
 def _fires(rule: Rule | Correlation, by_id: dict[str, Rule | Correlation]) -> str:
     if isinstance(rule, Rule):
-        return "one event"
+        return _watched(rule)
     names = [by_id[one].meta.name.replace("_", " ") or by_id[one].meta.title for one in rule.rules]
     group = ", ".join(f"`{field}`" for field in rule.meta.group_by)
-    window = f"in {_span(rule.span_us)} by {group}"
-    if isinstance(rule.shape, TemporalOrdered):
-        return f"{', then '.join(names)}, {window}"
-    if isinstance(rule.shape, ValueCount):
-        fields = ", ".join(f"`{field}`" for field in rule.shape.fields)
-        return f"{rule.shape.count} different {fields} of {', '.join(names)} {window}"
-    return f"{rule.shape.count} of {', '.join(names)} {window}"
+    window = f"in {_span(rule.span_us)}" + (f" by {group}" if group else "")
+    share = ""
+    if rule.share is not None:
+        against = by_id[rule.share.against].meta.name.replace("_", " ")
+        share = f", at least {rule.share.percent} % of them and {against}"
+    return f"{_counted(rule, ', '.join(names))} {window}{share}"
+
+
+def _counted(rule: Correlation, names: str) -> str:
+    match rule.shape:
+        case TemporalOrdered():
+            return f"{names.replace(', ', ', then ')},"
+        case EventCount(count=count, bounds=bounds):
+            return f"{_bounds(bounds) if bounds else count} of {names}"
+        case ValueCount(count=count, bounds=bounds, fields=counted):
+            fields = ", ".join(f"`{field}`" for field in counted)
+            return f"{_bounds(bounds) if bounds else count} different {fields} of {names}"
+        case Temporal(count=count):
+            return f"{count} of {names}"
+        case ValueMeasure(field=field, bounds=bounds):
+            kind = rule.shape.__struct_config__.tag
+            which = f" {rule.shape.percentile}" if isinstance(rule.shape, ValuePercentile) else ""
+            return f"{str(kind).removeprefix('value_')}{which} of `{field}` {_bounds(bounds)} of {names}"
+    return f"a condition on {names}"
+
+
+def _bounds(bounds: tuple[Bound, ...]) -> str:
+    return " and ".join(f"{bound.op} {bound.value:,}" for bound in bounds)
+
+
+def _watched(rule: Rule) -> str:
+    group = ", ".join(f"`{field}`" for field in rule.meta.group_by)
+    by = f" by {group}" if group else ""
+    match rule.watch:
+        case Absence(span_us=span):
+            return f"silence for {_span(span)}{by}"
+        case NewTerms(fields=fields, history_us=history):
+            terms = ", ".join(f"`{field}`" for field in fields)
+            return f"a {terms} not seen for {_span(history)}{by}"
+        case Statistical(
+            measure=measure, field=field, factor=factor, percentile=percentile, bucket_us=bucket
+        ):
+            what = f"{measure} of `{field}`" if field else "count"
+            return f"{what} in {_span(bucket)} over {factor:g} times its own p{percentile}{by}"
+        case Step(field=field, over=over):
+            return f"`{field}` grows by more than {over}{by}"
+    return "one event"
 
 
 def _answer(meta: Meta) -> str:
@@ -110,4 +171,7 @@ def _example(name: str, alerts: int) -> str:
 
 def _span(span_us: int) -> str:
     seconds = span_us // 1_000_000
-    return f"{seconds // 60} min" if seconds % 60 == 0 else f"{seconds} s"
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"

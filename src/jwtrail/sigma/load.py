@@ -10,7 +10,7 @@ from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule, SigmaRuleBase
 
 from jwtrail.errors import PredicateError, RuleError
-from jwtrail.sigma.correlation import read_correlation
+from jwtrail.sigma.correlation import is_at_end, parse_correlation, read_correlation, references
 from jwtrail.sigma.document import Document, read_documents
 from jwtrail.sigma.errors import LowerError
 from jwtrail.sigma.lists import Lists
@@ -18,8 +18,9 @@ from jwtrail.sigma.locate import from_lowering, from_sigma
 from jwtrail.sigma.lower import lower_rule
 from jwtrail.sigma.meta import read_meta
 from jwtrail.sigma.policy import POLICY
-from jwtrail.sigma.records import Correlation, Loaded, Meta, Rule
+from jwtrail.sigma.records import Absence, Correlation, Loaded, Meta, Rule, Statistical
 from jwtrail.sigma.spelling import spelled
+from jwtrail.sigma.watch import read_watch
 
 __all__ = ["MAX_FILES", "load_rules"]
 
@@ -54,6 +55,7 @@ class _Loader:
         self.ids: dict[str, str] = {}
         self.filters: list[SigmaFilter] = []
         self.silent: set[str] = set()
+        self.at_end: set[str] = set()
 
     def load(self, texts: Mapping[str, str]) -> Loaded:
         documents = []
@@ -91,8 +93,13 @@ class _Loader:
             one.apply_on_rule(parsed)
         meta = read_meta(document, parsed)
         self._check_unique(document, meta)
-        rule = Rule(meta=meta, predicate=lower_rule(parsed, self.lists))
+        watch = read_watch(document)
+        if isinstance(watch, Statistical) and not meta.suppress_us:
+            meta = replace(meta, suppress_us=watch.bucket_us)
+        rule = Rule(meta=meta, predicate=lower_rule(parsed, self.lists), watch=watch)
         self.rules.append(rule)
+        if isinstance(rule.watch, Absence):
+            self.at_end.add(meta.id)
         self._register(meta)
 
     def _all_correlations(self, documents: list[Document]) -> None:
@@ -100,26 +107,38 @@ class _Loader:
         waiting = [
             (document, parsed)
             for document in documents
-            if (parsed := self._guarded(document, _parse_correlation, document)) is not None
+            if (parsed := self._guarded(document, parse_correlation, document)) is not None
         ]
         while waiting:
-            ready = [pair for pair in waiting if self._knows_all(pair[1])]
+            ready = [pair for pair in waiting if self._knows_all(*pair)]
             for document, parsed in ready or waiting:
                 self._guarded(document, self._correlation, document, parsed)
             if not ready:
                 return
             waiting = [pair for pair in waiting if pair not in ready]
 
-    def _knows_all(self, parsed: SigmaCorrelationRule) -> bool:
-        return all(str(ref.reference).lower() in self.ids for ref in parsed.rules or ())
+    def _knows_all(self, document: Document, parsed: SigmaCorrelationRule) -> bool:
+        """Its rules are loaded; the one its share is taken against too."""
+        extension = document.data.get("jwtrail")
+        share = extension.get("share") if isinstance(extension, dict) else None
+        against = [str(share.get("against"))] if isinstance(share, dict) else []
+        return all(name.lower() in self.ids for name in (*references(parsed), *against))
 
     def _correlation(self, document: Document, parsed: SigmaCorrelationRule) -> None:
         correlation = read_correlation(document, parsed, self.ids)
         self._check_unique(document, correlation.meta)
+        for number, rule in enumerate(correlation.rules):
+            if rule in self.at_end:
+                raise document.error(
+                    "a rule that fires when its window ends cannot be part of another",
+                    ("correlation", "rules", number),
+                )
+        if is_at_end(correlation.shape):
+            self.at_end.add(correlation.meta.id)
         self.correlations.append(correlation)
         self._register(correlation.meta)
         if not parsed.generate:
-            self.silent.update(correlation.rules)
+            self.silent.update(correlation.sources)
 
     def _check_filter(self, document: Document) -> None:
         """A filter that names a rule which is not there would silently leave alerts in."""
@@ -169,10 +188,6 @@ def _parse_filter(document: Document) -> SigmaFilter:
     parsed = SigmaFilter.from_dict(spelled(document.data), collect_errors=True, policy=POLICY)
     _raise_first(document, parsed)
     return parsed
-
-
-def _parse_correlation(document: Document) -> SigmaCorrelationRule:
-    return SigmaCorrelationRule.from_dict(document.data)
 
 
 def _old_action(document: Document) -> str:

@@ -14,10 +14,13 @@ from jwtrail.sigma.locate import from_msgspec
 from jwtrail.sigma.records import Extension, Level, Meta
 from jwtrail.sigma.values import field_of
 
-__all__ = ["MAX_SPAN_US", "read_meta", "read_span"]
+__all__ = ["KEEP_FIRING", "MAX_SPAN_US", "read_extension", "read_meta", "read_span"]
 
 MAX_SPAN_US = 32 * 86_400_000_000
 """Longest window or quiet time, µs: a month. State lives in memory; longer memory needs a baseline, not a window."""
+
+KEEP_FIRING = -1
+"""Quiet time of a rule that alerts at every match, though its kind would be quiet."""
 
 _NAMESPACE = uuid.UUID("5d0d6a3c-7b0e-5b0c-9a51-2d2f1d5a7c11")
 
@@ -28,7 +31,7 @@ def read_meta(document: Document, parsed: SigmaRuleBase) -> Meta:
     Raises:
         RuleError: no id, or `jwtrail:` does not have the shape of `Extension`.
     """
-    extension = _extension(document)
+    extension = read_extension(document)
     if parsed.id is None and not parsed.name:
         raise document.error(
             "the rule has no id", hint="add `id:` with a UUID; alerts keep their ids through it"
@@ -57,30 +60,41 @@ def read_meta(document: Document, parsed: SigmaRuleBase) -> Meta:
         waits_for=extension.waits_for,
         alert=extension.alert,
         group_by=extension.group_by,
-        suppress_us=read_span(document, extension.suppress, ("jwtrail", "suppress"))
-        if extension.suppress
-        else 0,
+        suppress_us=_suppress(document, extension.suppress),
+        reset=extension.reset,
+        holds_back=extension.holds_back,
         response=extension.response,
         examples=extension.examples,
     )
 
 
-def read_span(document: Document, text: Any, path: tuple[str | int, ...]) -> int:
+def read_span(document: Document, text: Any, path: tuple[str | int, ...], most_us: int = MAX_SPAN_US) -> int:
     """`10m` in µs.
 
     Raises:
-        RuleError: not a time span, or longer than `MAX_SPAN_US`.
+        RuleError: not a time span, or longer than `most_us`.
     """
     try:
         span = int(SigmaCorrelationTimespan(text).seconds) * 1_000_000
     except SigmaTimespanError as error:
         raise document.error(str(error.args[0]), path, "a number and s, m, h, d or w") from None
-    if span > MAX_SPAN_US:
-        raise document.error("a time span longer than 32 days", path)
+    if span > most_us:
+        raise document.error(f"a time span longer than {most_us // 86_400_000_000} days", path)
     return span
 
 
-def _extension(document: Document) -> Extension:
+def _suppress(document: Document, text: str) -> int:
+    if text == "none":
+        return KEEP_FIRING
+    return read_span(document, text, ("jwtrail", "suppress")) if text else 0
+
+
+def read_extension(document: Document) -> Extension:
+    """The attribute `jwtrail:` of a rule.
+
+    Raises:
+        RuleError: it does not have the shape of `Extension`.
+    """
     given = document.data.get("jwtrail", {})
     try:
         extension = msgspec.convert(given, Extension)

@@ -7,24 +7,29 @@ from msgspec import Struct
 
 from jwtrail.errors import RuleError
 from jwtrail.predicate.ir import Predicate
+from jwtrail.sigma.shapes import Shape
 
 __all__ = [
+    "Absence",
     "AnswerKind",
     "AnswerTarget",
     "Correlation",
-    "EventCount",
     "Example",
     "ExampleEvents",
     "Extension",
     "Level",
     "Loaded",
     "Meta",
+    "NewTerms",
+    "NewTermsText",
     "Proposal",
     "Rule",
-    "Shape",
-    "Temporal",
-    "TemporalOrdered",
-    "ValueCount",
+    "Share",
+    "ShareText",
+    "Statistical",
+    "StatisticalText",
+    "Step",
+    "Watch",
 ]
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
@@ -36,6 +41,9 @@ MAX_MINUTES = 7 * 24 * 60
 
 MAX_OFFSET_S = 32 * 86_400
 """Longest time inside an example, seconds: as long as the longest window."""
+
+MAX_BUCKETS = 1_000
+"""Buckets of its own past that a group remembers: six weeks of hours."""
 
 MAX_REPEAT = 10_000
 """Events of one line of an example."""
@@ -86,6 +94,60 @@ class Example(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alerts: int = 1
 
 
+class NewTermsText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`new-terms` as it is written: a value that a group has not shown within `history`.
+
+    Args:
+        fields: what is looked at, together.
+        history: how long a value is remembered.
+        after: how long a group must have been known before it can alert.
+    """
+
+    fields: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)]
+    history: str = "30d"
+    after: str = ""
+
+
+class StatisticalText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`statistical` as it is written: more in one bucket of time than the group's own past has seen.
+
+    Args:
+        measure: `count` events, `sum` a number field, or count `distinct` values of a field.
+        bucket: length of a bucket; buckets are aligned to the clock (UTC).
+        history: buckets in which something happened that are remembered.
+        percentile: of the remembered buckets; `factor` times it is too much.
+        floor: never alert below this.
+        learn: remembered buckets before the first alert.
+    """
+
+    measure: Literal["count", "sum", "distinct"] = "count"
+    field: str = ""
+    bucket: str = "1h"
+    history: Annotated[int, msgspec.Meta(ge=1, le=MAX_BUCKETS)] = 240
+    percentile: Annotated[int, msgspec.Meta(ge=1, le=100)] = 99
+    factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 5
+    floor: Annotated[float, msgspec.Meta(ge=0)] = 1
+    learn: Annotated[int, msgspec.Meta(ge=1, le=MAX_BUCKETS)] = 24
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="step", rename="kebab"):
+    """A number that grows by more than `over` from one event of a group to the next."""
+
+    field: str
+    over: Annotated[int, msgspec.Meta(ge=0)] = 1
+
+
+class ShareText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`share` as it is written: what is counted must be so much of itself and of what `against` counts.
+
+    Args:
+        against: name or id of a rule, counted in the same group and window.
+    """
+
+    against: str
+    percent: Annotated[int, msgspec.Meta(ge=1, le=100)]
+
+
 class Extension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """The custom attribute `jwtrail:` of a rule. Other Sigma tools ignore it.
 
@@ -96,7 +158,11 @@ class Extension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
             absent.
         group_by: for a rule without correlation: alerts are told apart, and kept quiet, by these fields.
         suppress: quiet time of a group after an alert, such as `10m`; a correlation's default is its timespan, a
-            rule's none.
+            rule's none; `none` keeps firing.
+        reset: after an alert the group starts anew.
+        holds_back: codes of rules that this rule explains: while it is active their alerts are held back.
+        absence: alert when a group that was seen stays silent for so long.
+        share: for a correlation that counts.
     """
 
     code: str = ""
@@ -105,6 +171,13 @@ class Extension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     alert: bool | None = None
     group_by: tuple[str, ...] = ()
     suppress: str = ""
+    reset: bool = False
+    holds_back: tuple[str, ...] = ()
+    absence: str = ""
+    new_terms: NewTermsText | None = None
+    statistical: StatisticalText | None = None
+    step: Step | None = None
+    share: ShareText | None = None
     response: Proposal | None = None
     examples: tuple[Example, ...] = ()
 
@@ -145,41 +218,56 @@ class Meta(Struct, frozen=True, kw_only=True):
     alerts: bool = True
     group_by: tuple[str, ...] = ()
     suppress_us: int = 0
+    reset: bool = False
+    holds_back: tuple[str, ...] = ()
     response: Proposal | None = None
     examples: tuple[Example, ...] = ()
 
 
+class Absence(Struct, frozen=True, kw_only=True, tag="absence"):
+    """A group that was seen and then stays silent for `span_us`."""
+
+    span_us: int
+
+
+class NewTerms(Struct, frozen=True, kw_only=True, tag="new_terms"):
+    """Values that a group, known for `after_us`, has not shown for `history_us`."""
+
+    fields: tuple[str, ...]
+    history_us: int
+    after_us: int = 0
+
+
+class Statistical(Struct, frozen=True, kw_only=True, tag="statistical"):
+    """More in one bucket than `factor` times a percentile of the group's own past buckets; see `StatisticalText`."""
+
+    measure: Literal["count", "sum", "distinct"]
+    field: str
+    bucket_us: int
+    history: int
+    percentile: int
+    factor: float
+    floor: float
+    learn: int
+
+
+Watch = Absence | NewTerms | Statistical | Step
+"""What a rule on single events looks at beyond the event itself."""
+
+
 class Rule(Struct, frozen=True, kw_only=True):
-    """A rule on single events."""
+    """A rule on single events, or on what a group of them usually does (`watch`)."""
 
     meta: Meta
     predicate: Predicate
+    watch: Watch | None = None
 
 
-class EventCount(Struct, frozen=True, kw_only=True, tag="event_count"):
-    """At least `count` events of a group."""
+class Share(Struct, frozen=True, kw_only=True):
+    """What is counted must be `percent` of itself and of what the rule `against` (an id) counts."""
 
-    count: int
-
-
-class ValueCount(Struct, frozen=True, kw_only=True, tag="value_count"):
-    """At least `count` different values of `fields` (together) in a group."""
-
-    count: int
-    fields: tuple[str, ...]
-
-
-class Temporal(Struct, frozen=True, kw_only=True, tag="temporal"):
-    """At least `count` of the rules, in any order."""
-
-    count: int
-
-
-class TemporalOrdered(Struct, frozen=True, kw_only=True, tag="temporal_ordered"):
-    """All of the rules, one after the other in the order of the trail; other events may lie between."""
-
-
-Shape = EventCount | ValueCount | Temporal | TemporalOrdered
+    against: str
+    percent: int
 
 
 class Correlation(Struct, frozen=True, kw_only=True):
@@ -196,6 +284,12 @@ class Correlation(Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...]
     span_us: int
     aliases: dict[str, dict[str, str]] = {}
+    share: Share | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every rule whose events it takes."""
+        return (*self.rules, self.share.against) if self.share else self.rules
 
 
 class Loaded(Struct, frozen=True, kw_only=True):

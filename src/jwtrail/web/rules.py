@@ -40,7 +40,9 @@ def rules_page(ruleset: RuleSet, texts: dict[str, str] | None = None) -> RulesPa
 
 
 def _kind(rule: Rule | Correlation) -> str:
-    return str(rule.shape.__struct_config__.tag) if isinstance(rule, Correlation) else "event"
+    if isinstance(rule, Correlation):
+        return str(rule.shape.__struct_config__.tag)
+    return str(rule.watch.__struct_config__.tag) if rule.watch is not None else "event"
 
 
 def _view(meta: Meta, kind: str, *, enabled: bool, source: str) -> RuleView:
