@@ -259,7 +259,7 @@ def test_rfc_7515_appendix_a_1_example(reason_of):
         "kty": "oct",
         "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
     }
-    judge = Verifier(VerifyPolicy(issuer="joe"), KeySet(load_jwk(jwk)))
+    judge = Verifier(VerifyPolicy(issuer="joe"), KeySet(load_jwk(jwk, examples=True)))
     assert reason_of(token, judge, 1_300_819_379_999_999) == "accepted"
     assert reason_of(token, judge, 1_300_819_410_000_000) == "expired"
     assert reason_of(token[:-1] + "l", judge, 1_300_819_379_999_999) == "malformed_base64"

@@ -15,6 +15,8 @@ MAX_SET = 100
 
 Jwk = Mapping[str, Any]
 
+_PUBLIC = {one.kty for one in ALGORITHMS.values()} - {"oct"}
+
 
 class JwkSet:
     """Keys that are looked at one by one, so that an unfit or unknown one spoils only the tokens that it signed.
@@ -22,14 +24,16 @@ class JwkSet:
     Args:
         document: a JWK or a JWK Set; None when there is none to be had.
         patterned: secrets that repeat a few characters are taken too, as only published test vectors need.
+        examples: so are the keys that are printed in standards.
     """
 
-    def __init__(self, document: object, *, patterned: bool = False) -> None:
+    def __init__(self, document: object, *, patterned: bool = False, examples: bool = False) -> None:
         self._patterned = patterned
+        self._examples = examples
         self._jwks, self._flaw = _read(document)
         self._by_kid = {kid: jwk for jwk in self._jwks if (kid := _kid(jwk))}
         kinds = {kty for jwk in self._jwks if isinstance(kty := jwk.get("kty"), str)}
-        self.public_only = bool(kinds) and "oct" not in kinds
+        self.public_only = bool(kinds & _PUBLIC) and "oct" not in kinds
         self.algs = frozenset(one.name for one in ALGORITHMS.values() if one.kty in kinds)
         if len(self._by_kid) < sum(1 for jwk in self._jwks if _kid(jwk)):
             self._flaw = "key_set_ambiguous"
@@ -78,7 +82,8 @@ class JwkSet:
     def _load(self, jwk: Jwk, alg: str) -> Key:
         """The key, when it is healthy and bound to the algorithm."""
         try:
-            key = load_jwk({**jwk, "alg": _judged_by(jwk, alg)}, patterned=self._patterned)
+            judged = {**jwk, "alg": _judged_by(jwk, alg)}
+            key = load_jwk(judged, patterned=self._patterned, examples=self._examples)
         except KeyRefusedError as error:
             raise Refusal(error.reason) from None
         if jwk.get("alg", alg) not in (alg, None) or alg not in key.algs:

@@ -1,25 +1,17 @@
 """Keys that must not be used: empty, short, guessable, mistaken or known to be broken."""
 
-from jwtrail.errors import KeyRefusedError
+from hashlib import sha256
 
-__all__ = ["MIN_RSA_BITS", "PUBLISHED_SECRETS", "check_ed25519", "check_rsa", "check_secret"]
+from jwtrail.errors import KeyRefusedError
+from jwtrail.tokens.published import EXAMPLE_KEYS, PUBLISHED_KEYS, is_published_secret
+
+__all__ = ["MIN_RSA_BITS", "check_ed25519", "check_published", "check_rsa", "check_secret"]
 
 MIN_RSA_BITS = 2048
 """RFC 7518 section 3.3."""
 
 MIN_DISTINCT_BYTES = 8
 """A random secret of 32 bytes has fewer distinct ones once in 10^24; `aaaa…` and `12341234…` always have."""
-
-PUBLISHED_SECRETS = frozenset(
-    secret.encode()
-    for secret in (
-        "secret", "secretkey", "secret_key", "your-256-bit-secret", "your-384-bit-secret", "your-512-bit-secret",
-        "a-string-secret-at-least-256-bits-long", "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
-        "your_jwt_secret", "jwt_secret", "supersecret", "super-secret", "changeme", "change-me", "password", "key",
-        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7", "django-insecure", "my-secret", "test",
-    )
-)  # fmt: skip
-"""Secrets of tutorials, debuggers and framework documentation: the first that anybody tries."""
 
 _PUBLIC_KEY_SIGNS = (b"-----BEGIN ", b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")
 
@@ -57,7 +49,7 @@ def check_secret(secret: bytes, least: int, *, patterned: bool = False) -> None:
     hint = 'make one with `python -c "import secrets; print(secrets.token_urlsafe(48))"`'
     if not secret:
         raise KeyRefusedError("key_empty", "the secret is empty", hint=hint)
-    if secret.strip().lower() in PUBLISHED_SECRETS:
+    if is_published_secret(secret):
         raise KeyRefusedError("key_weak_secret", "the secret is a published one", hint=hint)
     if len(secret) < least:
         raise KeyRefusedError(
@@ -98,3 +90,18 @@ def check_ed25519(raw: bytes) -> None:
     on_curve = y < _P and pow(x_squared, (_P - 1) // 2, _P) in (0, 1)
     if not on_curve or y in _SMALL_ORDER:
         raise KeyRefusedError("key_invalid", "not a usable point of Ed25519", hint="make a new key")
+
+
+def check_published(raw: bytes, *, examples: bool) -> None:
+    """Refuse a key whose private half is known to everybody.
+
+    Args:
+        raw: the secret, or the public key as SubjectPublicKeyInfo.
+        examples: keys of standards are taken, as their own test vectors need.
+
+    Raises:
+        KeyRefusedError: `key_compromised`.
+    """
+    print_ = sha256(raw).hexdigest()[:32]
+    if print_ in PUBLISHED_KEYS or (not examples and print_ in EXAMPLE_KEYS):
+        raise KeyRefusedError("key_compromised", "a published example key", hint="make one of your own")

@@ -144,11 +144,14 @@ class KeySet:
         raise Refusal("kid_missing" if fitting else "alg_key_mismatch")
 
 
-def load_secret(secret: bytes, alg: str = "HS256", *, kid: str = "", patterned: bool = False) -> Key:
+def load_secret(
+    secret: bytes, alg: str = "HS256", *, kid: str = "", patterned: bool = False, examples: bool = False
+) -> Key:
     """A shared secret.
 
     Args:
         patterned: takes a secret that repeats a few characters, as published test vectors have.
+        examples: takes the keys that are printed in standards.
 
     Raises:
         KeyRefusedError: empty, too short for `alg`, guessable, or in truth a public key.
@@ -163,6 +166,7 @@ def load_secret(secret: bytes, alg: str = "HS256", *, kid: str = "", patterned: 
             "key_invalid", f"a secret of {len(secret)} bytes", hint=f"at most {MAX_KEY_BYTES} are read"
         )
     keyhealth.check_secret(secret, algorithm.secret_bytes, patterned=patterned)
+    keyhealth.check_published(secret, examples=examples)
     return Key(kid=kid, kty="oct", algs=frozenset((alg,)), material=secret)
 
 
@@ -188,38 +192,48 @@ def load_pem(pem: bytes | str, alg: str | None = None, *, kid: str = "") -> Key:
     return key_of(key, alg, kid=kid)
 
 
-def key_of(public: object, alg: str | None = None, *, kid: str = "") -> Key:
-    """A key of a `cryptography` public key object; see `load_pem`."""
-    if isinstance(public, rsa.RSAPublicKey):
-        kty, curve = "RSA", ""
-        keyhealth.check_rsa(public.public_numbers().n, public.public_numbers().e)
-    elif isinstance(public, ec.EllipticCurvePublicKey):
-        kty, curve = "EC", _CRV.get(public.curve.name, public.curve.name)
-    elif isinstance(public, ed25519.Ed25519PublicKey):
-        kty, curve = "OKP", "Ed25519"
-        keyhealth.check_ed25519(public.public_bytes_raw())
-    elif (name := _mldsa_name(public)) is not None:
-        kty, curve = "AKP", name
-    else:
+def key_of(public: object, alg: str | None = None, *, kid: str = "", examples: bool = False) -> Key:
+    """A key of a `cryptography` public key object; see `load_pem` and `load_secret`."""
+    if not isinstance(public, PublicKey):
         raise KeyRefusedError(
             "key_invalid",
             "a type of key that signs no token",
             hint="Ed25519, P-256, P-384, P-521, RSA or ML-DSA",
         )
+    kty, curve = _healthy_kind(public)
     fitting = frozenset(a.name for a in ALGORITHMS.values() if (a.kty, a.curve) == (kty, curve))
     algs = fitting if alg is None else fitting & {alg}
     if not algs:
         raise KeyRefusedError(
             "key_invalid", f"a {kty} {curve} key cannot be used with {alg}", hint="check alg"
         )
+    spki = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    keyhealth.check_published(spki, examples=examples)
     return Key(kid=kid, kty=kty, algs=algs, material=public)
 
 
-def load_jwk(jwk: Mapping[str, Any], *, patterned: bool = False) -> Key:
+def _healthy_kind(public: PublicKey) -> tuple[str, str]:
+    """`kty`, and `crv` or what stands for it in `Algorithm.curve`."""
+    match public:
+        case rsa.RSAPublicKey():
+            keyhealth.check_rsa(public.public_numbers().n, public.public_numbers().e)
+            return "RSA", ""
+        case ec.EllipticCurvePublicKey():
+            return "EC", _CRV.get(public.curve.name, public.curve.name)
+        case ed25519.Ed25519PublicKey():
+            keyhealth.check_ed25519(public.public_bytes_raw())
+            return "OKP", "Ed25519"
+        case mldsa.MLDSA44PublicKey():
+            return "AKP", "ML-DSA-44"
+        case mldsa.MLDSA65PublicKey():
+            return "AKP", "ML-DSA-65"
+
+
+def load_jwk(jwk: Mapping[str, Any], *, patterned: bool = False, examples: bool = False) -> Key:
     """The key of a JWK (RFC 7517); of a private one its public half.
 
     Args:
-        patterned: see `load_secret`.
+        patterned: see `load_secret`; `examples` too.
 
     Raises:
         KeyRefusedError: malformed, too weak, or not for verifying signatures.
@@ -239,9 +253,10 @@ def load_jwk(jwk: Mapping[str, Any], *, patterned: bool = False) -> Key:
             "key_ops_mismatch", "the key is not for verifying", hint='`"key_ops": ["verify"]`'
         )
     if jwk.get("kty") == "oct":
-        return load_secret(_bytes(jwk, "k"), alg or "HS256", kid=kid or "", patterned=patterned)
+        secret = _bytes(jwk, "k")
+        return load_secret(secret, alg or "HS256", kid=kid or "", patterned=patterned, examples=examples)
     try:
-        return key_of(_public(jwk), alg, kid=kid or "")
+        return key_of(_public(jwk), alg, kid=kid or "", examples=examples)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyRefusedError("key_invalid", str(error), hint="check the JWK") from error
 
@@ -272,10 +287,6 @@ def _coordinate(jwk: Mapping[str, Any], name: str, curve: ec.EllipticCurve) -> i
     ):  # RFC 7518 section 6.2.1.2: the full size, zeros in front and all
         raise KeyRefusedError("key_invalid", f"{name} has {len(raw)} bytes", hint="check the JWK")
     return int.from_bytes(raw)
-
-
-def _mldsa_name(public: object) -> str | None:
-    return next((name for name, kind in _MLDSA.items() if isinstance(public, kind)), None)
 
 
 def _bytes(jwk: Mapping[str, Any], name: str) -> bytes:

@@ -38,7 +38,7 @@ def judge(vector: Mapping[str, Any]) -> str | None:
     policy = _policy(vector)
     match vector.get("layer", "jwt"):
         case "jws":
-            return _judge_signature(raw, policy, JwkSet(vector.get("key"), patterned=True))
+            return _judge_signature(raw, policy, JwkSet(vector.get("key"), examples=True, patterned=True))
         case "jwt":
             return _judge_token(raw, policy, vector)
         case layer:
@@ -55,8 +55,9 @@ def _judge_signature(raw: bytes, policy: VerifyPolicy, keys: JwkSet) -> str | No
 
 def _judge_token(raw: bytes, policy: VerifyPolicy, vector: Mapping[str, Any]) -> str | None:
     now_us = _moment_us(vector.get("now"))
-    state = VectorState(vector.get("state"), now_us)
-    verdict = Verifier(policy, JwkSet(vector.get("key")), state, cache_size=0).verify(raw, now_us)
+    state = VectorState(_object(vector, "state"), now_us)
+    keys = JwkSet(vector.get("key"), examples=True)
+    verdict = Verifier(policy, keys, state, cache_size=0).verify(raw, now_us)
     if isinstance(verdict, Rejected):
         return verdict.reason
     assert isinstance(verdict, Accepted)

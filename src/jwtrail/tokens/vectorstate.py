@@ -27,8 +27,8 @@ class VectorState:
             for every subject or by subject; `single_use` with `seen_jti`; `seen_dpop_jti`; `dpop_nonce`.
     """
 
-    def __init__(self, state: object, now_us: int) -> None:
-        self._state: Mapping[str, Any] = state if isinstance(state, Mapping) else {}
+    def __init__(self, state: Mapping[str, Any], now_us: int) -> None:
+        self._state = state
         self._view = RevocationView(
             [
                 _row(kind, value, now_us)
