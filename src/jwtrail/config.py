@@ -37,7 +37,7 @@ __all__ = [
 MAX_FILE_BYTES = 1 << 20
 """A settings file larger than this is not one."""
 
-SECRETS = frozenset({"keys_passphrase"})
+SECRETS = frozenset({"keys_passphrase", "state_url"})
 """Never shown; each may also be given as `NAME_file`, the path of a file whose first line it is."""
 
 _PREFIX = "JWTRAIL_"
@@ -97,11 +97,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         data: the data directory; the API and the daemon must name the same one.
         keys_passphrase: encrypts private keys at rest; empty leaves them to the file mode (secret).
         keys_passphrase_file: path of a file that holds it.
+        state_url: Redis or Valkey (`redis://`, `rediss://`, `unix://`) for revocations, sign-ins and restraints of an API on
+            several hosts; empty keeps them in the data directory (secret, for it may hold a password).
+        state_url_file: path of a file that holds it.
     """
 
     data: str = "jwtrail-data"
     keys_passphrase: str = ""
     keys_passphrase_file: str = ""
+    state_url: str = ""
+    state_url_file: str = ""
     service: ServiceSettings = ServiceSettings()
     tokens: TokenSettings = TokenSettings()
     http: HttpSettings = HttpSettings()

@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
-from jwtrail.errors import TokenError
+from jwtrail.errors import StateError, TokenError
 from jwtrail.middleware.asgi import TrailMiddleware
 from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
@@ -66,11 +66,13 @@ class JWTrail:
     ) -> None:
         self._worker = Worker.from_settings(settings, file=config, daemon=daemon)
         self._app = app
+        app.add_exception_handler(StateError, _away)
         app.add_middleware(
             TrailMiddleware,
             verifier=self._worker.verifier,
             restraints=self._worker.live.restraints,
             bindings=self._worker.bindings,
+            away=lambda: self._worker.live.failing,
             recorder=self._worker.recorder,
             settings=self._worker.settings.http,
             resolve=self._resolve,
@@ -220,6 +222,11 @@ class JWTrail:
                 scope.update(child)
                 scope.setdefault("route", route)
                 return
+
+
+def _away(_request: Request, _error: Exception) -> JSONResponse:
+    """Nobody can be signed in, exchanged or signed out while the shared state is away."""
+    return JSONResponse({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})
 
 
 def _pair(issued: Issued) -> TokenPair:

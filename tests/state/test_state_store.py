@@ -11,7 +11,7 @@ import pytest
 from jwtrail.errors import AlertNotFound, StateError
 from jwtrail.state import AlertRow, Family, IssuedToken, Restraint, Revocation, StateStore
 from jwtrail.state.schema import MIGRATIONS
-from jwtrail.state.store import merged
+from jwtrail.state.shared import merged
 
 NOW = 1_800_000_000_000_000
 HOUR = 3_600_000_000

@@ -109,9 +109,9 @@ def open_store(data: Path | None) -> "LocalStore":
 
 def open_state(data: Path | None) -> "StateStore":
     """Alerts and revocations."""
-    from jwtrail.state import StateStore  # noqa: PLC0415
+    from jwtrail.state import open_state  # noqa: PLC0415
 
-    return StateStore(layout_of(data).state)
+    return open_state(layout_of(data).state, settings_of(data).state_url)
 
 
 def is_terminal() -> bool:

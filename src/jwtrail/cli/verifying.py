@@ -34,13 +34,13 @@ def ring_of(settings: "Settings") -> "KeyRing":
 def verifier_of(settings: "Settings", *, refresh: bool) -> "Verifier":
     """A verifier for access or refresh tokens that sees what is revoked at this moment."""
     from jwtrail import clock  # noqa: PLC0415
-    from jwtrail.state import StateStore  # noqa: PLC0415
+    from jwtrail.state import open_state  # noqa: PLC0415
     from jwtrail.tokens.revocation import RevocationView  # noqa: PLC0415
     from jwtrail.tokens.verifier import Verifier  # noqa: PLC0415
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
     ring = ring_of(settings)
-    with StateStore(Layout(settings.root).state) as state:
+    with open_state(Layout(settings.root).state, settings.state_url) as state:
         revoked = RevocationView(state.revocations(clock.now_us()))
     policy = settings.tokens.refresh_policy() if refresh else settings.tokens.access_policy()
     return Verifier(policy, ring, revoked)

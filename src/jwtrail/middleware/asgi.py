@@ -42,6 +42,7 @@ class TrailMiddleware:
         verifier: names the one reason a token is refused for.
         restraints: throttles and blocks in force.
         bindings: checks what a token is bound to.
+        away: why revocations cannot be followed at the moment; empty while they can.
         recorder: takes the event.
         settings: see `HttpSettings`.
         resolve: finds the route of a request that is refused before routing, so that its event has a template.
@@ -57,6 +58,7 @@ class TrailMiddleware:
         bindings: Bindings,
         recorder: Recorder,
         settings: HttpSettings,
+        away: Callable[[], str] = str,
         resolve: Resolve | None = None,
         on_startup: Callable[[], None] | None = None,
         on_shutdown: Callable[[], None] | None = None,
@@ -65,6 +67,7 @@ class TrailMiddleware:
         self._verifier = verifier
         self._restraints = restraints
         self._bindings = bindings
+        self._away = away
         self._recorder = recorder
         self._settings = settings
         self._trusted = Networks(settings.trusted_proxies)
@@ -89,7 +92,7 @@ class TrailMiddleware:
         answer = _Answer(self, scope, exchange, send)
         token = current.set(exchange)
         try:
-            if not await self._bound(scope, exchange):
+            if not await self._bound(scope, exchange) or self._blind(scope, exchange):
                 await respond(answer.send, 503, AWAY, {"Retry-After": "1"})
             elif (held := self._held(scope, exchange)) is not None:
                 self._find_route(scope)
@@ -150,6 +153,14 @@ class TrailMiddleware:
             exchange.answer_headers.append((b"dpop-nonce", bound.nonce.encode()))
         return True
 
+    def _blind(self, scope: Scope, exchange: Exchange) -> bool:
+        """True when a good token is turned away because nobody knows whether it was revoked in the meantime."""
+        if not isinstance(exchange.verdict, Accepted) or not self._away():
+            return False
+        settings = self._settings
+        exchange.flags.add("revocation_unknown")
+        return settings.state_away == "closed" or scope.get("path", "").startswith(settings.strict_paths)
+
     def _held(self, scope: Scope, exchange: Exchange) -> Held | None:
         """The throttle or block that holds this request, if any; costs nothing while none is in force."""
         if not self._restraints:
@@ -188,7 +199,8 @@ class TrailMiddleware:
             await send(message)
 
         try:
-            served = await self._bound(scope, exchange) and self._held(scope, exchange) is None
+            served = await self._bound(scope, exchange) and not self._blind(scope, exchange)
+            served = served and self._held(scope, exchange) is None
             if not served or isinstance(exchange.verdict, Rejected):
                 await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
             else:

@@ -29,6 +29,9 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
             to one (`x5t#S256`), such as `Client-Cert` or `X-SSL-Client-Cert`; the proxy must overwrite what clients send.
         dpop_nonce: ask for a nonce in every DPoP proof, so that none can be made in advance.
         dpop_max_age_s: seconds a DPoP proof is taken after it was made.
+        state_away: what becomes of good tokens while revocations cannot be followed: `open` serves with what was known, `closed`
+            answers 503.
+        strict_paths: path prefixes that are always `closed` then, such as `/admin`.
         sync_timeout_s: seconds a request waits for the disk before `write_failure` decides.
     """
 
@@ -43,6 +46,8 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     client_cert_header: str = ""
     dpop_nonce: bool = False
     dpop_max_age_s: int = 60
+    state_away: Literal["closed", "open"] = "open"
+    strict_paths: tuple[str, ...] = ()
     sync_timeout_s: float = 5.0
 
     def __post_init__(self) -> None:

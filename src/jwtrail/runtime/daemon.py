@@ -19,7 +19,7 @@ from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.crowd import Crowd
-from jwtrail.state.store import StateStore
+from jwtrail.state.split import open_state
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
@@ -72,7 +72,7 @@ class Daemon:
         self.layout = Layout(settings.root)
         self.layout.create()
         self.keeper = Keeper(self.layout, settings.trail)
-        self.state = StateStore(self.layout.state)
+        self.state = open_state(self.layout.state, settings.state_url)
         self.reader = TrailReader(self.layout)
         self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head)
         self.rules = load_ruleset(

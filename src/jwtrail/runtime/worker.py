@@ -7,16 +7,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jwtrail import clock, config
+from jwtrail.errors import WriteError
 from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.exchange import current
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
 from jwtrail.middleware.recorder import Recorder, Service
-from jwtrail.state.spent import SpentStore
-from jwtrail.state.store import StateStore
+from jwtrail.state.split import open_state
 from jwtrail.tokens.issuer import Issuer, RefreshError, TokenPair
 from jwtrail.tokens.keyring import KeyRing
 from jwtrail.tokens.live import LiveState
@@ -45,21 +46,20 @@ class Worker:
         self.settings = settings
         self.layout = Layout(settings.root)
         self.layout.create()
-        self.store = StateStore(self.layout.state)
+        self.store = open_state(self.layout.state, settings.state_url)
         self.ring = KeyRing(
             self.layout.keys / "tokens", algorithm=settings.tokens.algorithm, passphrase=settings.passphrase
         )
         self.ring.ensure()
-        self.live = LiveState(self.store)
+        self.live = LiveState(self.store, on_health=self._state_health)
         self.verifier = Verifier(
             settings.tokens.access_policy(),
             self.ring,
             self.live.revocations,
             cache_size=settings.tokens.cache_size,
         )
-        self.spent = SpentStore(self.layout.state.with_name("spent.db"))
         self.bindings = Bindings(
-            self.spent, settings.http, leeway_s=settings.tokens.leeway_s, nonces=self._nonces()
+            self.store, settings.http, leeway_s=settings.tokens.leeway_s, nonces=self._nonces()
         )
         self.issuer = Issuer(settings.tokens, self.ring, self.store)
         self.writer = TrailWriter(self.layout, settings.trail)
@@ -106,7 +106,6 @@ class Worker:
             self._daemon.terminate()
             self._daemon.wait(timeout=10)
         self.store.close()
-        self.spent.close()
 
     def sign_in(self, subject: str, *, name: str, **about: Any) -> TokenPair:
         """Issue the first pair of a family and record `login` and `token-issued`.
@@ -169,6 +168,17 @@ class Worker:
     def jwks(self) -> dict[str, Any]:
         """The public keys (RFC 7517 section 5)."""
         return self.ring.jwks()
+
+    def _state_health(self, failing: str) -> None:
+        """Revocations cannot be followed any more, or can be again."""
+        with suppress(WriteError):  # the writer tells of that itself, and this thread must go on following
+            self.record(
+                "revocation-check-failed",
+                event_outcome="failure" if failing else "success",
+                error_type="StateError" if failing else None,
+                error_message=failing or None,
+                message=None if failing else "the shared state can be read again",
+            )
 
     def _nonces(self) -> Nonces | None:
         wanted = self.settings.http.dpop_nonce

@@ -1,4 +1,4 @@
-"""The state that all processes of a host share: revocations, restraints, sign-ins, alerts; one SQLite file."""
+"""The state that all processes of a host share: revocations, restraints, sign-ins, alerts; one SQLite file, or Redis."""
 
 from jwtrail.state.records import (
     AlertRow,
@@ -10,6 +10,8 @@ from jwtrail.state.records import (
     Revocation,
     RevocationKind,
 )
+from jwtrail.state.shared import Follower, SharedState
+from jwtrail.state.split import open_state
 from jwtrail.state.store import StateStore
 from jwtrail.state.watch import Watch
 
@@ -18,10 +20,13 @@ __all__ = [
     "AlertStatus",
     "BlastRadius",
     "Family",
+    "Follower",
     "IssuedToken",
     "Restraint",
     "Revocation",
     "RevocationKind",
+    "SharedState",
     "StateStore",
     "Watch",
+    "open_state",
 ]

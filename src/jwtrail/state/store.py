@@ -1,6 +1,6 @@
 """`state.db`: what all processes of a host must agree on. The rows are in `records`, the promises are here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -20,15 +20,15 @@ from jwtrail.state.records import (
     Revocation,
     RevocationKind,
 )
+from jwtrail.state.shared import Follower, merged, radius_of
+from jwtrail.state.spent import SpentStore
 from jwtrail.state.table import Table
+from jwtrail.state.watch import Watch
 
-__all__ = ["MAX_ALERTS_PAGE", "MAX_SOURCES", "StateStore", "merged"]
+__all__ = ["MAX_ALERTS_PAGE", "StateStore"]
 
 MAX_ALERTS_PAGE = 500
 """Alerts of one page; a person reads fifty."""
-
-MAX_SOURCES = 10
-"""Addresses told in a blast radius; more is a list nobody reads before a dialog."""
 
 _REVOCATIONS = Table("revocations", Revocation)
 _RESTRAINTS = Table("restraints", Restraint)
@@ -43,17 +43,6 @@ _ISSUED_COLUMN: dict[RevocationKind, str] = {
     "client": "client_id",
     "key": "kid",
 }
-
-
-def merged(old: Revocation | None, new: Revocation) -> Revocation:
-    """What to keep when a value is revoked twice: the first cause and the later end.
-
-    A subject is revoked by a cut-off, so the later moment wins there; so does a new revocation after the old one ended.
-    """
-    if old is None or old.until_us <= new.at_us or (new.kind == "subject" and new.at_us > old.at_us):
-        until_us = max(new.until_us, old.until_us if old else 0)
-        return msgspec.structs.replace(new, until_us=until_us)
-    return msgspec.structs.replace(old, until_us=max(old.until_us, new.until_us))
 
 
 class StateStore:
@@ -73,6 +62,7 @@ class StateStore:
         self.path = Path(path)
         self._now_us = clock
         self._db = Database(path)
+        self._spent = SpentStore(self.path.with_name("spent.db"), clock=clock)
         self.version()  # open now: a directory that cannot be written is refused at start, not at the first sign-in
 
     # revocations
@@ -166,6 +156,12 @@ class StateStore:
         with self._db.write() as connection:
             return _FAMILIES.remove(connection, "id = ?", family_id) > 0
 
+    # what counts once
+
+    def spend(self, spent_id: str, until_us: int) -> bool:
+        """See `spent.SpentStore.spend`."""
+        return self._spent.spend(spent_id, until_us)
+
     # issued tokens
 
     def issued(self, *tokens: IssuedToken) -> None:
@@ -186,14 +182,7 @@ class StateStore:
 
     def blast_radius(self, kind: RevocationKind, value: str, now_us: int) -> BlastRadius:
         """How much a revocation would hit, to be shown before it is confirmed."""
-        tokens = self.tokens_of(kind, value, now_us)
-        return BlastRadius(
-            live_tokens=len(tokens),
-            families=len({token.family for token in tokens if token.family}),
-            subjects=len({token.subject for token in tokens}),
-            last_issued_us=tokens[0].at_us if tokens else 0,
-            sources=tuple(dict.fromkeys(t.source for t in tokens if t.source))[:MAX_SOURCES],
-        )
+        return radius_of(self.tokens_of(kind, value, now_us))
 
     # alerts
 
@@ -302,6 +291,12 @@ class StateStore:
                 connection.execute("INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", cursor)
         return new
 
+    def watch(
+        self, on_change: Callable[[], None], on_health: Callable[[str], None] | None = None
+    ) -> Follower:
+        """Follow changes of any process; see `Watch`."""
+        return Watch(self.path, on_change, on_health)
+
     def version(self) -> int:
         """A number that differs whenever anybody, this process too, has changed something in between."""
         return self._db.version()
@@ -319,6 +314,7 @@ class StateStore:
     def close(self) -> None:
         """Close the file; any use afterwards raises `StateError`."""
         self._db.close()
+        self._spent.close()
 
     def __enter__(self) -> Self:
         return self

@@ -25,14 +25,21 @@ class Watch:
         path: the file of a `StateStore`.
         on_change: called without arguments, at most once an interval. A `StateError` it raises means "again at the next
             look", so that a file that was away for a moment does not end the watch.
+        on_health: called with the cause when looks begin to fail, with an empty text when they work again.
         interval_s: seconds between looks.
     """
 
     def __init__(
-        self, path: Path | str, on_change: Callable[[], None], *, interval_s: float = INTERVAL_S
+        self,
+        path: Path | str,
+        on_change: Callable[[], None],
+        on_health: Callable[[str], None] | None = None,
+        *,
+        interval_s: float = INTERVAL_S,
     ) -> None:
         self._path = path
         self._on_change = on_change
+        self._on_health = on_health
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -74,10 +81,16 @@ class Watch:
                 if now != seen:
                     self._on_change()
                     seen = now
-                self.failing = ""
+                self._told("")
             except StateError as error:
-                self.failing = str(error)
+                self._told(str(error))
         database.close()
+
+    def _told(self, failing: str) -> None:
+        changed = bool(failing) != bool(self.failing)
+        self.failing = failing
+        if changed and self._on_health is not None:
+            self._on_health(failing)
 
 
 _running: weakref.WeakSet[Watch] = weakref.WeakSet()

@@ -1,9 +1,10 @@
 """Revocations and restraints of the shared file, kept in the memory of this process within moments of a change."""
 
+from collections.abc import Callable
 from typing import Self
 
 from jwtrail import clock
-from jwtrail.state import StateStore, Watch
+from jwtrail.state import SharedState
 from jwtrail.tokens.restraint import RestraintView
 from jwtrail.tokens.revocation import RevocationView
 
@@ -11,19 +12,27 @@ __all__ = ["LiveState"]
 
 
 class LiveState:
-    """Both views, fed by one watch. Rows are seen by other processes within two looks of `state.watch`, 40 ms.
+    """Both views, fed by one watch. Rows are seen by other processes within two looks of `state.watch`, 40 ms, or as fast as
+    Redis publishes.
 
     Args:
         store: the shared state.
+        on_health: called when the shared state begins to fail, with the cause, and with an empty text when it works again.
         clock: source of the time; ended rows are not loaded.
     """
 
-    def __init__(self, store: StateStore, *, clock: clock.Clock = clock.now_us) -> None:
+    def __init__(
+        self,
+        store: SharedState,
+        *,
+        on_health: Callable[[str], None] | None = None,
+        clock: clock.Clock = clock.now_us,
+    ) -> None:
         self.revocations = RevocationView()
         self.restraints = RestraintView()
         self._store = store
         self._now_us = clock
-        self._watch = Watch(store.path, self.refresh)
+        self._watch = store.watch(self.refresh, on_health)
 
     @property
     def failing(self) -> str:
