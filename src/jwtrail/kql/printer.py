@@ -35,12 +35,14 @@ def to_kql(clause: Clause) -> str:
         case Nested(path=path, item=item):
             return f"{_term(path)}: {{ {to_kql(item)} }}"
         case Compare(field=field, op=op, value=value):
-            return f"{_term(field)} {_OPS[op]} {_term(value)}"
+            name = _term(field)
+            gap = "" if _ends_with_not(name) else " "
+            return _closed(f"{name}{gap}{_OPS[op]} {_term(value)}")
         case Is(field=None, value=value):
-            return _term(value)
+            return _closed(_term(value))
         case Is(field=field, value=value):
             assert field is not None
-            return f"{_term(field)}: {_term(value)}"
+            return _closed(f"{_term(field)}: {_term(value)}")
 
 
 def has_bare_words(clause: Clause) -> bool:
@@ -53,6 +55,15 @@ def has_bare_words(clause: Clause) -> bool:
         case Is(field=field):
             return field is None and clause != EVERYTHING
     return False
+
+
+def _closed(written: str) -> str:
+    """In parentheses where a space behind it would make a `not` of its last letters."""
+    return f"({written})" if _ends_with_not(written) else written
+
+
+def _ends_with_not(written: str) -> bool:
+    return written.lower().endswith("not")
 
 
 def _term(term: Term) -> str:

@@ -59,6 +59,10 @@ class Meaning:
                 return _ip(name, value, span)
             case "text":
                 return _text(name, value, span)
+            case "geo_point":
+                return Unfit(
+                    "is a place and has no value to compare with", f"{name}: * asks whether it is there"
+                )
         if value.wild:
             return Glob(field=name, pattern=value.parts, span=span)
         return Equals(field=name, value=value.text, span=span)
@@ -85,7 +89,7 @@ class Meaning:
             case "ip":
                 if ip_key(text) is None:
                     return Unfit(f"needs an address, not {text!r}")
-            case "boolean" | "text":
+            case "boolean" | "text" | "geo_point":
                 return Unfit("has no order", f"use {name}: value")
         return Range(field=name, op=op, value=text, span=span)
 

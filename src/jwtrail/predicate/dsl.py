@@ -1,7 +1,8 @@
-"""Predicates as Elasticsearch and OpenSearch query DSL, for indexes whose mapping is made from the catalogue.
+"""Predicates as Elasticsearch and OpenSearch query DSL, for indexes whose mapping is made by `jwtrail.elastic`.
 
 What the engines cannot say the same way is refused: a regular expression (Lucene's are anchored and spelled differently),
-two fields compared with each other, a part of a text that was cut into words.
+two fields compared with each other, a part of a text that was cut into words, the order of a wildcard field. Two limits
+of the engines are checked here, because their own message names no place in the query.
 """
 
 import ipaddress
@@ -20,6 +21,7 @@ from jwtrail.predicate.ir import (
     Glob,
     Not,
     Nothing,
+    Op,
     Or,
     Predicate,
     Range,
@@ -28,16 +30,29 @@ from jwtrail.predicate.ir import (
     Scalar,
     WordGlob,
 )
-from jwtrail.predicate.leaves import Compare, Is, leaves_of
+from jwtrail.predicate.leaves import Compare, Is, Present, leaves_of
+from jwtrail.predicate.lucene import MAX_PATTERN, without_case
 from jwtrail.predicate.simplify import simplify
-from jwtrail.predicate.values import words_of
+from jwtrail.predicate.values import fold, words_of
 
-__all__ = ["to_dsl"]
+__all__ = ["MAX_CLAUSES", "MAX_LEVELS", "to_dsl"]
+
+MAX_CLAUSES = 1_000
+"""Conditions of one query; engines take 1,024 (`indices.query.bool.max_clause_count`), and the caller adds some."""
+
+MAX_LEVELS = 18
+"""`bool` within `bool`; OpenSearch takes 20 (`indices.query.bool.max_nested_depth`), and the caller adds some."""
+
+MAX_TIME_US = 9_223_372_036_854_775
+"""The last instant that engines can hold to the microsecond, in 2262 (`date_nanos`)."""
 
 Query = dict[str, Any]
+_NONE: Query = {"match_none": {}}
 _WILDCARDS = str.maketrans({"*": "\\*", "?": "\\?", "\\": "\\\\"})
 _WHOLE_TEXTS = ("keyword", "wildcard")
-_COMPARED = ("keyword", "wildcard", "flattened", "long", "date", "ip")
+_COMPARED = ("keyword", "flattened", "long", "date", "ip")
+_LENIENT = ("date", "ip")
+"""Types whose wrong values are left out of the index and named in `_ignored` (`jwtrail.elastic`)."""
 
 
 def to_dsl(predicate: Predicate) -> Query:
@@ -47,7 +62,31 @@ def to_dsl(predicate: Predicate) -> Query:
         PredicateError: the engines cannot express it; or an unknown field, a wrong value, a limit of `checks`.
     """
     check_size(predicate)
-    return _query(simplify(predicate))
+    smaller = simplify(predicate)
+    _check_engine(smaller)
+    return _query(smaller)
+
+
+def _check_engine(predicate: Predicate) -> None:
+    """Refuse what an engine would refuse."""
+    level: list[Predicate] = [predicate]
+    leaves = depth = 0
+    while level:
+        inner: list[Predicate] = []
+        for node in level:
+            if isinstance(node, And | Or):
+                inner.extend(node.items)
+            elif isinstance(node, Not):
+                inner.append(node.item)
+            else:
+                leaves += 1
+        if inner and (depth := depth + 1) > MAX_LEVELS:
+            raise refuse(
+                inner[0], f"engines take at most {MAX_LEVELS} levels of and, or, not", "write it flatter"
+            )
+        if leaves > MAX_CLAUSES:
+            raise refuse(predicate, f"engines take at most {MAX_CLAUSES} conditions", "split it")
+        level = inner
 
 
 def _query(node: Predicate) -> Query:
@@ -55,21 +94,24 @@ def _query(node: Predicate) -> Query:
         case Anything():
             return {"match_all": {}}
         case Nothing():
-            return {"match_none": {}}
+            return _NONE
         case And(items=items):
             return {"bool": {"filter": [_query(item) for item in items]}}
         case Or(items=items):
-            return {"bool": {"should": [_query(item) for item in items], "minimum_should_match": 1}}
+            return _any([_query(item) for item in items])
         case Not(item=item):
             return {"bool": {"must_not": [_query(item)]}}
     return _leaf(node)
 
 
+def _any(queries: list[Query]) -> Query:
+    return {"bool": {"should": queries, "minimum_should_match": 1}}
+
+
 def _leaf(node: Exists | Equals | Glob | Contains | WordGlob | Range | Regex | Cidr | SameAs) -> Query:
     match node:
         case Exists(field=name):
-            field_of(node, name)
-            return {"exists": {"field": name}}
+            return _exists(field_of(node, name)[0], name)
         case Equals():
             return _equals(node)
         case Glob():
@@ -92,58 +134,86 @@ def _leaf(node: Exists | Equals | Glob | Contains | WordGlob | Range | Regex | C
             raise refuse(node, "engines do not compare two fields", "search the local store")
 
 
+def _exists(field: Field, name: str) -> Query:
+    there: Query = {"exists": {"field": name}}
+    if field.type not in _LENIENT:
+        return there
+    return _any([there, {"term": {"_ignored": {"value": name}}}])
+
+
 def _network(node: Cidr) -> Query:
     (leaf,) = leaves_of(node)
     if leaf.field.type != "ip":
         raise refuse(node, f"engines know networks only in address fields, and {node.field} is none")
-    return {"term": {node.field: {"value": node.network}}}
+    network = ipaddress.ip_network(node.network, strict=False)
+    if network.version == 6 and network[0].ipv4_mapped:  # engines refuse the prefix
+        return {"range": {node.field: {"gte": str(network[0]), "lte": str(network[-1])}}}
+    return {"term": {node.field: {"value": str(network)}}}
 
 
 def _equals(node: Equals) -> Query:
     (leaf,) = leaves_of(node)
     field = leaf.field
     assert isinstance(leaf.test, Is)
-    if field.type == "text":
-        raise refuse(node, f"{field.name} is cut into words and has no whole value", "search for a phrase")
-    value = _constant(field, node.value, leaf.test.value)
-    if field.type == "date":
-        return {"range": {node.field: {"gte": value, "lte": value}}}
-    query: Query = {"value": value}
-    if node.fold and field.type in _WHOLE_TEXTS:
-        query["case_insensitive"] = True
-    elif node.fold and field.type == "flattened":
-        raise refuse(node, f"{field.name} compares letters exactly in an engine")
-    return {"term": {node.field: query}}
-
-
-def _constant(field: Field, written: Scalar, converted: Scalar) -> Scalar:
-    """The value as the engine wants it: times and addresses as text, everything else converted."""
     match field.type:
+        case "text":
+            raise refuse(
+                node, f"{field.name} is cut into words and has no whole value", "search for a phrase"
+            )
+        case "geo_point":
+            raise refuse(node, f"{field.name} is a place, which engines search by distance")
         case "date":
-            assert isinstance(converted, int)
-            return clock.iso(max(0, min(converted, clock.parse_iso("9999-12-31T23:59:59.999999Z"))))
-        case "ip":
-            return str(ipaddress.ip_address(str(written)))
+            return _instant(node, "gte", leaf.test.value, "lte")
         case "long" | "boolean":
-            return converted
-    return str(written).lower() if isinstance(written, bool) else str(written)
+            return {"term": {node.field: {"value": leaf.test.value}}}
+        case "ip":
+            return {"term": {node.field: {"value": str(ipaddress.ip_address(str(node.value)))}}}
+    text = str(node.value).lower() if isinstance(node.value, bool) else str(node.value)
+    if not text and field.type == "wildcard":
+        return _none_but_there(node.field)
+    plain: Query = {"term": {node.field: {"value": text}}}
+    if not node.fold or not text:  # OpenSearch finds no empty text without case
+        return plain
+    if field.type == "flattened":
+        raise refuse(node, f"{field.name} compares letters exactly in an engine")
+    plain["term"][node.field]["case_insensitive"] = True
+    return _without_case(node, (text,), plain)
+
+
+def _none_but_there(name: str) -> Query:
+    """The field is there, and has no character: a wildcard field keeps parts of its values, and the empty text has none."""
+    some: Query = {"wildcard": {name: {"value": "?*"}}}
+    return {"bool": {"filter": [{"exists": {"field": name}}], "must_not": [some]}}
+
+
+def _without_case(node: Equals | Glob, pattern: tuple[str | int | None, ...], plain: Query) -> Query:
+    """Blind to case as `values.fold` is: engines know only the 26 letters, for others the pattern names its letters."""
+    source = without_case(pattern)
+    if source is None:
+        return plain
+    if len(source) > MAX_PATTERN:
+        raise refuse(node, "too long for an engine to compare without case", "use a shorter text")
+    return {"regexp": {node.field: {"value": source, "flags": "NONE"}}}
 
 
 def _glob(node: Glob) -> Query:
-    leaves_of(node)  # refuses too many pieces
-    field, _ = field_of(node, node.field)
-    if node.pattern == (None,):
-        return {"exists": {"field": node.field}}
+    (leaf,) = leaves_of(node)  # refuses too many pieces
+    field = leaf.field
+    if isinstance(leaf.test, Present):
+        return _exists(field, node.field)
+    if field.type in _WHOLE_TEXTS and all(isinstance(piece, str) for piece in node.pattern):
+        whole = "".join(map(str, node.pattern))
+        return _equals(Equals(field=node.field, value=whole, fold=node.fold, span=node.span))
     match node.pattern:
         case (str(start), None) if field.type == "flattened" and not node.fold:
             return {"prefix": {node.field: {"value": start}}}
     if field.type not in _WHOLE_TEXTS:
         raise refuse(node, f"engines take no wildcards in {field.name}, which is {field.type}")
     pattern = "".join(_piece(piece) for piece in node.pattern)
-    query: Query = {"value": pattern}
-    if node.fold:
-        query["case_insensitive"] = True
-    return {"wildcard": {node.field: query}}
+    if not node.fold:
+        return {"wildcard": {node.field: {"value": pattern}}}
+    plain: Query = {"wildcard": {node.field: {"value": pattern, "case_insensitive": True}}}
+    return _without_case(node, node.pattern, plain)
 
 
 def _piece(piece: str | int | None) -> str:
@@ -156,13 +226,15 @@ def _contains(node: Contains) -> Query:
     if not node.fields:
         raise refuse(node, "engines do not search parts of words in every field", "name the fields")
     each = [_part(node, name) for name in node.fields]
-    return each[0] if len(each) == 1 else {"bool": {"should": each, "minimum_should_match": 1}}
+    return each[0] if len(each) == 1 else _any(each)
 
 
 def _part(node: Contains, name: str) -> Query:
     field, _ = field_of(node, name)
-    if field.type == "text" and node.fold:
+    if field.type == "text" and node.fold and words_of(node.text):
         return {"match_phrase": {name: node.text}}
+    if field.type == "text" and not words_of(node.text):
+        raise refuse(node, f"{name} is cut into words, and there is none in {node.text!r}")
     return _glob(Glob(field=name, pattern=(None, node.text, None), fold=node.fold, span=node.span))
 
 
@@ -175,13 +247,29 @@ def _word_glob(node: WordGlob) -> Query:
             "engines look for such a pattern in one word at a time, in small letters",
             "ask for a phrase",
         )
-    pattern = "".join(_piece(piece) for piece in node.pattern)
-    return {"wildcard": {node.field: {"value": pattern, "case_insensitive": True}}}
+    # The words of the index are folded already.
+    pattern = "".join(_piece(None if piece is None else fold(piece)) for piece in node.pattern)
+    return {"wildcard": {node.field: {"value": pattern}}}
 
 
 def _range(node: Range) -> Query:
     (leaf,) = leaves_of(node)
-    assert isinstance(leaf.test, Compare)
-    if leaf.field.type not in _COMPARED:
-        raise refuse(node, f"engines see no order in {leaf.field.name}, which is {leaf.field.type}")
-    return {"range": {node.field: {node.op: _constant(leaf.field, node.value, leaf.test.value)}}}
+    field, test = leaf.field, leaf.test
+    assert isinstance(test, Compare)
+    if field.type not in _COMPARED:
+        raise refuse(node, f"engines see no order in {field.name}, which is {field.type}")
+    if field.type == "date":
+        return _instant(node, node.op, test.value)
+    value = str(ipaddress.ip_address(str(node.value))) if field.type == "ip" else test.value
+    return {"range": {node.field: {node.op: value}}}
+
+
+def _instant(node: Equals | Range, op: Op, at: Scalar, other: Op | None = None) -> Query:
+    """Order in time; an instant that engines cannot hold is before or behind all that they can."""
+    assert isinstance(at, int)
+    if 0 <= at <= MAX_TIME_US:
+        text = clock.iso(at)
+        return {"range": {node.field: {op: text} if other is None else {op: text, other: text}}}
+    if other is None and op.startswith("g") == (at < 0):
+        return {"exists": {"field": node.field}}
+    return _NONE

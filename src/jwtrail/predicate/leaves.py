@@ -55,6 +55,8 @@ __all__ = [
 ]
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_FAR = 2**62
+"""Beyond every number of an event, which has at most 53 bits, and within the 64 of a column; larger ones come to this."""
 
 View = Literal["raw", "text", "fold", "ip"]
 
@@ -281,7 +283,7 @@ def _text(value: Scalar) -> str:
 def _whole(node: Node, value: Scalar) -> int:
     if isinstance(value, bool) or (isinstance(value, str) and not _WHOLE.fullmatch(value)):
         raise refuse(node, f"not a whole number: {value!r}")
-    return int(value)
+    return max(-_FAR, min(_FAR, int(value)))
 
 
 def _truth(node: Node, value: Scalar) -> bool:

@@ -1,6 +1,6 @@
 """Texts in DuckDB SQL that come out as they do in `predicate.values`: without case, and as addresses."""
 
-from jwtrail.predicate.values import DOTTED_I, FINAL_SIGMA, SIGMA
+from jwtrail.predicate.values import FINAL_SIGMA, SIGMA
 
 __all__ = ["address_hex", "folded", "pointer", "quoted", "text", "v4_between"]
 
@@ -41,7 +41,7 @@ def pointer(key: str) -> str:
 
 def folded(value: str) -> str:
     """SQL of `values.fold`."""
-    return f"replace(replace(lower({value}), '{FINAL_SIGMA}', '{SIGMA}'), '{DOTTED_I}', 'i')"
+    return f"replace(lower({value}), '{FINAL_SIGMA}', '{SIGMA}')"
 
 
 def address_hex(value: str) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import re2
 
 __all__ = [
-    "DOTTED_I",
+    "DOTTED_CAPITAL_I",
     "FINAL_SIGMA",
     "SIGMA",
     "fold",
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 _V4_MAPPED = 0xFFFF << 32
-FINAL_SIGMA, SIGMA, DOTTED_I = "\u03c2", "\u03c3", "i\u0307"
+FINAL_SIGMA, SIGMA, DOTTED_CAPITAL_I = "\u03c2", "\u03c3", "\u0130"
 
 _WORD_CLASS = r"\pL\pM\pN_"
 _GAP = f"[^{_WORD_CLASS}]"
@@ -36,15 +36,15 @@ _WORD = re2.compile(f"[{_WORD_CLASS}]+")
 
 
 def fold(text: str) -> str:
-    """`text` without case: `str.lower`, then the final sigma as any other and `i` without a combining dot.
+    """`text` without case: `str.lower` of each code point by itself, and the final sigma as any other.
 
-    The two extra steps undo what lower-casing does beyond one code point, so that DuckDB's `lower`, which maps each code
-    point by itself, comes to the same text.
+    The two texts in which `str.lower` looks beyond one code point, or comes to two of them, are taken out of its way. So
+    DuckDB's `lower` and Lucene's lower-casing, which map each code point by itself, come to the same text.
     """
     lower = text.lower()
     if lower.isascii():
         return lower
-    return lower.replace(FINAL_SIGMA, SIGMA).replace(DOTTED_I, "i")
+    return text.replace(DOTTED_CAPITAL_I, "i").lower().replace(FINAL_SIGMA, SIGMA)
 
 
 @lru_cache(maxsize=65_536)

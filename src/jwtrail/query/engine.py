@@ -9,6 +9,7 @@ import duckdb
 
 from jwtrail.errors import QueryError
 from jwtrail.predicate.sql_text import text
+from jwtrail.query.running import current
 
 __all__ = ["Engine", "SegmentGone"]
 
@@ -53,11 +54,15 @@ class Engine:
 
         Raises:
             SegmentGone: a file is not there any more.
-            QueryError: memory or another limit was passed, or a file is damaged.
+            QueryError: memory, time or another limit was passed, it was cancelled, or a file is damaged.
         """
-        cursor = self._cursor()
+        cursor, run = self._cursor(), current()
         try:
-            return cursor.execute(sql, parameters).fetchall()
+            with run.interrupting(cursor.interrupt):
+                return cursor.execute(sql, parameters).fetchall()
+        except duckdb.InterruptException:
+            run.check()
+            raise
         except duckdb.IOException as wrong:
             raise SegmentGone(str(wrong)) from wrong
         except duckdb.OutOfMemoryException as wrong:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from jwtrail import clock
 from jwtrail.clock import Clock
-from jwtrail.ecs import Event, near_miss
+from jwtrail.ecs import Event, Field, near_miss
 from jwtrail.ecs.catalogue import resolve
 from jwtrail.errors import QueryError
 from jwtrail.kql import compile_kql
@@ -14,7 +14,18 @@ from jwtrail.predicate.ir import And, Anything, Equals, Predicate
 from jwtrail.query.cursors import Place, beyond, place_behind, read_cursor, write_cursor
 from jwtrail.query.engine import SegmentGone
 from jwtrail.query.intervals import MAX_BUCKETS
-from jwtrail.query.page import MAX_LIMIT, Histogram, Page, SearchRequest, TopValues, Value
+from jwtrail.query.measures import entities_of, stats_of
+from jwtrail.query.page import (
+    MAX_LIMIT,
+    Entity,
+    EntityKind,
+    FieldStats,
+    Histogram,
+    Page,
+    SearchRequest,
+    TopValues,
+    Value,
+)
 from jwtrail.query.reading import Reading
 from jwtrail.query.scan import Scan, View, view_of
 from jwtrail.query.source import TrailSource
@@ -107,10 +118,7 @@ class LocalStore:
             QueryError: as `search`; no such field; `size` out of bounds.
         """
         bounded(size, 1, MAX_TOP, "values")
-        found = resolve(field)
-        if found is None:
-            raise QueryError(f"no field {field}", hint=near_miss(field))
-        column = Column(*found)
+        column = Column(*_field(field))
         scan = _scan(request, self._predicate(request))
 
         def made(view: View) -> TopValues:
@@ -123,6 +131,35 @@ class LocalStore:
             return top_values(field, counts, size)
 
         return self._steadily(made)
+
+    def stats(self, field: str, request: SearchRequest) -> FieldStats:
+        """How many values a field has, how many different ones, the range, and percentiles of a number.
+
+        Raises:
+            KqlError: as `search`.
+            QueryError: as `search`; no such field.
+        """
+        found = _field(field)
+        scan = _scan(request, self._predicate(request))
+        return self._steadily(lambda view: stats_of(self._reading, view, scan, found))
+
+    def entities(
+        self, kind: EntityKind, request: SearchRequest, size: int = 10, *, by_failures: bool = False
+    ) -> tuple[Entity, ...]:
+        """The busiest users, addresses, tokens or clients, and what they did.
+
+        Args:
+            by_failures: those with the most failures instead.
+
+        Raises:
+            KqlError: as `search`.
+            QueryError: as `search`; `size` out of bounds.
+        """
+        bounded(size, 1, MAX_TOP, "entities")
+        scan = _scan(request, self._predicate(request))
+        return self._steadily(
+            lambda view: entities_of(self._reading, view, scan, kind, size, by_failures=by_failures)
+        )
 
     def get(self, event_id: str) -> Event | None:
         """The event with this id."""
@@ -196,6 +233,13 @@ class LocalStore:
                 return one.place
         found, _ = self._reading.fetch(view.segments, Scan(_with_id(event_id)), 1, ascending=False)
         return found[0].event_sequence if found else None
+
+
+def _field(name: str) -> tuple[Field, str]:
+    found = resolve(name)
+    if found is None:
+        raise QueryError(f"no field {name}", hint=near_miss(name))
+    return found
 
 
 def _with_id(event_id: str) -> Predicate:

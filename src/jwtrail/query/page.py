@@ -1,11 +1,24 @@
 """What is asked of a store, and what it answers."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from jwtrail.ecs import Event
 from jwtrail.predicate.ir import Predicate
 
-__all__ = ["MAX_LIMIT", "Bucket", "Histogram", "Page", "SearchRequest", "TopValues", "Value"]
+__all__ = [
+    "MAX_LIMIT",
+    "Bucket",
+    "Entity",
+    "EntityKind",
+    "FieldStats",
+    "Histogram",
+    "Page",
+    "SearchRequest",
+    "TopValues",
+    "Value",
+]
 
 MAX_LIMIT = 500
 """Events of one page: what a screen can hold; more come by the cursor."""
@@ -82,3 +95,51 @@ class TopValues(Struct, frozen=True):
     values: tuple[tuple[Value, int], ...]
     other: int
     missing: int
+
+
+class FieldStats(Struct, frozen=True, kw_only=True):
+    """What the values of a field look like.
+
+    Args:
+        count: values; every item of a list counts.
+        missing: events without the field.
+        distinct: different values; `exact` says whether counted or estimated (HyperLogLog).
+        low: the smallest value, None when there is none or the type has no order people use.
+        high: the largest.
+        mean: of a number.
+        percentiles: of a number: the percentage and the value that so many do not exceed; `exact` as above (t-digest).
+    """
+
+    field: str
+    count: int
+    missing: int
+    distinct: int
+    exact: bool
+    low: Value | None = None
+    high: Value | None = None
+    mean: float | None = None
+    percentiles: tuple[tuple[float, float], ...] = ()
+
+
+EntityKind = Literal["user", "address", "token", "client"]
+
+
+class Entity(Struct, frozen=True, kw_only=True):
+    """What one user, address, token or client did.
+
+    Args:
+        failures: events whose outcome is failure.
+        first_us: the oldest of its events, µs since the epoch.
+        last_us: the newest.
+        users: different `user.id`; likewise `source.ip`, `jwt.jti` and `url.path` below.
+    """
+
+    key: str
+    events: int
+    failures: int
+    first_us: int
+    last_us: int
+    users: int
+    addresses: int
+    tokens: int
+    paths: int

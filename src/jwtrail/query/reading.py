@@ -3,7 +3,10 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from jwtrail.ecs import Event
 from jwtrail.predicate.sql import Parameter
@@ -13,10 +16,29 @@ from jwtrail.query.rows import events_of, selected
 from jwtrail.query.scan import SEQUENCE, Scan, columns_of, table_of
 from jwtrail.query.source import Segment
 
-__all__ = ["Reading"]
+__all__ = ["Given", "Reading"]
+
+NOWHERE = Path("/nowhere")
+"""The directory of an engine that is asked before there is a segment."""
 
 _TOGETHER = 64
 """Segments read by one statement: enough to use all threads, few enough to plan quickly."""
+
+
+class Given(Struct, frozen=True):
+    """What a statement over everything needs.
+
+    Args:
+        types: columns of the table it reads, and their SQL types.
+        columns: fields they are made from, and their SQL types.
+        by: SQL that makes them of a segment's row, each with its name.
+        rows: their values for events outside of segments.
+    """
+
+    types: Mapping[str, str]
+    columns: Mapping[str, str]
+    by: str
+    rows: Sequence[tuple[Any, ...]]
 
 
 class Reading:
@@ -54,18 +76,30 @@ class Reading:
             by: SQL of the values to group by; all in one group when empty.
         """
         for batch in _chunks([segment for segment in segments if scan.opens(segment)]):
-            known = columns_of(batch)
-            chosen = [
-                f"{quoted(name) if name in known else f'CAST(NULL AS {kind})'} AS {quoted(name)}"
-                for name, kind in columns.items()
-            ]
-            rows, parameters = scan.sql(batch, ", ".join(chosen) or "1")
+            rows, parameters = scan.sql(batch, _chosen(batch, columns))
             sql = (
                 f"SELECT g.*, count(*) FROM (SELECT {by} FROM ({rows})) AS g GROUP BY ALL"  # noqa: S608
                 if by
                 else f"SELECT count(*) FROM ({rows})"  # noqa: S608
             )
             yield from self._run(batch, sql, parameters)
+
+    def over(
+        self, segments: Sequence[Segment], scan: Scan, given: "Given", sql: str
+    ) -> list[tuple[Any, ...]]:
+        """A statement over everything at once: `sql` reads a table `v`, made of segments and of rows that are given.
+
+        Raises:
+            SegmentGone, QueryError: see `Engine.rows`.
+        """
+        marks = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in given.types.items())
+        lists = [list(values) for values in zip(*given.rows, strict=True)] or [[] for _ in given.types]
+        read = [segment for segment in segments if scan.opens(segment)]
+        if not read:
+            return self._run([], f"WITH v AS (SELECT {marks}) {sql}", lists)
+        rows, parameters = scan.sql(read, _chosen(read, given.columns))
+        table = f"SELECT {given.by} FROM ({rows}) UNION ALL BY NAME SELECT {marks}"  # noqa: S608
+        return self._run(read, f"WITH v AS ({table}) {sql}", [*parameters, *lists])
 
     def close(self) -> None:
         with self._lock:
@@ -91,14 +125,26 @@ class Reading:
         return events_of(names, self._run(segments, sql, [min(numbers), max(numbers), *numbers]))
 
     def _run(
-        self, segments: Sequence[Segment], sql: str, parameters: Sequence[Parameter]
+        self, segments: Sequence[Segment], sql: str, parameters: Sequence[Parameter | list[Any]]
     ) -> list[tuple[Any, ...]]:
-        directory = segments[0].path.parent
+        directory = (
+            segments[0].path.parent if segments else self._engine.directory if self._engine else NOWHERE
+        )
         with self._lock:
             if self._engine is None or self._engine.directory != directory:
                 self._engine = Engine(directory)
             engine = self._engine
         return engine.rows(sql, parameters)
+
+
+def _chosen(segments: Sequence[Segment], columns: Mapping[str, str]) -> str:
+    """Columns of these names and SQL types; NULL for those that no segment has."""
+    known = columns_of(segments)
+    chosen = [
+        f"{quoted(name) if name in known else f'CAST(NULL AS {kind})'} AS {quoted(name)}"
+        for name, kind in columns.items()
+    ]
+    return ", ".join(chosen) or "1"
 
 
 def _batches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:

@@ -1,0 +1,136 @@
+"""Statistics of a field, and what users, addresses, tokens and clients did, over segments and unsealed events as one."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from jwtrail.ecs import CATALOGUE, Event, Field
+from jwtrail.predicate.sql_text import quoted, text
+from jwtrail.query.page import Entity, EntityKind, FieldStats
+from jwtrail.query.reading import Given, Reading
+from jwtrail.query.scan import Scan, View, at_us
+from jwtrail.query.tally import Column
+
+__all__ = ["ENTITIES", "MAX_EXACT", "PERCENTILES", "entities_of", "stats_of"]
+
+ENTITIES: dict[EntityKind, str] = {
+    "user": "user.id",
+    "address": "source.ip",
+    "token": "jwt.jti",
+    "client": "jwt.client_id",
+}
+"""What can be rolled up, and the field that names one of it."""
+
+MAX_EXACT = 1_000_000
+"""Values up to which different ones and percentiles are counted; above they are estimated, which needs little memory."""
+
+PERCENTILES = (1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0)
+"""Kibana's."""
+
+_Ask = Callable[[str], tuple[Any, ...]]
+_NO_ORDER = ("ip", "boolean", "geo_point")
+_COUNTED = ("user.id", "source.ip", "jwt.jti", "url.path")
+
+
+def stats_of(reading: Reading, view: View, scan: Scan, found: tuple[Field, str]) -> FieldStats:
+    """Statistics of one field.
+
+    Args:
+        found: the field and the key inside it, as `resolve` gives them.
+    """
+    field, key = found
+    name = f"{field.name}.{key}" if key else field.name
+    column = Column(field, key)
+    kind = {"long": "BIGINT", "boolean": "BOOLEAN"}.get(field.type, "VARCHAR")
+    loose = [(value,) for event in _fitting(view, scan) for value in column.values(event)]
+    given = Given({"x": kind}, column.columns, f"{column.by} AS x", loose)
+
+    def ask(select: str) -> tuple[Any, ...]:
+        return reading.over(view.segments, scan, given, f"SELECT {select} FROM v")[0]  # noqa: S608
+
+    numeric = field.type == "long"
+    count, missing, about, low, high, mean = ask(
+        "count(x), count(*) - count(x), approx_count_distinct(x), min(x), max(x), "
+        + ("avg(x)" if numeric else "NULL")
+    )
+    exact = count <= MAX_EXACT
+    (distinct,) = ask("count(DISTINCT x)") if exact else (about,)
+    if field.type in _NO_ORDER:
+        low = high = None
+    return FieldStats(
+        field=name,
+        count=count,
+        missing=missing,
+        distinct=distinct,
+        exact=exact,
+        low=low,
+        high=high,
+        mean=mean,
+        percentiles=_percentiles(ask, exact=exact) if numeric and count else (),
+    )
+
+
+def _percentiles(ask: _Ask, *, exact: bool) -> tuple[tuple[float, float], ...]:
+    parts = ", ".join(str(percent / 100) for percent in PERCENTILES)
+    (values,) = ask(f"quantile_cont(x, [{parts}])" if exact else f"approx_quantile(x, [{parts}])")
+    return tuple((percent, float(value)) for percent, value in zip(PERCENTILES, values, strict=True))
+
+
+def entities_of(
+    reading: Reading, view: View, scan: Scan, kind: EntityKind, size: int, *, by_failures: bool
+) -> tuple[Entity, ...]:
+    """The busiest of a kind: found first, then looked at closely, so that only theirs is counted apart."""
+    order = "failures" if by_failures else "events"
+    busiest = reading.over(
+        view.segments,
+        scan,
+        _given(view, scan, (ENTITIES[kind],)),
+        "SELECT f0, count(*) AS events, count(*) FILTER (outcome = 'failure') AS failures FROM v"  # noqa: S608
+        f" WHERE f0 IS NOT NULL GROUP BY f0 ORDER BY {order} DESC, f0 LIMIT {size}",
+    )
+    keys = [key for key, _, _ in busiest]
+    if not keys:
+        return ()
+    counted = ", ".join(f"count(DISTINCT f{number})" for number in range(1, len(_COUNTED) + 1))
+    closely = reading.over(
+        view.segments,
+        scan,
+        _given(view, scan, (ENTITIES[kind], *_COUNTED)),
+        f"SELECT f0, min(t), max(t), {counted} FROM v"  # noqa: S608
+        f" WHERE f0 IN ({', '.join(map(text, keys))}) GROUP BY f0",
+    )
+    more = {key: row for key, *row in closely}
+    made = []
+    for key, events, failures in busiest:
+        first, last, users, addresses, tokens, paths = more[key]
+        made.append(
+            Entity(
+                key=key,
+                events=events,
+                failures=failures,
+                first_us=first,
+                last_us=last,
+                users=users,
+                addresses=addresses,
+                tokens=tokens,
+                paths=paths,
+            )
+        )
+    return tuple(made)
+
+
+def _given(view: View, scan: Scan, names: Sequence[str]) -> Given:
+    """Time, outcome and these text fields as `f0`, `f1` and so on."""
+    fields = [CATALOGUE[name] for name in names]
+    columns = ("@timestamp", "event.outcome", *names)
+    by = [f"epoch_us({quoted('@timestamp')}) AS t", f"{quoted('event.outcome')} AS outcome"]
+    by += [f"{quoted(name)} AS f{number}" for number, name in enumerate(names)]
+    types = {"t": "BIGINT", "outcome": "VARCHAR"} | {f"f{number}": "VARCHAR" for number in range(len(names))}
+    rows = [
+        (at_us(event), event.event_outcome, *(getattr(event, field.attribute) for field in fields))
+        for event in _fitting(view, scan)
+    ]
+    return Given(types, {name: CATALOGUE[name].sql_type for name in columns}, ", ".join(by), rows)
+
+
+def _fitting(view: View, scan: Scan) -> Iterable[Event]:
+    return (one.event for one in view.loose if scan.fits(one.event))

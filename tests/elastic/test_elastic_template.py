@@ -1,0 +1,31 @@
+"""The index template holds every field of the catalogue; that engines answer alike is tested in tests/engines."""
+
+from jwtrail.ecs import CATALOGUE
+from jwtrail.elastic import index_body, index_template
+
+
+def test_every_field_has_a_type_and_nothing_else_is_taken() -> None:
+    for flavour in ("opensearch", "elasticsearch"):
+        mappings = index_body(flavour)["mappings"]
+        assert set(mappings["properties"]) == set(CATALOGUE)
+        assert mappings["dynamic"] == "strict"
+
+
+def test_no_field_stands_inside_another() -> None:
+    names = set(CATALOGUE)
+    assert [name for name in names if any(other.startswith(f"{name}.") for other in names)] == []
+
+
+def test_the_flavours_differ_in_one_type() -> None:
+    theirs, ours = (
+        index_body(flavour)["mappings"]["properties"] for flavour in ("elasticsearch", "opensearch")
+    )
+    assert {name for name in CATALOGUE if theirs[name] != ours[name]} == {"jwt.claims", "labels"}
+    assert theirs["labels"] == {"type": "flattened"}
+
+
+def test_the_template_is_for_our_data_streams() -> None:
+    made = index_template("opensearch")
+    assert made["index_patterns"] == ["logs-jwtrail.*-*"]
+    assert made["data_stream"] == {}
+    assert made["template"] == index_body("opensearch")
