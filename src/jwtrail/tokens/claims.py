@@ -21,6 +21,11 @@ MAX_WORDS = 256
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _KINDS = {"at+jwt": "access", "rt+jwt": "refresh", "refresh+jwt": "refresh", "id+jwt": "id"}
 # How issuers mark the use inside the payload: Cognito, SimpleJWT, Flask-JWT-Extended, Keycloak.
+_ID_ONLY = frozenset(("at_hash", "c_hash"))  # OpenID Connect Core sections 3.1.3.6 and 3.3.2.11
+# Types of tokens that are never for an API, whatever else they say.
+_OTHER_TYPES = frozenset(
+    ("dpop+jwt", "logout+jwt", "secevent+jwt", "token-introspection+jwt", "oauth-authz-req+jwt")
+)
 _USE_CLAIMS = ("token_use", "token_type", "type", "typ")
 _USES = {
     "access": "access", "access_token": "access", "bearer": "access",
@@ -93,10 +98,14 @@ def check_claims(claims: Claims, policy: VerifyPolicy, now_us: int) -> None:
         born = now if claims.iat is None else claims.iat
         if claims.exp is None or claims.exp - born > policy.max_lifetime_s:
             raise Refusal("lifetime_too_long", claims)
-    if policy.use is not None and claims.kind not in ("", policy.use):
+    if policy.use is not None and not _fits_use(claims, policy.use):
         raise Refusal("token_use_mismatch", claims)
-    if policy.use is not None and _use(claims.extra) not in ("", policy.use):
-        raise Refusal("token_use_mismatch", claims)
+
+
+def _fits_use(claims: Claims, use: str) -> bool:
+    if claims.kind not in ("", use) or normal_typ(claims.typ) in _OTHER_TYPES:
+        return False
+    return not claims.extra or _use(claims.extra) in ("", use)
 
 
 def _text(value: Any) -> str:
@@ -153,9 +162,9 @@ def _use(extra: dict[str, Any]) -> str:
         if name in extra and type(use := extra[name]) is str:
             if (known := _USES.get(use.lower())) is not None:
                 return known
-            if name == "token_use":  # the one claim that says nothing else: "reset", "mfa", …
+            if name == "token_use" and use:  # the one claim that says nothing else: "reset", "mfa", …
                 return use
-    return ""
+    return "id" if _ID_ONLY.intersection(extra) else ""
 
 
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {

@@ -30,7 +30,7 @@ _UNDERSTOOD = frozenset(("b64",))
 
 # Paths, markup, quotes, shell, look-ups, control characters. Base64 (`+`, `/`, `=`) and URNs stay free of it.
 _INJECTION = re.compile(
-    r"""[\x00-\x20\x7f-\x9f'"`<>;|&$\\*(){}%]|\.\.|(?:^|:)//|^[/~]|/[^/]*\.\w|^(?:dev|etc|proc)/"""
+    r"""[\x00-\x20\x7f-\x9f'"`<>;|&$\\*(){}%]|\.\.|(?:^|:)//|^[/~]|/[^/]*\.\w|(?:^|@)/?(?:dev|etc|proc)/"""
     r"""|^(?:file|https?|ftp|ldaps?|jndi|javascript|data|jar|php):""",
     re.IGNORECASE,
 )

@@ -4,9 +4,11 @@ Nothing is taken from this machine: no settings, no clock, no state. What a vect
 checked. Shapes are read liberally, verdicts are those of the verifier.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from jwtrail.tokens import base64url
 from jwtrail.tokens.binding import Presented, check_binding, wants_check
 from jwtrail.tokens.jwks import JwkSet
 from jwtrail.tokens.refusal import Refusal
@@ -21,6 +23,8 @@ MAX_JWS_BYTES = 65_536
 """Of a token whose policy names no limit."""
 
 _US = 1_000_000
+_CERTIFICATE = re.compile("cert|x5t|thumb|mtls", re.IGNORECASE)
+_HEX = re.compile("[0-9A-Fa-f]{64}")
 _LEEWAY_S = 30
 
 
@@ -69,9 +73,7 @@ def _judge_binding(
 ) -> str | None:
     request = _object(vector, "request")
     proofs = tuple(_texts(vector.get("dpop") or request.get("dpop")) or ())
-    scheme = str(
-        request.get("scheme") or request.get("auth_scheme") or ("dpop" if proofs else "bearer")
-    ).lower()
+    scheme = _scheme(request) or ("dpop" if proofs else "bearer")
     if not wants_check(claims.binding, scheme):
         return None
     shown = Presented(
@@ -85,13 +87,19 @@ def _judge_binding(
     return check_binding(claims.binding, shown, now_us, seen=state, nonce=state.nonce).reason or None
 
 
+def _scheme(request: Mapping[str, Any]) -> str:
+    """The scheme of `Authorization`; one of the URL is not meant."""
+    named = (
+        str(request.get(name) or "").lower() for name in ("scheme", "auth_scheme", "authorization_scheme")
+    )
+    return next((scheme for scheme in named if scheme in ("bearer", "dpop")), "")
+
+
 def _certificate(request: Mapping[str, Any]) -> str:
     """The thumbprint of the client certificate, whatever its field is called, base64url or hexadecimal."""
-    names = [name for name in request if "cert" in name.lower() or "x5t" in name.lower()]
-    value = next((request[name] for name in names if request[name]), "")
-    if isinstance(value, Mapping):
-        return _certificate({"x5t": next(iter(value.values()), "")})
-    return str(value)
+    names = [name for name in request if _CERTIFICATE.search(name)]
+    value = str(next((request[name] for name in names if request[name]), "")).rstrip("=")
+    return base64url.encode(bytes.fromhex(value)) if _HEX.fullmatch(value) else value
 
 
 def _policy(vector: Mapping[str, Any]) -> VerifyPolicy:
@@ -99,7 +107,7 @@ def _policy(vector: Mapping[str, Any]) -> VerifyPolicy:
     issuer, audience, types = policy.get("issuer"), policy.get("audience"), policy.get("typ")
     algorithms = vector.get("alg_allowed", policy.get("alg_allowed"))
     return VerifyPolicy(
-        issuer=None if issuer is None else str(issuer),
+        issuer=next(iter(_texts(issuer) or ()), None),
         audience=_texts(audience),
         algorithms=None if algorithms is None else frozenset(_texts(algorithms) or ()),
         types=None if types is None else tuple(map(normal_typ, _texts(types) or ())),
@@ -107,7 +115,7 @@ def _policy(vector: Mapping[str, Any]) -> VerifyPolicy:
         leeway_s=_number(policy, "leeway", _LEEWAY_S),
         max_token_bytes=_number(policy, "max_token_bytes", MAX_JWS_BYTES),
         max_lifetime_s=_number(policy, "max_lifetime", None),
-        use=policy.get("token_use"),
+        use=next(iter(_texts(policy.get("token_use")) or ()), None),
     )
 
 
