@@ -10,6 +10,7 @@ __all__ = [
     "ConfigError",
     "CorruptionError",
     "EventNotFound",
+    "HoldError",
     "IntegrityError",
     "JwtrailError",
     "KeyRefusedError",
@@ -100,6 +101,12 @@ class WriteError(TrailError):
     """An event could not be made durable."""
 
     code = "trail_write_failed"
+
+
+class HoldError(TrailError):
+    """A legal hold forbids removing anything."""
+
+    code = "trail_on_hold"
 
 
 class CorruptionError(TrailError):

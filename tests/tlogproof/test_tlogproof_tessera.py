@@ -119,3 +119,22 @@ def test_tessera_verifies_what_the_daemon_serves(tessera, log_of, tmp_path):
         daemon.terminate()
         daemon.wait(20)
         daemon.stdout.close()
+
+
+def test_tessera_still_verifies_after_a_person_was_erased(tessera, log_of, tmp_path):
+    import msgspec
+
+    from jwtrail.runtime.subjects import erase
+
+    layout = log_of(600)
+    copy = tmp_path / "copy"
+    copy_log(TrailReader(layout), copy)
+    bundles = {path.name: path.read_bytes() for path in (copy / "tile/entries").glob("0*") if path.is_file()}
+    settings = msgspec.structs.replace(config.load({}, environ={}).settings, data=str(layout.root))
+    assert erase(settings, "u-300", by="root", reason="").events == 1
+    reader = TrailReader(layout)
+    with served(reader) as url:
+        good, said = verified(tessera, url, reader.vkey(), tmp_path)
+    assert good, said
+    copy_log(reader, copy)
+    assert {name: (copy / "tile/entries" / name).read_bytes() for name in bundles} == bundles

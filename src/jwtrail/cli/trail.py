@@ -18,11 +18,10 @@ from jwtrail.cli.common import (
 )
 from jwtrail.cli.exits import BROKEN
 from jwtrail.cli.plain import visible
+from jwtrail.cli.progress import progress
 from jwtrail.errors import EventNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from jwtrail.trail.fsck import Report
 
 __all__ = ["trail", "verify_proof"]
@@ -47,8 +46,8 @@ def verify(vkey: str | None, as_json: bool, data: Path | None) -> None:
 
     layout = layout_of(data)
     mirror = settings_of(data).trail.mirror
-    with _progress() as progress:
-        report = fsck.verify(layout.root, vkey=vkey, mirror=mirror, progress=progress)
+    with progress("verifying") as tell:
+        report = fsck.verify(layout.root, vkey=vkey, mirror=mirror, progress=tell)
     if as_json:
         json_line(report)
     else:
@@ -102,6 +101,33 @@ def prove(event: str, out: Path | None, data: Path | None) -> None:
     note(f"Wrote {out}; check it with: jwtrail verify-proof {out} --key '{reader.vkey()}'")
 
 
+@trail.command()
+@click.option("--reason", required=True, help="Why: the case, the court, the ticket.")
+@data_option
+def hold(reason: str, data: Path | None) -> None:
+    """Legal hold: let nothing be erased until it is released."""
+    from jwtrail.cli.recorded import record  # noqa: PLC0415
+    from jwtrail.trail import retention  # noqa: PLC0415
+
+    retention.hold(layout_of(data).hold, reason)
+    record(data, "config-changed", "legal hold begun", jwtrail_ticket=reason)
+    note("Nothing is erased until: jwtrail trail release")
+
+
+@trail.command()
+@data_option
+def release(data: Path | None) -> None:
+    """End a legal hold."""
+    from jwtrail.cli.recorded import record  # noqa: PLC0415
+    from jwtrail.trail import retention  # noqa: PLC0415
+
+    if not retention.release(layout_of(data).hold):
+        note("There was no hold.")
+        return
+    record(data, "config-changed", "legal hold ended")
+    note("The hold is over.")
+
+
 @click.command("verify-proof", short_help="Check a proof offline.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -140,27 +166,3 @@ def _tell(report: "Report") -> None:
     if report.ok:
         for finding in report.findings:
             note(visible(str(finding)))
-
-
-def _progress() -> "_Progress":
-    return _Progress()
-
-
-class _Progress:
-    """A bar on stderr while a person looks; nothing otherwise."""
-
-    def __enter__(self) -> "Callable[[int, int], None] | None":
-        if not sys.stderr.isatty():
-            self._bar = None
-            return None
-        from rich.progress import Progress  # noqa: PLC0415
-
-        self._bar = Progress(console=console(stderr=True), transient=True)
-        self._bar.start()
-        task = self._bar.add_task("verifying")
-        bar = self._bar
-        return lambda done, total: bar.update(task, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()

@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import Self
 
+import msgspec
 from msgspec import Struct
 
 from jwtrail import clock
@@ -14,8 +16,8 @@ from jwtrail.ecs.event import Event
 from jwtrail.errors import CorruptionError, LockedError, TrailError
 from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.trail.checkpointer import Checkpointer
-from jwtrail.trail.durable import FILE_MODE, storage_errors, write_all
-from jwtrail.trail.layout import Layout
+from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory, write_all
+from jwtrail.trail.layout import Layout, SegmentName
 from jwtrail.trail.leaves import SegmentLeaves
 from jwtrail.trail.logkey import load_signer
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest, write_manifest
@@ -70,9 +72,9 @@ class Keeper:
         listed = {segment.file for segment in self._manifest.segments}
         with storage_errors("tidy", self._layout.segments):
             for path in self._layout.segments.iterdir():
-                last = path.stem.rpartition("-")[2]
-                covered = last.isdigit() and int(last) < self._manifest.size and path.name not in listed
-                if path.suffix == ".tmp" or (covered and path.suffix == ".parquet"):
+                name = SegmentName.parse(path.name)
+                covered = name is not None and name.last < self._manifest.size and path.name not in listed
+                if path.suffix == ".tmp" or covered:
                     path.unlink()
 
     def _start(self) -> None:
@@ -137,9 +139,14 @@ class Keeper:
         ):
             self._checkpointer.sign(now_us)
         if seal_now:
-            # Only what a checkpoint covers is sealed. A thread, as detection must not wait for it.
-            result = self._sealer.submit(seal, self._layout, tuple(self._rows))
-            self._sealing = _Sealing(result, len(self._rows), self._sequencer.positions, now_us)
+            self._begin_seal(now_us, signed=True)
+
+    def _begin_seal(self, now_us: int, *, signed: bool = False) -> None:
+        """Only what a checkpoint covers is sealed. A thread, as detection must not wait for it."""
+        if not signed:
+            self._checkpointer.sign(now_us)
+        result = self._sealer.submit(seal, self._layout, tuple(self._rows))
+        self._sealing = _Sealing(result, len(self._rows), self._sequencer.positions, now_us)
 
     def _adopt(self, sealing: "_Sealing") -> None:
         """Put a finished segment in its place; only what is sealed is dropped from the logs."""
@@ -157,6 +164,36 @@ class Keeper:
         # New lists, not cut ones: who reads the old head keeps a whole one.
         self._rows, self._head = self._rows[sealing.count :], self._head[sealing.count :]
         self._sequencer.drop_sealed(manifest.size, sealing.positions)
+
+    def seal(self, now_us: int) -> None:
+        """Seal everything that has an index, and wait for it.
+
+        Raises:
+            WriteError, CorruptionError, IntegrityError: see `step`.
+        """
+        while self._rows or self._sealing is not None:
+            if self._sealing is None:
+                self._begin_seal(now_us)
+            assert self._sealing is not None
+            wait([self._sealing.result])
+            self._adopt(self._sealing)
+
+    def replace(self, made: Sequence[SegmentInfo]) -> None:
+        """Put new editions of segments in the place of the old ones, all at once, and remove those.
+
+        Raises:
+            WriteError: the manifest stands as it was, or an old file could not be removed; the next start does that.
+        """
+        by_first = {info.first: info for info in made}
+        old = [info for info in self._manifest.segments if info.first in by_first]
+        segments = tuple(by_first.get(info.first, info) for info in self._manifest.segments)
+        manifest = msgspec.structs.replace(self._manifest, segments=segments)
+        write_manifest(self._layout.manifest, manifest)
+        self._manifest = manifest
+        with storage_errors("remove an old edition from", self._layout.segments):
+            for info in old:
+                (self._layout.segments / info.file).unlink(missing_ok=True)
+            sync_directory(self._layout.segments)
 
     @property
     def head(self) -> list[Event]:

@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from jwtrail.trail.durable import make_directory
 
-__all__ = ["Layout", "WalFileName"]
+__all__ = ["Layout", "SegmentName", "WalFileName"]
 
 _WRITER = re.compile(r"[0-9a-f]{16}")
+_SEGMENT = re.compile(r"([0-9]{12})-([0-9]{12})(?:\.([1-9][0-9]{0,5}))?\.parquet")
 _WAL_FILE = re.compile(r"([0-9]{12})(?:\.([1-9][0-9]{0,5}))?\.ndjson")
 
 
@@ -33,6 +34,31 @@ class WalFileName(Struct, frozen=True, order=True):
         return cls(int(found[1]), int(found[2] or 0)) if found else None
 
 
+class SegmentName(Struct, frozen=True, order=True):
+    """Name of a segment; names sort by place, then age.
+
+    Args:
+        first: its first index.
+        last: its last index.
+        edition: 0, or counted up when it was written anew without a person.
+    """
+
+    first: int
+    last: int
+    edition: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.first:012d}-{self.last:012d}{f'.{self.edition}' if self.edition else ''}.parquet"
+
+    @classmethod
+    def parse(cls, name: str) -> "SegmentName | None":
+        found = _SEGMENT.fullmatch(name)
+        return cls(int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+    def next_edition(self) -> "SegmentName":
+        return SegmentName(self.first, self.last, self.edition + 1)
+
+
 class Layout:
     """Paths of one data directory; nothing is made or opened until asked for.
 
@@ -53,6 +79,7 @@ class Layout:
         self.keys = root / "keys"
         self.log_key = root / "keys" / "log.pem"
         self.log_vkey = root / "keys" / "log.vkey"
+        self.hold = root / "HOLD"
         self.state = root / "state.db"
 
     def create(self) -> None:

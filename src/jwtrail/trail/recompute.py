@@ -16,6 +16,7 @@ __all__ = [
     "SALT",
     "Engine",
     "RowHash",
+    "commitment_sql",
     "entry_sql",
     "parquet",
     "quoted",
@@ -116,14 +117,17 @@ def _canonical(klass: FieldClass, columns: frozenset[str]) -> str:
     return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'" if members else "'{}'"
 
 
+def commitment_sql(columns: frozenset[str]) -> str:
+    """SQL for the personal commitment of a row: what an erasure left of it, or what its columns give."""
+    personal = f"unhex(sha256({quoted(SALT)} || encode({_canonical('personal', columns)})))"
+    return f"coalesce({quoted(COMMITMENT)}, {personal})" if COMMITMENT in columns else personal
+
+
 def entry_sql(columns: frozenset[str]) -> str:
     """SQL for the 81 bytes of a row of a segment with these columns; NULL when a needed value is missing."""
-    personal = f"unhex(sha256({quoted(SALT)} || encode({_canonical('personal', columns)})))"
-    if COMMITMENT in columns:
-        personal = f"coalesce({quoted(COMMITMENT)}, {personal})"
     return (
         f"'\\x01'::BLOB || unhex(replace({quoted('event.id')}, '-', ''))"
-        f" || unhex(sha256({_canonical('public', columns)})) || {personal}"
+        f" || unhex(sha256({_canonical('public', columns)})) || {commitment_sql(columns)}"
     )
 
 

@@ -11,12 +11,12 @@ import duckdb
 from jwtrail.ecs.catalogue import CATALOGUE, CATALOGUE_VERSION
 from jwtrail.errors import CorruptionError, WriteError
 from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory
-from jwtrail.trail.layout import Layout
+from jwtrail.trail.layout import Layout, SegmentName
 from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.recompute import SALT, Engine, quoted, row_hashes, text_literal
 from jwtrail.trail.row import Row
 
-__all__ = ["seal"]
+__all__ = ["ROW_GROUP", "make_durable", "seal"]
 
 ROW_GROUP = 8192
 """Rows of a Parquet row group: what one damaged page takes with it, against a little compression."""
@@ -35,7 +35,7 @@ def seal(layout: Layout, rows: Sequence[Row]) -> SegmentInfo:
     first, last = rows[0].event.event_sequence, rows[-1].event.event_sequence
     assert first is not None
     assert last is not None
-    final = layout.segments / f"{first:012d}-{last:012d}.parquet"
+    final = layout.segments / str(SegmentName(first, last))
     lines, parquet = final.with_suffix(".ndjson.tmp"), final.with_suffix(".parquet.tmp")
     try:
         with storage_errors("write a segment", final):
@@ -43,7 +43,7 @@ def seal(layout: Layout, rows: Sequence[Row]) -> SegmentInfo:
             with Engine() as engine:
                 columns = _convert(engine, lines, parquet)
                 _check(engine, parquet, frozenset(columns), rows)
-            digest, size = _make_durable(parquet)
+            digest, size = make_durable(parquet)
             parquet.rename(final)
             sync_directory(layout.segments)
     except duckdb.Error as error:
@@ -111,7 +111,12 @@ def _check(engine: Engine, parquet: Path, columns: frozenset[str], rows: Sequenc
             )
 
 
-def _make_durable(path: Path) -> tuple[str, int]:
+def make_durable(path: Path) -> tuple[str, int]:
+    """Sync a file; its SHA-256, hexadecimal, and its size in bytes.
+
+    Raises:
+        OSError: it may not be durable.
+    """
     with path.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size

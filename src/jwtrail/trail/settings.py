@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from jwtrail.errors import ConfigError
+from jwtrail.trail.retention import Retention
 
 __all__ = ["TrailSettings"]
 
@@ -25,6 +26,8 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
         mirror: file outside the data directory that holds the last checkpoint too; none when None.
         origin: name of the log, a URL without scheme; None makes `jwtrail.local/<random>` when the key is made.
             An existing key keeps its name.
+        retention: how long nothing may be removed: `kr-1y`, `kr-2y`, `pci-12m`, `hipaa-6y`, `days-N`; empty for no
+            such period. Nothing is ever removed by itself.
     """
 
     queue_size: int = 10_000
@@ -37,8 +40,10 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
     heartbeat_seconds: int = 3600
     mirror: Path | None = None
     origin: str | None = None
+    retention: str = ""
 
     def __post_init__(self) -> None:
+        Retention.parse(self.retention)
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"must be at least {least}", where=f"trail.{name}")

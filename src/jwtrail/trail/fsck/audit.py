@@ -21,7 +21,7 @@ _TRIES = 4
 _TELL_EVERY = 8192
 
 Tell = Callable[[int, int], None]
-_SEGMENT = re.compile(r"([0-9]{12})-([0-9]{12})\.parquet")
+_SEGMENT = re.compile(r"([0-9]{12})-([0-9]{12})(?:\.([0-9]{1,6}))?\.parquet")
 _WRITER = re.compile(r"[0-9a-f]{16}")
 
 
@@ -160,17 +160,18 @@ class _Audit:
 
     def _manifest_from_names(self) -> Manifest:
         """What the names of the segments say when the manifest cannot be read."""
-        segments = []
-        for path in sorted((self._root / "segments").glob("*.parquet")):
-            found = _SEGMENT.fullmatch(path.name)
-            if found:
-                first, last = int(found[1]), int(found[2])
-                segments.append(
-                    SegmentInfo(
-                        file=path.name, first=first, last=last, rows=last - first + 1, bytes=0, min_time="",
-                        max_time="", columns=(), catalogue=0, sha256="",
-                    )
-                )  # fmt: skip
+        newest: dict[tuple[int, int], tuple[int, str]] = {}
+        for path in (self._root / "segments").glob("*.parquet"):
+            if found := _SEGMENT.fullmatch(path.name):
+                place, edition = (int(found[1]), int(found[2])), (int(found[3] or 0), path.name)
+                newest[place] = max(newest.get(place, edition), edition)
+        segments = [
+            SegmentInfo(
+                file=name, first=first, last=last, rows=last - first + 1, bytes=0, min_time="",
+                max_time="", columns=(), catalogue=0, sha256="",
+            )
+            for (first, last), (_, name) in sorted(newest.items())
+        ]  # fmt: skip
         return Manifest(size=segments[-1].last + 1 if segments else 0, segments=tuple(segments))
 
     def _segment(self, info: SegmentInfo, tree: TreeAudit) -> None:

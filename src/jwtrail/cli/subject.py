@@ -1,0 +1,87 @@
+"""`jwtrail subject`: what is held about a person, and its end."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from jwtrail.cli.common import config_option, data_option, json_line, layout_of, note, settings_of
+from jwtrail.cli.progress import progress
+from jwtrail.cli.recorded import record
+
+__all__ = ["subject"]
+
+
+@click.group(short_help="What is held about a person.")
+def subject() -> None:
+    """Access and erasure requests. ID is the person's user.id."""
+
+
+@subject.command()
+@click.argument("person", metavar="ID")
+@click.option("--reason", default="", help="Ticket or words for the record; must not name the person.")
+@config_option
+@data_option
+def export(person: str, reason: str, config_file: Path | None, data: Path | None) -> None:
+    """Print everything held about a person: one JSON document a line.
+
+    Events of others are among them when they tell of the person. Rows that are not events say their table in _table.
+    """
+    from jwtrail.runtime.subjects import held_about  # noqa: PLC0415
+
+    layout_of(data)
+    count = 0
+    with progress("reading") as tell:
+        found = list(held_about(settings_of(data, config_file), person, tell))
+    for count, doc in enumerate(found, 1):  # noqa: B007
+        json_line(doc)
+    # Recorded afterwards, and without the name: else each export would be part of the next.
+    record(
+        data,
+        "data-exported",
+        f"{count} records about one person",
+        jwtrail_records=count,
+        jwtrail_ticket=reason or None,
+    )
+    note(f"{count:,} records")
+
+
+@subject.command()
+@click.argument("person", metavar="ID")
+@click.option("--reason", default="", help="Ticket or words for the record; must not name the person.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="What was done as one JSON document.")
+@config_option
+@data_option
+def erase(
+    person: str, *, reason: str, yes: bool, as_json: bool, config_file: Path | None, data: Path | None
+) -> None:
+    """Take a person out of the trail for ever; every hash and proof still holds.
+
+    Records lose all personal fields, also those of others that tell of the person. The daemon must be stopped meanwhile,
+    the application may go on. What a retention profile still wants is kept and said.
+    """
+    import getpass  # noqa: PLC0415
+
+    from jwtrail.runtime.subjects import erase as run  # noqa: PLC0415
+
+    layout_of(data)
+    if not yes:
+        click.confirm("This cannot be undone. Erase?", abort=True, err=True)
+    with progress("searching") as tell:
+        done = run(settings_of(data, config_file), person, by=getpass.getuser(), reason=reason, tell=tell)
+    if as_json:
+        json_line(done)
+        return
+    click.echo(f"{done.events:,} records erased, {done.state_rows:,} rows of state removed")
+    if done.kept_rows:
+        note(
+            f"{done.kept_rows:,} revocations still count and stay until {done.kept_until}; erase again after that"
+        )
+    if done.restricted:
+        note(f"{done.restricted:,} records must be kept; all of them may go from {done.restricted_until} on")
+    if done.hashes:
+        note(
+            "copies elsewhere: --json lists the event.hash of each record, its document id where it was shipped to"
+        )
+    sys.stdout.flush()

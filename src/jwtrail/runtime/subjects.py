@@ -1,0 +1,194 @@
+"""Everything held about one person: handed out, or taken away."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from jwtrail import clock
+from jwtrail.config import Settings
+from jwtrail.ecs import document, event_for
+from jwtrail.errors import LockedError
+from jwtrail.runtime.daemon import CROWD, CURSOR
+from jwtrail.state.erasure import forget, rows_about
+from jwtrail.state.store import StateStore
+from jwtrail.trail.erasure import blank_logs, erased_lines, rewrite
+from jwtrail.trail.holding import Held, find
+from jwtrail.trail.keeper import Keeper
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.person import Finder, Person
+from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.retention import Retention, refuse_on_hold
+from jwtrail.trail.writer import TrailWriter
+
+__all__ = ["Erased", "erase", "held_about"]
+
+MAX_DRAINS = 1000
+"""Looks at the logs: only an application that writes without pause needs more than a few."""
+
+Tell = Callable[[int, int], None]
+
+
+class Erased(Struct, frozen=True, kw_only=True):
+    """What was done.
+
+    Args:
+        events: records that no longer tell of the person.
+        segments: files written anew.
+        log_lines: lines blanked in logs that the application still has open.
+        state_rows: rows removed from `state.db`.
+        kept_rows: revocations and restraints that still count, and name the person until `kept_until`.
+        restricted: records that the retention profile still wants; they are as they were.
+        restricted_until: from then on the last of them may be erased; empty when there are none.
+        hashes: `event.hash` of the erased records, which is their document id wherever they were shipped to.
+    """
+
+    events: int
+    segments: int
+    log_lines: int
+    state_rows: int
+    kept_rows: int
+    kept_until: str
+    restricted: int
+    restricted_until: str
+    hashes: tuple[str, ...]
+
+
+def held_about(settings: Settings, subject: str, tell: Tell | None = None) -> Iterator[dict[str, Any]]:
+    """Every event and every row of `state.db` that tells of a person, as documents; rows say their table in `_table`.
+
+    Args:
+        subject: their `user.id`.
+
+    Raises:
+        CorruptionError: a part of the trail cannot be read.
+        StateError: `state.db` cannot be read.
+    """
+    layout = Layout(settings.root)
+    reader = TrailReader(layout)
+    unsealed = [document(event) for event in reader.unsealed()]
+    person, held = find(layout, reader.segments(), subject, tell)
+    finder = Finder(person := person.known_by(unsealed))
+    for one in held:
+        yield from one.docs
+    yield from (doc for doc in unsealed if finder.in_event(doc))
+    for table, row in rows_about(layout.state, finder.in_text):
+        yield {
+            "_table": table,
+            **{name: value for name, value in row.items() if not isinstance(value, bytes)},
+        }
+
+
+def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell | None = None) -> Erased:
+    """Take a person out of the trail and of `state.db`, and record that it was done, without saying who it was.
+
+    Everything is sealed first. Records within the retention period stay; erase again when it is over.
+
+    Args:
+        subject: their `user.id`.
+        by: who asked for it, for the record.
+        reason: ticket or words, for the record; must not name the person.
+        tell: called with (segments read, segments to read).
+
+    Raises:
+        HoldError: there is a legal hold.
+        LockedError: the daemon runs; it must be stopped, while the application may go on.
+        CorruptionError: a segment cannot be read; nothing was changed.
+        WriteError, StateError: something could not be written; erasing again goes on where this ended.
+    """
+    layout, now = Layout(settings.root), clock.now_us()
+    refuse_on_hold(layout.hold)
+    with _keeper(layout, settings) as keeper:
+        _seal_all(keeper)
+        person, held = find(layout, keeper.segments, subject, tell)
+        kept_for = Retention.parse(settings.trail.retention)
+        free, restricted = _divided(
+            held, clock.iso(max(0, kept_for.may_go_before(now))) if kept_for.days else ""
+        )
+        # State first: what leads to it (names, token ids) is known only as long as the segments say it.
+        state = forget(layout.state, Finder(person).in_text, now)
+        _forget_windows(layout, person)
+        # All new files, then one manifest: an interruption leaves either nothing or everything of this step.
+        keeper.replace(
+            [rewrite(layout, one.segment, {doc["event.sequence"] for doc in one.docs}) for one in free]
+        )
+        lines = blank_logs(layout, erased_lines(layout, keeper.segments))
+        hashes = tuple(doc["event.hash"] for one in free for doc in one.docs)
+        _record(layout, settings, len(hashes), by, reason)
+        _seal_all(keeper)
+    newest = max(restricted, default="")
+    return Erased(
+        events=len(hashes),
+        segments=len(free),
+        log_lines=lines,
+        state_rows=state.rows,
+        kept_rows=state.kept,
+        kept_until=clock.iso(state.kept_until_us) if state.kept else "",
+        restricted=len(restricted),
+        restricted_until=clock.iso(kept_for.may_go_at(clock.parse_iso(newest))) if newest else "",
+        hashes=hashes,
+    )
+
+
+def _keeper(layout: Layout, settings: Settings) -> Keeper:
+    try:
+        return Keeper(layout, settings.trail)
+    except LockedError as error:
+        raise LockedError(
+            error.message,
+            where=error.where,
+            hint="stop jwtrail serve for a moment; the application may go on",
+        ) from error
+
+
+def _seal_all(keeper: Keeper) -> None:
+    for _ in range(MAX_DRAINS):
+        if not keeper.step(clock.now_us()):
+            break
+    keeper.seal(clock.now_us())
+
+
+def _divided(held: list[Held], since: str) -> tuple[list[Held], list[str]]:
+    """What may go, and the times of what must stay because it is not older than `since`."""
+    free, stay = [], []
+    for one in held:
+        old = tuple(doc for doc in one.docs if not since or doc["@timestamp"] < since)
+        stay += [doc["@timestamp"] for doc in one.docs if since and doc["@timestamp"] >= since]
+        if old:
+            free.append(Held(one.segment, old))
+    return free, stay
+
+
+def _forget_windows(layout: Layout, person: Person) -> None:
+    """The detector's open windows and the crowd behind addresses hold names: they begin anew when this one is in them."""
+    if not layout.state.exists():
+        return
+    with StateStore(layout.state) as state:
+        names = [name.encode() for name in person.identifiers]
+        saved = state.get_cursor(CURSOR)
+        if saved and any(name in saved for name in names):
+            # Its place in the trail stays, so that nothing is detected twice.
+            snapshot = msgspec.msgpack.decode(saved)
+            state.commit(cursor=(CURSOR, msgspec.msgpack.encode(snapshot | {"machines": {}, "held": {}})))
+        crowd = state.get_cursor(CROWD)
+        if crowd and any(name in crowd for name in names):
+            state.commit(cursor=(CROWD, msgspec.msgpack.encode({})))
+
+
+def _record(layout: Layout, settings: Settings, events: int, by: str, reason: str) -> None:
+    writer = TrailWriter(layout, settings.trail)
+    event = event_for(
+        "subject-erased",
+        user_id=by,
+        jwtrail_records=events,
+        jwtrail_ticket=reason or None,
+        service_name="jwtrail",
+        message=f"{events} records no longer tell of a person",
+    )
+    try:
+        done = writer.put(event, "sync")
+        if done is not None:
+            done.result()
+    finally:
+        writer.close()
