@@ -130,10 +130,18 @@ def test_a_query_in_every_form(run, form, wanted):
     assert wanted in answer.stdout
 
 
-def test_explain_shows_them_all_without_searching(run):
-    answer = run("search", "user.id: a*", "--explain")
+def test_explain_shows_the_forms_and_what_a_page_read(run, data):
+    answer = run("search", "user.id: a*", "--explain", "--data", data)
     assert answer.exit_code == OK
-    assert all(name in answer.stdout for name in ("text", "sql", "engine", "python"))
+    assert all(f"── {name}" in answer.stdout for name in ("text", "sql", "engine", "python", "run"))
+    assert "9 events in" in answer.stdout
+    assert "segments opened:" in answer.stdout
+
+
+def test_explain_says_what_an_engine_cannot_do(run, data):
+    answer = run("search", 'url.path > "/a"', "--explain", "--data", data)
+    assert answer.exit_code == OK
+    assert "not possible:" in answer.stdout
 
 
 def test_fields_by_word(run):

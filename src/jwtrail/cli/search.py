@@ -1,7 +1,7 @@
 """`jwtrail search`: one query over everything recorded."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,22 +9,35 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import data_option, draw, is_terminal, note, open_store
+from jwtrail.cli.common import data_option, is_terminal, note, open_store
 from jwtrail.cli.exits import FOUND
-from jwtrail.cli.look import glance
+from jwtrail.cli.results import FORMATS, written
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
     from jwtrail.query.local import LocalStore
     from jwtrail.query.page import Page, SearchRequest
 
-__all__ = ["MAX_ROWS", "search"]
+__all__ = ["MAX_ROWS", "search", "timeout_option"]
 
 MAX_ROWS = 1_000_000
 """Events of one search; a file of them has about a gigabyte."""
 
 MAX_PAGE = 500
 """Events fetched at a time; the store's own limit."""
+
+MAX_TIMEOUT_S = 3_600
+"""An export of a million events takes minutes."""
+
+timeout_option = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.1, MAX_TIMEOUT_S),
+    help="Give up after so long.",
+)
+"""`--timeout`, for commands that ask the store."""
 
 
 @click.command(short_help="Search everything recorded, with KQL.")
@@ -43,11 +56,21 @@ MAX_PAGE = 500
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "ndjson", "json", "csv"]),
+    type=click.Choice(FORMATS),
     help="[default: table on a terminal, else ndjson]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
-@click.option("--explain", is_flag=True, help="Show how the query is understood and what it would read.")
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Into a file; Parquet needs one.",
+)
+@timeout_option
+@click.option(
+    "--explain", is_flag=True, help="Show how the query is understood, and what its first page read."
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when something was found.")
 @data_option
 def search(
@@ -58,6 +81,8 @@ def search(
     limit: int,
     form: str | None,
     as_json: bool,
+    output: Path | None,
+    timeout: float,
     explain: bool,
     exit_code: bool,
     data: Path | None,
@@ -68,8 +93,10 @@ def search(
     jwtrail search 'event.outcome: failure and not user.id: alice'
     jwtrail search 'url.path: /orders/* and http.response.status_code >= 400' --from now-1h
     jwtrail search 'source.ip: 10.0.0.0/8' --format csv > visits.csv
+    jwtrail search --from now-7d --limit 1000000 --format parquet -o week.parquet
     """
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.query.running import Run, running  # noqa: PLC0415
     from jwtrail.query.times import parse_time  # noqa: PLC0415
 
     now = clock.now_us()
@@ -79,18 +106,30 @@ def search(
         to_us=parse_time(end, now),
         limit=min(limit, MAX_PAGE),
     )
-    if explain:
-        from jwtrail.cli.kql import explained  # noqa: PLC0415
-
-        click.echo(explained(query, now))
-        return
-    found = _Found(open_store(data), request, limit)
-    shape = form or ("json" if as_json else "table" if is_terminal() else "ndjson")
-    {"table": _table, "ndjson": _ndjson, "json": _json, "csv": _csv}[shape](found)
+    with running(Run(timeout)):
+        if explain:
+            _explain(open_store(data), request, now)
+            return
+        found = _Found(open_store(data), request, limit)
+        written(found, form or ("json" if as_json else "table" if is_terminal() else "ndjson"), output)
     if is_terminal():
         note(found.summary())
     if exit_code and found.count:
         sys.exit(FOUND)
+
+
+def _explain(store: "LocalStore", request: "SearchRequest", now_us: int) -> None:
+    from jwtrail.cli.kql import explained  # noqa: PLC0415
+
+    assert isinstance(request.query, str)
+    click.echo(explained(request.query, now_us))
+    page = store.search(request)
+    more = ", and there are more" if page.next else ""
+    click.echo(
+        f"\n── run: its first page\n{len(page.events):,} events{more} in {page.took_ms} ms;"
+        f" segments opened: {page.opened:,}; rows in them and unsealed: {page.rows:,}"
+        f" of {page.position:,} in the trail"
+    )
 
 
 class _Found:
@@ -119,49 +158,3 @@ class _Found:
             return "Nothing found. A wider time may help: --from now-30d"
         more = " · more with --limit" if self.page.next or self.count == self._limit else ""
         return f"{self.count:,} events of {self.page.position:,} · {self.page.took_ms} ms{more}"
-
-
-def _table(found: "Iterable[Event]") -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    seen = [(event.event_sequence, glance(event)) for event in found]
-    if not seen:
-        return
-    days = {one.when[:10] for _, one in seen}
-    start, when = (
-        (11, f"{days.pop()} UTC") if len(days) == 1 else (0, "time (UTC)")
-    )  # a date only where it tells
-    rows = [
-        (
-            Text("-" if number is None else str(number), "dim", justify="right"),
-            one.when[start:],
-            Text(one.mark, one.style),
-            one.what,
-            Text(one.who, "cyan"),
-            one.source,
-            one.why,
-        )
-        for number, one in seen
-    ]
-    draw(("#", when, "", "what", "who", "from", "why"), rows, flexible=("what", "who"))
-
-
-def _ndjson(found: "Iterable[Event]") -> None:
-    from jwtrail.ecs import document  # noqa: PLC0415
-
-    for event in found:
-        click.echo(msgspec.json.encode(document(event)))
-
-
-def _json(found: "Iterable[Event]") -> None:
-    from jwtrail.ecs import document  # noqa: PLC0415
-
-    documents = [document(event) for event in found]
-    click.echo(msgspec.json.format(msgspec.json.encode({"events": documents}), indent=2))
-
-
-def _csv(found: "Iterable[Event]") -> None:
-    from jwtrail.web.cells import csv_lines  # noqa: PLC0415
-
-    for lines in csv_lines(found):
-        click.echo(lines, nl=False)

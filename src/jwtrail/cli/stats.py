@@ -1,0 +1,148 @@
+"""`jwtrail stats`: what the values of fields look like, and who was busiest."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+import msgspec
+
+from jwtrail import clock
+from jwtrail.cli.common import data_option, draw, is_terminal, json_line, open_store
+from jwtrail.cli.plain import visible
+from jwtrail.cli.search import timeout_option
+
+if TYPE_CHECKING:
+    from jwtrail.query.local import LocalStore
+    from jwtrail.query.page import EntityKind, SearchRequest, TopValues
+
+__all__ = ["stats"]
+
+MAX_FIELDS = 20
+"""Fields of one call; each is a scan of its own."""
+
+ROLL_UPS = ("user", "address", "token", "client")
+
+
+@click.command(short_help="Count: values of a field, or what users, addresses, tokens and clients did.")
+@click.argument("names", metavar="FIELD…", nargs=-1, required=True)
+@click.option("--where", "query", metavar="KQL", default="", help="Only events that fit.")
+@click.option("--from", "start", default="now-24h", show_default=True, help="Begin, as in `jwtrail search`.")
+@click.option("--to", "end", default="now", show_default=True, help="End, not included.")
+@click.option(
+    "--top", default=10, show_default=True, type=click.IntRange(1, 1000), help="So many values or rows."
+)
+@click.option("--failures", is_flag=True, help="Roll-ups: those with the most failures first.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document a name. [default when not a terminal]"
+)
+@timeout_option
+@data_option
+def stats(
+    *,
+    names: tuple[str, ...],
+    query: str,
+    start: str,
+    end: str,
+    top: int,
+    failures: bool,
+    as_json: bool,
+    timeout: float,
+    data: Path | None,
+) -> None:
+    """Count what was recorded.
+
+    FIELD is any field: how many values and different ones, the range and the
+    percentiles of a number, and the most frequent values. Or it is one of
+    user, address, token, client: the busiest of them and what they did.
+
+    \b
+    jwtrail stats event.duration url.path --where 'http.response.status_code >= 500'
+    jwtrail stats address --failures --from now-7d
+    """
+    from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.query.running import Run, running  # noqa: PLC0415
+    from jwtrail.query.times import parse_time  # noqa: PLC0415
+
+    if len(names) > MAX_FIELDS:
+        raise click.UsageError(f"more than {MAX_FIELDS} fields; ask twice")
+    now = clock.now_us()
+    request = SearchRequest(query=query, from_us=parse_time(start, now), to_us=parse_time(end, now))
+    store = open_store(data)
+    people = is_terminal() and not as_json
+    with running(Run(timeout)):
+        for name in names:
+            if name in ROLL_UPS:
+                _roll_up(store, cast("EntityKind", name), request, top, failures=failures, people=people)
+            else:
+                _field(store, name, request, top, people=people)
+
+
+def _field(store: "LocalStore", name: str, request: "SearchRequest", size: int, *, people: bool) -> None:
+    found, values = store.stats(name, request), store.top(name, request, size)
+    if not people:
+        json_line({**msgspec.to_builtins(found), "top": values.values, "other": values.other})
+        return
+    about = "" if found.exact else "about "
+    click.echo(
+        f"{name}: {found.count:,} values, {about}{found.distinct:,} different; {found.missing:,} events without"
+    )
+    if found.low is not None:
+        click.echo(f"  from {visible(str(found.low))} to {visible(str(found.high))}")
+    if found.percentiles:
+        click.echo(
+            f"  mean {found.mean:,.1f}; " + ", ".join(f"p{p:g} {v:,.0f}" for p, v in found.percentiles)
+        )
+    _draw_top(values)
+    click.echo()
+
+
+def _draw_top(values: "TopValues") -> None:
+    rows: list[tuple[str, str]] = [(f"{count:,}", visible(str(value))) for value, count in values.values]
+    if values.other:
+        rows.append((f"{values.other:,}", "(others)"))
+    if rows:
+        draw(("count", "value"), rows, flexible=("value",))
+
+
+def _roll_up(
+    store: "LocalStore",
+    kind: "EntityKind",
+    request: "SearchRequest",
+    size: int,
+    *,
+    failures: bool,
+    people: bool,
+) -> None:
+    found = store.entities(kind, request, size, by_failures=failures)
+    if not people:
+        json_line({"kind": kind, "entities": [_document(one) for one in found]})
+        return
+    rows = [
+        (
+            visible(one.key),
+            f"{one.events:,}",
+            f"{one.failures:,}",
+            clock.iso(one.first_us)[:19],
+            clock.iso(one.last_us)[:19],
+            *(f"{count:,}" for count in (one.users, one.addresses, one.tokens, one.paths)),
+        )
+        for one in found
+    ]
+    if rows:
+        columns = (
+            kind,
+            "events",
+            "failures",
+            "first (UTC)",
+            "last (UTC)",
+            "users",
+            "addresses",
+            "tokens",
+            "paths",
+        )
+        draw(columns, rows, flexible=(kind,))
+
+
+def _document(one: Any) -> dict[str, Any]:
+    made: dict[str, Any] = msgspec.to_builtins(one)
+    return made | {"first": clock.iso(made.pop("first_us")), "last": clock.iso(made.pop("last_us"))}
