@@ -22,6 +22,7 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry("demo:demo", "A sample shop under attack, watched live."),
     "serve": Entry("serve:serve", "The daemon: seals the trail, detects, answers, serves the console."),
     "search": Entry("search:search", "Search everything recorded, with KQL."),
+    "saved": Entry("saved:saved", "Searches kept under a name."),
     "tail": Entry("tail:tail", "Follow events as they arrive."),
     "stats": Entry("stats:stats", "Count values of fields; the busiest users, addresses, tokens."),
     "alerts": Entry("alerts:alerts", "What was detected, and its triage."),

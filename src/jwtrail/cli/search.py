@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from jwtrail import clock
 from jwtrail.cli.common import data_option, is_terminal, note, open_store
@@ -67,6 +68,8 @@ timeout_option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Into a file; Parquet needs one.",
 )
+@click.option("--save", metavar="NAME", help="Keep query and time under a name.")
+@click.option("--saved", metavar="NAME", help="The query of this name; its time too, unless one is given.")
 @timeout_option
 @click.option(
     "--explain", is_flag=True, help="Show how the query is understood, and what its first page read."
@@ -82,6 +85,8 @@ def search(
     form: str | None,
     as_json: bool,
     output: Path | None,
+    save: str | None,
+    saved: str | None,
     timeout: float,
     explain: bool,
     exit_code: bool,
@@ -99,6 +104,8 @@ def search(
     from jwtrail.query.running import Run, running  # noqa: PLC0415
     from jwtrail.query.times import parse_time  # noqa: PLC0415
 
+    if saved is not None:
+        query, start, end = _recalled(saved, query, start, end, data)
     now = clock.now_us()
     request = SearchRequest(
         query=query,
@@ -106,6 +113,8 @@ def search(
         to_us=parse_time(end, now),
         limit=min(limit, MAX_PAGE),
     )
+    if save is not None:
+        _keep(save, request, start, end, data)
     with running(Run(timeout)):
         if explain:
             _explain(open_store(data), request, now)
@@ -116,6 +125,35 @@ def search(
         note(found.summary())
     if exit_code and found.count:
         sys.exit(FOUND)
+
+
+def _recalled(name: str, query: str, start: str, end: str, data: Path | None) -> tuple[str, str, str]:
+    """Query and time of a saved search; what was said on the command line counts more."""
+    from jwtrail.cli.saved import open_saved  # noqa: PLC0415
+
+    if query:
+        raise click.UsageError("a query, or --saved and none")
+    with open_saved(data) as searches:
+        found = searches.get(name)
+    given = click.get_current_context().get_parameter_source
+    return (
+        found.query,
+        found.start if given("start") is ParameterSource.DEFAULT else start,
+        found.end if given("end") is ParameterSource.DEFAULT else end,
+    )
+
+
+def _keep(name: str, request: "SearchRequest", start: str, end: str, data: Path | None) -> None:
+    """Save a search that parses."""
+    from jwtrail.cli.saved import open_saved  # noqa: PLC0415
+    from jwtrail.kql import compile_kql  # noqa: PLC0415
+    from jwtrail.state.saved import SavedSearch  # noqa: PLC0415
+
+    assert isinstance(request.query, str)
+    now = clock.now_us()
+    compile_kql(request.query, now)
+    with open_saved(data) as searches:
+        searches.put(SavedSearch(name=name, query=request.query, start=start, end=end, at_us=now))
 
 
 def _explain(store: "LocalStore", request: "SearchRequest", now_us: int) -> None:

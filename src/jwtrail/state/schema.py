@@ -42,6 +42,12 @@ MIGRATIONS: Migrations = (
         "CREATE INDEX alerts_at ON alerts (at_us)",
         "CREATE TABLE cursors (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
     ),
+    (
+        """CREATE TABLE saved (
+            name TEXT PRIMARY KEY, query TEXT NOT NULL, start TEXT NOT NULL, "end" TEXT NOT NULL,
+            at_us INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 """Entry n brings a file from `user_version` n to n + 1. A published entry never changes."""
 
