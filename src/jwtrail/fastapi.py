@@ -69,10 +69,8 @@ class JWTrail:
         app.add_exception_handler(StateError, _away)
         app.add_middleware(
             TrailMiddleware,
-            verifier=self._worker.verifier,
+            gate=self._worker.gate,
             restraints=self._worker.live.restraints,
-            bindings=self._worker.bindings,
-            away=lambda: self._worker.live.failing,
             recorder=self._worker.recorder,
             settings=self._worker.settings.http,
             resolve=self._resolve,

@@ -12,6 +12,7 @@ from jwtrail.ecs import Event
 from jwtrail.errors import WriteError
 from jwtrail.middleware.asgi import TrailMiddleware
 from jwtrail.middleware.bindings import Bindings
+from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.state.records import Restraint
@@ -55,9 +56,12 @@ class Bench:
         self.memory = Memory()
         self.middleware = TrailMiddleware(
             app,
-            verifier=Verifier(self.tokens.access_policy(), self.ring, self.revoked),
+            gate=Gate(
+                Verifier(self.tokens.access_policy(), self.ring, self.revoked),
+                Bindings(SpentStore(tmp_path / "spent.db"), HttpSettings(**settings)),
+                HttpSettings(**settings),
+            ),
             restraints=self.restraints,
-            bindings=Bindings(SpentStore(tmp_path / "spent.db"), HttpSettings(**settings)),
             recorder=Recorder(self.memory, Service("shop", "1", "test", "host", 1)),
             settings=HttpSettings(**settings),
         )

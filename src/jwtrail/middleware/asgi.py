@@ -6,10 +6,11 @@ from typing import Any
 
 from jwtrail import clock
 from jwtrail.ecs import uuid7
-from jwtrail.errors import StateError, WriteError
+from jwtrail.errors import WriteError
 from jwtrail.middleware.answers import AWAY, DENIED, Message, Send, kind_of, mime_of, respond
-from jwtrail.middleware.bindings import Bindings, challenge_of
+from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, situation_of
+from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.http import (
     Headers,
     Networks,
@@ -24,7 +25,6 @@ from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
 from jwtrail.tokens.verdict import Accepted, Rejected
-from jwtrail.tokens.verifier import Verifier
 
 __all__ = ["TrailMiddleware"]
 
@@ -39,10 +39,8 @@ class TrailMiddleware:
 
     Args:
         app: the application inside.
-        verifier: names the one reason a token is refused for.
+        gate: judges the credential of a request.
         restraints: throttles and blocks in force.
-        bindings: checks what a token is bound to.
-        away: why revocations cannot be followed at the moment; empty while they can.
         recorder: takes the event.
         settings: see `HttpSettings`.
         resolve: finds the route of a request that is refused before routing, so that its event has a template.
@@ -53,21 +51,17 @@ class TrailMiddleware:
         self,
         app: App,
         *,
-        verifier: Verifier,
+        gate: Gate,
         restraints: RestraintView,
-        bindings: Bindings,
         recorder: Recorder,
         settings: HttpSettings,
-        away: Callable[[], str] = str,
         resolve: Resolve | None = None,
         on_startup: Callable[[], None] | None = None,
         on_shutdown: Callable[[], None] | None = None,
     ) -> None:
         self.app = app
-        self._verifier = verifier
+        self._gate = gate
         self._restraints = restraints
-        self._bindings = bindings
-        self._away = away
         self._recorder = recorder
         self._settings = settings
         self._trusted = Networks(settings.trusted_proxies)
@@ -92,7 +86,7 @@ class TrailMiddleware:
         answer = _Answer(self, scope, exchange, send)
         token = current.set(exchange)
         try:
-            if not await self._bound(scope, exchange) or self._blind(scope, exchange):
+            if not await self._gate.settle(scope, exchange):
                 await respond(answer.send, 503, AWAY, {"Retry-After": "1"})
             elif (held := self._held(scope, exchange)) is not None:
                 self._find_route(scope)
@@ -116,7 +110,7 @@ class TrailMiddleware:
         headers = Headers(scope["headers"])
         where = where_from(scope.get("client"), headers, self._trusted)
         credential = credential_of(headers)
-        verdict = self._verifier.verify(credential.token, clock.now_us())
+        verdict = self._gate.first_look(credential.token)
         given = headers.get(b"x-request-id")
         request_id = given if given and len(given) <= 128 else uuid7()
         exchange = Exchange(headers, where, credential, verdict, request_id)
@@ -124,42 +118,8 @@ class TrailMiddleware:
             exchange.flags.add("multiple_credentials")
         if where.spoofed:
             exchange.flags.add("forwarded_spoof")
-        if isinstance(verdict, Rejected):
-            exchange.reason = verdict.reason
-            if verdict.revoked_recently:
-                exchange.flags.add("revoked_grace")
-            if verdict.revoked is not None and verdict.revoked.alert:
-                exchange.flags.add("self_inflicted")  # our own answer must not feed the detector
         scope[SCOPE_KEY] = exchange
         return exchange
-
-    async def _bound(self, scope: Scope, exchange: Exchange) -> bool:
-        """Check what the token is bound to; False when that cannot be told at the moment."""
-        verdict, credential = exchange.verdict, exchange.credential
-        if not isinstance(verdict, Accepted) or not self._bindings.wanted(verdict, credential):
-            return True
-        try:
-            bound = await self._bindings.check(scope, exchange.headers, exchange.where, verdict, credential)
-        except StateError as error:
-            exchange.fields["error_type"] = type(error).__name__
-            return False
-        exchange.verdict = bound.verdict
-        if isinstance(bound.verdict, Rejected):
-            exchange.reason = bound.verdict.reason
-        if bound.proof:
-            exchange.fields["jwt_proof"] = bound.proof
-        exchange.nonce = bound.nonce
-        if bound.nonce and exchange.reason is None:
-            exchange.answer_headers.append((b"dpop-nonce", bound.nonce.encode()))
-        return True
-
-    def _blind(self, scope: Scope, exchange: Exchange) -> bool:
-        """True when a good token is turned away because nobody knows whether it was revoked in the meantime."""
-        if not isinstance(exchange.verdict, Accepted) or not self._away():
-            return False
-        settings = self._settings
-        exchange.flags.add("revocation_unknown")
-        return settings.state_away == "closed" or scope.get("path", "").startswith(settings.strict_paths)
 
     def _held(self, scope: Scope, exchange: Exchange) -> Held | None:
         """The throttle or block that holds this request, if any; costs nothing while none is in force."""
@@ -199,8 +159,7 @@ class TrailMiddleware:
             await send(message)
 
         try:
-            served = await self._bound(scope, exchange) and not self._blind(scope, exchange)
-            served = served and self._held(scope, exchange) is None
+            served = await self._gate.settle(scope, exchange) and self._held(scope, exchange) is None
             if not served or isinstance(exchange.verdict, Rejected):
                 await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
             else:

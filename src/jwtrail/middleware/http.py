@@ -90,6 +90,9 @@ def where_from(client: tuple[str, int] | None, headers: Headers, trusted: Networ
     """
     forwarded = headers.all(b"x-forwarded-for")
     peer = _address(client[0]) if client else None
+    if client and client[1] == 0 and forwarded:
+        # The server has read the header already (uvicorn does, for loopback, and marks it by port 0): its setting decides.
+        return Where(str(peer) if peer else None)
     if peer is None or peer not in trusted:
         return Where(str(peer) if peer else None, client[1] if client else None, spoofed=bool(forwarded))
     hops = ",".join(forwarded).rsplit(",", MAX_HOPS)[-MAX_HOPS:] if forwarded else []

@@ -15,13 +15,16 @@ from jwtrail import clock, config
 from jwtrail.errors import WriteError
 from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.exchange import current
+from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.state.split import open_state
+from jwtrail.tokens.federation import FederatedVerifier, remote_verifiers
 from jwtrail.tokens.issuer import Issuer, RefreshError, TokenPair
 from jwtrail.tokens.keyring import KeyRing
 from jwtrail.tokens.live import LiveState
 from jwtrail.tokens.nonce import Nonces, nonce_secret
+from jwtrail.tokens.remote import KeyNews
 from jwtrail.tokens.verdict import Claims
 from jwtrail.tokens.verifier import Verifier
 from jwtrail.trail.layout import Layout
@@ -52,15 +55,15 @@ class Worker:
         )
         self.ring.ensure()
         self.live = LiveState(self.store, on_health=self._state_health)
-        self.verifier = Verifier(
+        own = Verifier(
             settings.tokens.access_policy(),
             self.ring,
             self.live.revocations,
             cache_size=settings.tokens.cache_size,
         )
-        self.bindings = Bindings(
-            self.store, settings.http, leeway_s=settings.tokens.leeway_s, nonces=self._nonces()
-        )
+        self.federation = self._federation(own)
+        self.verifier = self.federation or own
+        self.gate = self._gate()
         self.issuer = Issuer(settings.tokens, self.ring, self.store)
         self.writer = TrailWriter(self.layout, settings.trail)
         service = settings.service
@@ -91,6 +94,8 @@ class Worker:
     def start(self) -> None:
         """Called when the server has started this process: begin to watch for revocations, start the daemon if asked."""
         self.live.start()
+        if self.federation is not None:
+            self.federation.start()
         if self._daemon_command is not None:
             self._daemon = self._start_daemon(self._daemon_command)
 
@@ -178,6 +183,38 @@ class Worker:
                 error_type="StateError" if failing else None,
                 error_message=failing or None,
                 message=None if failing else "the shared state can be read again",
+            )
+
+    def _federation(self, own: Verifier) -> FederatedVerifier | None:
+        tokens = self.settings.tokens
+        if not tokens.issuers:
+            return None
+        remote = remote_verifiers(tokens, self.live.revocations, self._key_news)
+        return FederatedVerifier(own, remote, max_token_bytes=tokens.max_token_bytes)
+
+    def _gate(self) -> Gate:
+        settings = self.settings
+        bindings = Bindings(
+            self.store, settings.http, leeway_s=settings.tokens.leeway_s, nonces=self._nonces()
+        )
+        return Gate(
+            self.verifier,
+            bindings,
+            settings.http,
+            second_look=self.federation.second_look if self.federation is not None else None,
+            away=lambda: self.live.failing,
+        )
+
+    def _key_news(self, news: KeyNews) -> None:
+        """What became of fetching an issuer's keys."""
+        failed = news.action == "jwks-failed"
+        with suppress(WriteError):
+            self.record(
+                news.action,
+                event_outcome="failure" if failed else "success",
+                event_reason="jwks_unavailable" if failed else None,
+                jwt_iss=news.issuer,
+                message=news.message,
             )
 
     def _nonces(self) -> Nonces | None:

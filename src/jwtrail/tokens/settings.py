@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from jwtrail.errors import ConfigError
+from jwtrail.tokens.remotesettings import RemoteIssuer
 
 __all__ = ["ALGORITHMS_ISSUED", "TokenSettings", "VerifyPolicy", "normal_typ"]
 
@@ -69,6 +70,7 @@ class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         max_lifetime_s: longest life of an access token that is accepted.
         required: claims an access token must have.
         cache_size: verified tokens remembered in a process; 0 turns the cache off.
+        issuers: other issuers whose tokens are accepted: a table for each, named by its `iss`.
     """
 
     issuer: str = "jwtrail"
@@ -84,6 +86,7 @@ class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     max_lifetime_s: int = 86_400
     required: tuple[str, ...] = ("iss", "exp", "aud", "sub", "iat", "jti")
     cache_size: int = 10_000
+    issuers: dict[str, RemoteIssuer] = {}
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
@@ -102,6 +105,8 @@ class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             if not getattr(self, name):
                 raise ConfigError("must not be empty", where=f"tokens.{name}", hint="name it")
         self._check_lifetimes()
+        if self.issuer in self.issuers:
+            raise ConfigError("is the issuer of our own tokens", where="tokens.issuers", hint="name another")
 
     def _check_lifetimes(self) -> None:
         if self.refresh_idle_s > self.refresh_absolute_s:

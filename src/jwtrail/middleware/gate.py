@@ -1,0 +1,99 @@
+"""From a request to its verdict: which credential counts, what the verifier says of it, and what else it takes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from jwtrail import clock
+from jwtrail.errors import StateError
+from jwtrail.middleware.bindings import Bindings
+from jwtrail.middleware.exchange import Exchange
+from jwtrail.middleware.settings import HttpSettings
+from jwtrail.tokens.verdict import Accepted, Rejected, Verdict
+
+__all__ = ["Gate", "Judge", "SecondLook"]
+
+SecondLook = Callable[[str, Rejected], Awaitable[Verdict]]
+
+
+class Judge(Protocol):
+    """`tokens.Verifier`, or several of them."""
+
+    def verify(self, token: str | None, now_us: int) -> Verdict:
+        """The verdict; never raises, never waits."""
+
+
+class Gate:
+    """Judges credentials.
+
+    Args:
+        verifier: names the one reason a token is refused for.
+        bindings: checks what a token is bound to.
+        settings: see `HttpSettings`.
+        second_look: judges a rejected token again, after fetching keys if that may help.
+        away: why revocations cannot be followed at the moment; empty while they can.
+    """
+
+    def __init__(
+        self,
+        verifier: Judge,
+        bindings: Bindings,
+        settings: HttpSettings,
+        *,
+        second_look: SecondLook | None = None,
+        away: Callable[[], str] = str,
+    ) -> None:
+        self._verifier = verifier
+        self._bindings = bindings
+        self._settings = settings
+        self._second_look = second_look
+        self._away = away
+
+    def first_look(self, token: str | None) -> Verdict:
+        """The verdict with what is known now."""
+        return self._verifier.verify(token, clock.now_us())
+
+    async def settle(self, scope: Mapping[str, Any], exchange: Exchange) -> bool:
+        """Everything that may take a moment; False when nobody can tell at present whether the token counts."""
+        if isinstance(exchange.verdict, Rejected) and self._second_look is not None:
+            exchange.verdict = await self._second_look(exchange.credential.token or "", exchange.verdict)
+        await_binding = self._bindings.wanted(exchange.verdict, exchange.credential)
+        known = await self._bound(scope, exchange) if await_binding else True
+        if isinstance(exchange.verdict, Rejected):
+            _note(exchange, exchange.verdict)
+        return known and not self._blind(scope, exchange)
+
+    async def _bound(self, scope: Mapping[str, Any], exchange: Exchange) -> bool:
+        assert isinstance(exchange.verdict, Accepted)
+        try:
+            bound = await self._bindings.check(
+                scope, exchange.headers, exchange.where, exchange.verdict, exchange.credential
+            )
+        except StateError as error:
+            exchange.fields["error_type"] = type(error).__name__
+            return False
+        exchange.verdict = bound.verdict
+        if bound.proof:
+            exchange.fields["jwt_proof"] = bound.proof
+        exchange.nonce = bound.nonce
+        if bound.nonce and isinstance(bound.verdict, Accepted):
+            exchange.answer_headers.append((b"dpop-nonce", bound.nonce.encode()))
+        return True
+
+    def _blind(self, scope: Mapping[str, Any], exchange: Exchange) -> bool:
+        """True when a token is turned away because its issuer's keys, or what was revoked in the meantime, are unknown."""
+        verdict = exchange.verdict
+        if isinstance(verdict, Rejected):
+            return verdict.reason == "jwks_unavailable"
+        if not isinstance(verdict, Accepted) or not self._away():
+            return False
+        exchange.flags.add("revocation_unknown")
+        settings = self._settings
+        return settings.state_away == "closed" or str(scope.get("path", "")).startswith(settings.strict_paths)
+
+
+def _note(exchange: Exchange, verdict: Rejected) -> None:
+    exchange.reason = verdict.reason
+    if verdict.revoked_recently:
+        exchange.flags.add("revoked_grace")
+    if verdict.revoked is not None and verdict.revoked.alert:
+        exchange.flags.add("self_inflicted")  # our own answer must not feed the detector
