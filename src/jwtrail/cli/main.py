@@ -30,6 +30,7 @@ COMMANDS: dict[str, Entry] = {
     "kql": Entry("kql:kql", "Show how a query is understood."),
     "trail": Entry("trail:trail", "Verify the trail, prove an event."),
     "subject": Entry("subject:subject", "What is held about a person: hand out, erase."),
+    "import": Entry("importing:import_", "Take access records from elsewhere."),
     "export": Entry("exporting:export", "Hand the trail on."),
     "verify-proof": Entry("trail:verify_proof", "Check a proof offline."),
     "token": Entry("token:token", "Look into a token."),

@@ -69,6 +69,7 @@ trail-broken            host                        info
 trail-pruned            host                        deletion
 subject-erased          host                        deletion
 trail-exported          host                        info
+trail-imported          host                        info
 console-search          iam,configuration           access
 console-export          iam,configuration           access
 rule-changed            iam,configuration           change

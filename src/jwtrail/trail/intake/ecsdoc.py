@@ -1,0 +1,187 @@
+"""ECS documents, one JSON object a line: as we write them, as Filebeat does, flat or nested.
+
+What the catalogue knows becomes that field. What it does not know, and what another trail gave the event (`event.sequence`,
+`event.hash`, `jwtrail.writer`, …), is kept in `labels`, so nothing is lost and our own sequence stays the only one.
+"""
+
+import ipaddress
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from jwtrail import clock
+from jwtrail.ecs import CATALOGUE, Event, Field, event_for
+from jwtrail.ecs.clean import redact_query
+from jwtrail.ecs.vocabulary import Dataset
+from jwtrail.trail.intake.line import Line, Unreadable, provenance, redacted_url
+
+__all__ = ["parse"]
+
+MAX_DEPTH = 12
+"""Nested objects; ECS has five."""
+
+DATASETS: tuple[Dataset, ...] = ("jwtrail.access", "jwtrail.audit", "jwtrail.alerts")
+_FLATTENED = tuple(name for name, field in CATALOGUE.items() if field.type == "flattened")
+_OURS = frozenset(
+    {"@timestamp", "event.id", "event.action", "event.module", "ecs.version", "jwtrail.wal", "@version"}
+)
+_KEPT_AS_IS = ("event.kind", "event.dataset")
+
+
+def parse(line: Line) -> Event:
+    """One document.
+
+    Raises:
+        Unreadable: not an object of JSON, without a time, or a field has a value of the wrong type.
+    """
+    try:
+        raw = msgspec.json.decode(line.text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise Unreadable("not an object")
+    doc = dict(_flat(raw, "", 0))
+    labels: dict[str, str] = {}
+    flags: set[str] = set(_texts(doc.pop("jwtrail.flags", None)))
+    fields: dict[str, Any] = {}
+    for name, value in doc.items():
+        if value is None or value in ([], {}) or name in _OURS or name in _KEPT_AS_IS:
+            continue
+        _place(name, value, fields, labels)
+    _redact(fields, flags)
+    if (created := fields.pop("event_created", None)) is not None:
+        labels["original.event.created"] = created
+    fields.setdefault("event_outcome", "unknown")
+    origin = provenance(line, "ecs", labels | fields.pop("labels", {}))
+    origin["tags"] = tuple(dict.fromkeys((*origin.pop("tags"), *fields.pop("tags", ()))))  # type: ignore[misc]
+    event = event_for(_action(doc), at_us=_micros(doc.get("@timestamp")), flags=flags, **fields, **origin)
+    return _identified(event, doc)
+
+
+def _flat(value: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """Dotted names and values; a flattened field stays an object."""
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"objects are nested more than {MAX_DEPTH} deep")
+    for key, inner in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(inner, Mapping) and name not in _FLATTENED:
+            yield from _flat(inner, f"{name}.", depth + 1)
+        else:
+            yield name, inner
+
+
+def _place(name: str, value: Any, fields: dict[str, Any], labels: dict[str, str]) -> None:
+    field = CATALOGUE.get(name)
+    base = next((base for base in _FLATTENED if name.startswith(base + ".")), None)
+    if base is not None:  # `labels.env` of a document with dotted names
+        leaves = fields.setdefault(CATALOGUE[base].attribute, {})
+        leaves[name.removeprefix(base + ".")] = _text(value)
+    elif field is None:
+        labels[name] = _text(value)
+    elif field.klass == "derived" or (field.type == "ip" and not all(map(_is_ip, _texts(value)))):
+        labels[f"original.{name}"] = _text(value)
+    elif field.type == "flattened":
+        fields.setdefault(field.attribute, {}).update(
+            {key: _text(leaf) for key, leaf in _object(name, value).items()}
+        )
+    else:
+        fields[field.attribute] = _converted(field, value)
+
+
+def _converted(field: Field, value: Any) -> Any:
+    if field.many:
+        return tuple(map(_text, value)) if isinstance(value, list) else (_text(value),)
+    if isinstance(value, list):
+        if len(value) != 1:
+            raise Unreadable(f"{field.name} has {len(value)} values, not one")
+        value = value[0]
+    try:
+        if field.type == "long":
+            return msgspec.convert(value, int, strict=False)
+        if field.type == "boolean":
+            return msgspec.convert(value, bool, strict=False)
+    except msgspec.ValidationError:
+        raise Unreadable(f"{field.name} is not a {field.type}: {_text(value)[:40]}") from None
+    return clock.iso(_micros(value)) if field.type == "date" else _text(value)
+
+
+def _redact(fields: dict[str, Any], flags: set[str]) -> None:
+    """No value of a query string enters the trail, wherever it was recorded."""
+    for name in ("url_original", "http_request_referrer"):
+        if name in fields:
+            fields[name] = redacted_url(fields[name], flags)
+    if "url_query" in fields:
+        fields["url_query"] = redact_query(fields["url_query"].removeprefix("?"), frozenset(), flags) or None
+
+
+def _action(doc: Mapping[str, Any]) -> str:
+    action = doc.get("event.action")
+    if isinstance(action, list) and action:
+        action = action[0]
+    if isinstance(action, str) and action:
+        return action
+    return "http-request" if "http.request.method" in doc else "log-message"
+
+
+def _identified(event: Event, doc: Mapping[str, Any]) -> Event:
+    """With the id the event had, when that is a UUID, and its kind and data set when we have such."""
+    changes: dict[str, Any] = {}
+    if doc.get("event.kind") in ("event", "alert", "metric"):
+        changes["event_kind"] = doc["event.kind"]
+    if doc.get("event.dataset") in DATASETS:
+        changes["event_dataset"] = doc["event.dataset"]
+    try:
+        changes["event_id"] = str(uuid.UUID(doc.get("event.id", "")))
+    except (ValueError, AttributeError, TypeError):
+        if identity := doc.get("event.id"):
+            changes["labels"] = dict(
+                sorted({**(event.labels or {}), "original.event.id": _text(identity)[:200]}.items())
+            )
+    return msgspec.structs.replace(event, **changes)
+
+
+def _micros(value: Any) -> int:
+    """µs since the epoch of a date: text, or a number of milliseconds as Elasticsearch reads it."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    try:
+        if isinstance(value, str):
+            at_us = clock.parse_iso(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            at_us = int(value * 1000)
+        else:
+            at_us = -1
+        clock.iso(at_us)
+    except (ValueError, OverflowError):
+        raise Unreadable(f"not a time: {_text(value)[:40]}") from None
+    return at_us
+
+
+def _object(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Unreadable(f"{name} is not an object")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    return (
+        [_text(item) for item in value]
+        if isinstance(value, list)
+        else []
+        if value is None
+        else [_text(value)]
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
