@@ -108,7 +108,7 @@ def test_remembered_headers_are_bounded(shop, monkeypatch):
         shop.ring.rotate(900)
         verdict = shop.verifier.verify(shop.issuer.issue("u1").access_token, shop.now_us)
         assert isinstance(verdict, Accepted)
-    assert len(shop.verifier._headers) <= 4
+    assert len(shop.verifier._signers) <= 4
 
 
 # revocations

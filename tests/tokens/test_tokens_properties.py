@@ -11,8 +11,10 @@ from tokens_forge import AUDIENCE, ISSUER, NOW_US, POLICY, SECRET, forge, good
 
 from jwtrail.ecs import REASONS
 from jwtrail.tokens import Accepted, KeySet, Rejected, Verifier, base64url, load_secret
+from jwtrail.tokens.claims import read_at_length, read_claims
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.strictjson import decode_object
+from jwtrail.tokens.verdict import Signed
 
 JUDGE = Verifier(POLICY, KeySet(load_secret(SECRET)), cache_size=0)
 TOKEN = forge(None, good(scope="a b", nested={"x": [1, 2.5, None, True]}))
@@ -69,6 +71,53 @@ def test_base64url_round_trip(raw):
 def test_only_one_spelling_of_base64url_is_read(segment):
     with suppress(Refusal):
         assert base64url.encode(base64url.decode(segment)).encode() == segment
+
+
+@given(st.binary(max_size=12) | st.text('AQZaz09-_+/= \n"\\u', max_size=12).map(str.encode))
+def test_base64url_is_read_as_strictly_as_binascii_does(segment):
+    import binascii
+
+    padded = segment.translate(bytes.maketrans(b"-_+/=", b"+/!!!")) + b"=" * (-len(segment) % 4)
+    try:
+        expected = binascii.a2b_base64(padded, strict_mode=True)
+    except binascii.Error:
+        expected = None
+    if expected is not None and base64url.encode(expected).encode() != segment:  # spare bits
+        expected = None
+    try:
+        read = base64url.decode(segment)
+    except Refusal:
+        read = None
+    assert read == expected
+
+
+PAYLOADS = st.fixed_dictionaries(
+    {},
+    optional={
+        "iss": st.text(max_size=4) | VALUES, "sub": st.text(max_size=4), "aud": st.text(max_size=3) | st.lists(st.text(max_size=3)),
+        "exp": st.integers(-5, 2**60) | st.floats(), "iat": VALUES, "nbf": st.floats(0, 1e10), "jti": st.text(max_size=3),
+        "scope": st.sampled_from(["", "a b", " ", ["a"], ["a", ""], 5]), "roles": VALUES, "fam": st.text(max_size=3),
+        "gen": st.integers(-1, 2**54) | st.floats(0, 9), "cnf": VALUES | st.fixed_dictionaries({"jkt": st.text(max_size=3)}),
+        "act": VALUES | st.fixed_dictionaries({"sub": st.text(max_size=3)}), "azp": VALUES, "sid": st.text(max_size=3),
+        "token_use": VALUES | st.sampled_from(["access", "id"]), "x": VALUES,
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(PAYLOADS, st.booleans(), st.booleans())
+def test_the_short_cut_reads_claims_as_the_long_way_does(payload, ascii_only, twice):
+    raw = json.dumps(payload, ensure_ascii=ascii_only, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    if twice:
+        raw = raw[:-1] + (b"," if payload else b"") + b'"sub":"u2"}'
+
+    def outcome(read):
+        try:
+            return read(raw, Signed("HS256", "k1", "at+jwt", "access"), ("sub",), "print")
+        except Refusal as refusal:
+            return refusal.reason
+
+    assert outcome(read_claims) == outcome(read_at_length)
 
 
 @given(st.dictionaries(st.text(max_size=6), VALUES, max_size=4), st.booleans())

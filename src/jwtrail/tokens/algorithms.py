@@ -1,22 +1,24 @@
 """Signature algorithms: how each one checks a signature (RFC 7518 section 3, RFC 8037, RFC 9864, RFC 9964)."""
 
-import hmac
 from collections.abc import Callable
+from hmac import compare_digest
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hmac import HMAC
 from msgspec import Struct
 
 from jwtrail.tokens.refusal import Refusal
 
-__all__ = ["ALGORITHMS", "Algorithm"]
+__all__ = ["ALGORITHMS", "Algorithm", "Check"]
 
-Check = Callable[[Any, bytes, bytes], None]
-"""Key material, signed bytes, signature; raises `Refusal` when they do not fit."""
+Check = Callable[[bytes, bytes], None]
+"""Signed bytes and signature; raises `Refusal` when they do not fit."""
 
+_PlainKey = ed25519.Ed25519PublicKey | mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey
 _Hash = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
 
@@ -26,36 +28,49 @@ class Algorithm(Struct, frozen=True):
     Args:
         kty: type of key it takes (RFC 7518 section 6.1).
         curve: `crv` of the key, `alg` of one of type AKP; empty for RSA and secrets.
+        checker: makes the check for a key, with all that can be prepared once.
         secret_bytes: shortest secret it takes (RFC 7518 section 3.2); 0 for public keys.
     """
 
     name: str
     kty: str
-    check: Check
+    checker: Callable[[Any], Check]
     curve: str = ""
     secret_bytes: int = 0
 
 
-def _hmac(name: str, digest: str, size: int) -> Algorithm:
-    def check(secret: bytes, message: bytes, signature: bytes) -> None:
-        if len(signature) != size:
-            raise Refusal("signature_malformed")
-        if not hmac.compare_digest(hmac.digest(secret, message, digest), signature):
-            raise Refusal("signature_invalid")
+def _hmac(name: str, digest: _Hash, size: int) -> Algorithm:
+    def checker(secret: bytes) -> Check:
+        keyed = HMAC(secret, digest)
 
-    return Algorithm(name, "oct", check, secret_bytes=size)
+        def check(message: bytes, signature: bytes) -> None:
+            if len(signature) != size:
+                raise Refusal("signature_malformed")
+            made = keyed.copy()
+            made.update(message)
+            if not compare_digest(made.finalize(), signature):
+                raise Refusal("signature_invalid")
+
+        return check
+
+    return Algorithm(name, "oct", checker, secret_bytes=size)
 
 
 def _rsa(name: str, pad: padding.AsymmetricPadding, digest: _Hash) -> Algorithm:
-    def check(key: rsa.RSAPublicKey, message: bytes, signature: bytes) -> None:
-        if len(signature) != (key.key_size + 7) // 8:
-            raise Refusal("signature_malformed")
-        try:
-            key.verify(signature, message, pad, digest)
-        except InvalidSignature:
-            raise Refusal("signature_invalid") from None
+    def checker(key: rsa.RSAPublicKey) -> Check:
+        size = (key.key_size + 7) // 8
 
-    return Algorithm(name, "RSA", check)
+        def check(message: bytes, signature: bytes) -> None:
+            if len(signature) != size:
+                raise Refusal("signature_malformed")
+            try:
+                key.verify(signature, message, pad, digest)
+            except InvalidSignature:
+                raise Refusal("signature_invalid") from None
+
+        return check
+
+    return Algorithm(name, "RSA", checker)
 
 
 def _pss(digest: _Hash) -> padding.PSS:
@@ -66,42 +81,38 @@ def _pss(digest: _Hash) -> padding.PSS:
 def _ecdsa(name: str, curve: str, size: int, order: int, digest: _Hash) -> Algorithm:
     method = ec.ECDSA(digest)
 
-    def check(key: ec.EllipticCurvePublicKey, message: bytes, signature: bytes) -> None:
-        if len(signature) != 2 * size:
-            raise Refusal("signature_malformed")
-        r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-        if r % order == 0 or s % order == 0:  # CVE-2022-21449
-            raise Refusal("signature_degenerate")
-        try:
-            key.verify(encode_dss_signature(r, s), message, method)
-        except InvalidSignature:
-            raise Refusal("signature_invalid") from None
+    def checker(key: ec.EllipticCurvePublicKey) -> Check:
+        def check(message: bytes, signature: bytes) -> None:
+            if len(signature) != 2 * size:
+                raise Refusal("signature_malformed")
+            r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
+            if r % order == 0 or s % order == 0:  # CVE-2022-21449
+                raise Refusal("signature_degenerate")
+            try:
+                key.verify(encode_dss_signature(r, s), message, method)
+            except InvalidSignature:
+                raise Refusal("signature_invalid") from None
 
-    return Algorithm(name, "EC", check, curve)
+        return check
 
-
-def _eddsa(name: str) -> Algorithm:
-    def check(key: ed25519.Ed25519PublicKey, message: bytes, signature: bytes) -> None:
-        if len(signature) != 64:
-            raise Refusal("signature_malformed")
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            raise Refusal("signature_invalid") from None
-
-    return Algorithm(name, "OKP", check, "Ed25519")
+    return Algorithm(name, "EC", checker, curve)
 
 
-def _mldsa(name: str, size: int) -> Algorithm:
-    def check(key: mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey, message: bytes, signature: bytes) -> None:
-        if len(signature) != size:
-            raise Refusal("signature_malformed")
-        try:
-            key.verify(signature, message)
-        except InvalidSignature:
-            raise Refusal("signature_invalid") from None
+def _plain(name: str, kty: str, curve: str, size: int) -> Algorithm:
+    """A scheme that hashes by itself: Ed25519 (RFC 8037), ML-DSA (RFC 9964)."""
 
-    return Algorithm(name, "AKP", check, name)
+    def checker(key: _PlainKey) -> Check:
+        def check(message: bytes, signature: bytes) -> None:
+            if len(signature) != size:
+                raise Refusal("signature_malformed")
+            try:
+                key.verify(signature, message)
+            except InvalidSignature:
+                raise Refusal("signature_invalid") from None
+
+        return check
+
+    return Algorithm(name, kty, checker, curve)
 
 
 # Orders of the base points: FIPS 186-5 / SEC 2 section 2.
@@ -120,8 +131,8 @@ _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
     for algorithm in (
-        _eddsa("EdDSA"),
-        _eddsa("Ed25519"),
+        _plain("EdDSA", "OKP", "Ed25519", 64),
+        _plain("Ed25519", "OKP", "Ed25519", 64),
         _ecdsa("ES256", "P-256", 32, _P256_ORDER, _SHA256),
         _ecdsa("ES384", "P-384", 48, _P384_ORDER, _SHA384),
         _ecdsa("ES512", "P-521", 66, _P521_ORDER, _SHA512),
@@ -131,11 +142,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         _rsa("PS256", _pss(_SHA256), _SHA256),
         _rsa("PS384", _pss(_SHA384), _SHA384),
         _rsa("PS512", _pss(_SHA512), _SHA512),
-        _hmac("HS256", "sha256", 32),
-        _hmac("HS384", "sha384", 48),
-        _hmac("HS512", "sha512", 64),
-        _mldsa("ML-DSA-44", 2420),  # FIPS 204 table 2
-        _mldsa("ML-DSA-65", 3309),
+        _hmac("HS256", _SHA256, 32),
+        _hmac("HS384", _SHA384, 48),
+        _hmac("HS512", _SHA512, 64),
+        _plain("ML-DSA-44", "AKP", "ML-DSA-44", 2420),  # FIPS 204 table 2
+        _plain("ML-DSA-65", "AKP", "ML-DSA-65", 3309),
     )
 }
 """Everything that can be verified. `none` is not here and never will be."""

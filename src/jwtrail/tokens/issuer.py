@@ -11,13 +11,12 @@ from jwtrail.ecs.clean import clean
 from jwtrail.ecs.ids import uuid7
 from jwtrail.errors import TokenError
 from jwtrail.state import Family, IssuedToken, Revocation, RevocationKind, StateStore
-from jwtrail.tokens.claims import read_claims
-from jwtrail.tokens.header import Header
+from jwtrail.tokens.claims import kind_of_type, read_claims
 from jwtrail.tokens.keyring import KeyRing, SigningKey
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import RevocationView, keys_of
 from jwtrail.tokens.settings import ACCESS_TYP, REFRESH_TYP, TokenSettings
-from jwtrail.tokens.verdict import Accepted, Claims, Rejected
+from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Signed
 from jwtrail.tokens.verifier import Verifier, fingerprint_of
 
 __all__ = ["MAX_SUBJECT", "RESERVED", "Issuer", "RefreshError", "TokenPair"]
@@ -291,9 +290,9 @@ class Issuer:
                 where="claims",
                 hint=f"at most {self._settings.max_token_bytes} are accepted: put less into the token",
             )
-        header = Header(key.alg, {"kid": key.kid, "typ": typ})
+        signed = Signed(key.alg, key.kid, typ, kind_of_type(typ))
         try:
-            claims = read_claims(_json(payload).encode(), header, key.kid, (), fingerprint_of(token.encode()))
+            claims = read_claims(_json(payload).encode(), signed, (), fingerprint_of(token.encode()))
         except Refusal as refusal:
             raise TokenError(
                 refusal.reason,

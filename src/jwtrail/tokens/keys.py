@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from jwtrail.errors import KeyRefusedError
 from jwtrail.tokens import base64url, keyhealth
-from jwtrail.tokens.algorithms import ALGORITHMS
+from jwtrail.tokens.algorithms import ALGORITHMS, Check
 from jwtrail.tokens.refusal import Refusal
 
 __all__ = [
@@ -66,17 +66,17 @@ class Key(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"Key({self.kid!r}, {sorted(self.algs)})"  # the material may be a secret, and a repr ends up in logs
 
-    def check(self, alg: str, message: bytes, signature: bytes) -> None:
-        """Pass when the signature is this key's.
+    def checker(self, alg: str) -> Check:
+        """What checks signatures of this key: passes, or raises a `Refusal` with `signature_malformed`,
+        `signature_degenerate` or `signature_invalid`.
 
         Raises:
-            Refusal: `alg_key_mismatch`, `alg_confusion`, `signature_malformed`, `signature_degenerate` or
-                `signature_invalid`.
+            Refusal: `alg_key_mismatch` or `alg_confusion`.
         """
         if alg not in self.algs:
             confused = alg.startswith("HS") and self.kty != "oct"
             raise Refusal("alg_confusion" if confused else "alg_key_mismatch")
-        ALGORITHMS[alg].check(self.material, message, signature)
+        return ALGORITHMS[alg].checker(self.material)
 
 
 class Keys(Protocol):

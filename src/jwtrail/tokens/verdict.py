@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from jwtrail.state.records import Revocation
 
-__all__ = ["ABSENT", "UNBOUND", "Absent", "Accepted", "Binding", "Claims", "Rejected", "Verdict"]
+__all__ = ["ABSENT", "UNBOUND", "Absent", "Accepted", "Binding", "Claims", "Rejected", "Signed", "Verdict"]
 
 
 class Binding(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Binding(Struct, frozen=True):
 UNBOUND = Binding()
 
 
-class Claims(Struct, frozen=True, kw_only=True):
+class Claims(Struct, frozen=True):
     """The claims of a token whose signature held, typed. A claim that is not there is empty, 0 or None.
 
     Args:
@@ -73,6 +73,20 @@ class Claims(Struct, frozen=True, kw_only=True):
     def has_scope(self, *wanted: str) -> bool:
         """True when every wanted scope was granted."""
         return all(scope in self.scope for scope in wanted)
+
+
+class Signed(Struct, frozen=True):
+    """What the header of an authentic token adds to its claims.
+
+    Args:
+        kid: of the key that signed, also when the header does not name it.
+        kind: what `typ` says the token is for; empty when it does not tell.
+    """
+
+    alg: str
+    kid: str
+    typ: str
+    kind: str
 
 
 class Absent(Struct, frozen=True, tag="absent"):

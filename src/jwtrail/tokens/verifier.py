@@ -8,14 +8,15 @@ import msgspec
 
 from jwtrail import clock
 from jwtrail.tokens import base64url
-from jwtrail.tokens.claims import check_claims, read_claims
+from jwtrail.tokens.algorithms import Check
+from jwtrail.tokens.claims import check_claims, kind_of_type, read_claims
 from jwtrail.tokens.facts import rejected
-from jwtrail.tokens.header import Header, check_header, read_header
-from jwtrail.tokens.keys import Key, Keys
+from jwtrail.tokens.header import check_header, read_header
+from jwtrail.tokens.keys import Keys
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import Revocations
 from jwtrail.tokens.settings import VerifyPolicy
-from jwtrail.tokens.verdict import ABSENT, Accepted, Claims, Verdict
+from jwtrail.tokens.verdict import ABSENT, Accepted, Claims, Signed, Verdict
 
 __all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint_of", "signed_payload"]
 
@@ -24,6 +25,9 @@ CACHE_US = 60_000_000
 
 MAX_HEADERS = 256
 """Headers remembered; an issuer uses a few, one a key and type."""
+
+
+_DOT = ord(".")
 
 
 class KeySource(Protocol):
@@ -40,6 +44,14 @@ class _Known(msgspec.Struct, frozen=True):
     keys: Keys
     since_us: int
     until_us: int
+
+
+class _Signer(msgspec.Struct, frozen=True):
+    """A header that passed, and what checks the signatures below it; holds while the keys are the same."""
+
+    keys: Keys
+    signed: Signed
+    check: Check
 
 
 class Verifier:
@@ -66,7 +78,7 @@ class Verifier:
         self._revoked = revoked
         self._cache_size = cache_size
         self._cache: dict[bytes, _Known] = {}
-        self._headers: dict[bytes, tuple[Keys, Header, Key]] = {}
+        self._signers: dict[bytes, _Signer] = {}
 
     def verify(self, token: str | bytes | None, now_us: int | None = None) -> Verdict:
         """The verdict. Never raises, whatever the token.
@@ -100,23 +112,25 @@ class Verifier:
 
     def _verified(self, raw: bytes, print_: str, keys: Keys, now_us: int) -> Claims:
         """Everything that does not change while the token lives, in the order of the vocabulary."""
-        head, payload, signature = _split(raw)
-        header, key = self._header(head, keys)
-        _check_signature(raw, key, header.alg, signature)
-        claims = read_claims(base64url.decode(payload), header, key.kid, self._policy.required, print_)
+        message, _, signature = raw.rpartition(b".")
+        head, _, payload = message.partition(b".")
+        _check_form(raw)
+        signer = self._signer(head, keys)
+        _check_signature(message, signer.check, signature)
+        claims = read_claims(base64url.decode(payload), signer.signed, self._policy.required, print_)
         check_claims(claims, self._policy, now_us)
         return claims
 
-    def _header(self, segment: bytes, keys: Keys) -> tuple[Header, Key]:
+    def _signer(self, segment: bytes, keys: Keys) -> _Signer:
         """The header and the key it names. Few headers are in use, so what was found is remembered."""
-        known = self._headers.get(segment)
-        if known is not None and known[0] is keys:
-            return known[1], known[2]
-        header, key = _judged(segment, self._policy, keys)
-        if len(self._headers) >= MAX_HEADERS:
-            self._headers.clear()
-        self._headers[segment] = (keys, header, key)
-        return header, key
+        known = self._signers.get(segment)
+        if known is not None and known.keys is keys:
+            return known
+        signer = _signer_of(segment, self._policy, keys)
+        if len(self._signers) >= MAX_HEADERS:
+            self._signers.clear()
+        self._signers[segment] = signer
+        return signer
 
     def _remember(self, digest: bytes, claims: Claims, keys: Keys, now_us: int) -> None:
         if not self._cache_size:
@@ -141,9 +155,10 @@ def signed_payload(token: bytes, policy: VerifyPolicy, keys: Keys) -> bytes:
         raise Refusal("token_missing")
     if len(token) > policy.max_token_bytes:
         raise Refusal("token_too_large")
-    head, payload, signature = _split(token)
-    header, key = _judged(head, policy, keys)
-    _check_signature(token, key, header.alg, signature)
+    message, _, signature = token.rpartition(b".")
+    head, _, payload = message.partition(b".")
+    _check_form(token)
+    _check_signature(message, _signer_of(head, policy, keys).check, signature)
     return base64url.decode(payload)
 
 
@@ -156,25 +171,26 @@ def _fingerprint(digest: bytes) -> str:
     return base64url.encode(digest[:16])
 
 
-def _judged(segment: bytes, policy: VerifyPolicy, keys: Keys) -> tuple[Header, Key]:
+def _signer_of(segment: bytes, policy: VerifyPolicy, keys: Keys) -> _Signer:
     header = read_header(segment)
     check_header(header, policy, keys)
-    return header, keys.choose(header.alg, header.kid)
+    key = keys.choose(header.alg, header.kid)
+    signed = Signed(header.alg, header.kid or key.kid, header.typ, kind_of_type(header.typ))
+    return _Signer(keys, signed, key.checker(header.alg))
 
 
-def _check_signature(raw: bytes, key: Key, alg: str, signature: bytes) -> None:
+def _check_signature(message: bytes, check: Check, signature: bytes) -> None:
     if not signature:
         raise Refusal("signature_missing")
-    key.check(alg, raw[: -1 - len(signature)], base64url.decode(signature))
+    check(message, base64url.decode(signature))
 
 
-def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:
-    """Header, payload and signature, still encoded (RFC 7515 section 3.1)."""
-    segments = raw.split(b".")
+def _check_form(raw: bytes) -> None:
+    """Header, payload and signature (RFC 7515 section 3.1)."""
     if raw.lstrip()[:1] == b"{":  # CVE-2022-39227: a JSON text may hide a compact one
         raise Refusal("unsupported_serialization")
-    if len(segments) == 5:
+    dots = raw.count(_DOT)
+    if dots == 4:
         raise Refusal("encrypted_token_unexpected")
-    if len(segments) != 3:
+    if dots != 2:
         raise Refusal("malformed_segments")
-    return segments[0], segments[1], segments[2]
