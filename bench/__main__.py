@@ -1,21 +1,23 @@
-"""`python -m bench [SECTION …] [--quick]`: sections are tokens, requests, trail, detection; all of them by default."""
+"""`python -m bench [SECTION …] [--quick]`: sections are tokens, requests, trail, detection, query; all by default."""
 
 import argparse
 import importlib
 
-SECTIONS = ("tokens", "requests", "trail", "detection")
+SECTIONS = ("tokens", "requests", "trail", "detection", "query")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="a tenth of the calls")
+    parser.add_argument("--opensearch", action="store_true", help="query: beside a real OpenSearch")
     chosen = parser.parse_args()
     for unknown in set(chosen.sections) - set(SECTIONS):
         parser.error(f"no section {unknown}; there are {', '.join(SECTIONS)}")
     calls = 200 if chosen.quick else 2000
     for name in chosen.sections or SECTIONS:
-        importlib.import_module(f"bench.{name}").run(calls)
+        more = {"opensearch": chosen.opensearch} if name == "query" else {}
+        importlib.import_module(f"bench.{name}").run(calls, **more)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def run(calls: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(Path(folder))
         layout.create()
-        settings = TrailSettings(queue_size=count + 10)
+        settings = TrailSettings(queue_size=count + 10, seal_events=max(1000, count // 4))
         writer = TrailWriter(layout, settings)
         events = [access(number) for number in range(count)]
         began = time.perf_counter()

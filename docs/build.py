@@ -7,7 +7,7 @@ import click
 
 from jwtrail import config
 from jwtrail.cli.main import cli
-from jwtrail.detect.ruleset import load_ruleset
+from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import ACTIONS, CATALOGUE, REASONS
 from jwtrail.respond.reference import rules_page
 
@@ -89,9 +89,8 @@ def command_line() -> str:
 
 
 def _describe(command: click.Command, path: str, parent: click.Context | None, parts: list[str]) -> None:
-    context = click.Context(
-        command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=100, max_content_width=100
-    )
+    look = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
+    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, **look)
     parts += [f"## `{path}`", "", "```", command.get_help(context), "```", ""]
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -110,7 +109,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     "actions.md": actions,
     "settings.md": settings,
-    "rules.md": lambda: rules_page(load_ruleset()),
+    "rules.md": lambda: rules_page(configured(config.DetectSettings())),
     "cli.md": command_line,
 }
 

@@ -111,6 +111,14 @@ def test_killed_processes_lose_nothing_that_was_answered(tmp_path: Path) -> None
     assert result["alerts"] >= 4
 
 
+def test_a_directory_that_holds_a_trail_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "wal").mkdir()
+    demo = start(tmp_path, 2)
+    out, err = demo.communicate(timeout=60)
+    assert (demo.returncode, out) == (1, "")
+    assert "there is a trail already" in err
+
+
 def test_a_taken_port_and_a_place_that_cannot_be_written_say_so_in_one_line(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")

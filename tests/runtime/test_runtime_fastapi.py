@@ -302,8 +302,8 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     namespace: dict[str, Any] = {}
     exec(compile(found[1], "README.md", "exec"), namespace)
     with TestClient(namespace["app"]) as client:
-        assert client.post("/login", params={"username": "kim", "password": "no"}).status_code == 401
-        pair = client.post("/login", params={"username": "kim", "password": "correct horse"}).json()
+        assert client.post("/login", json={"username": "kim", "password": "no"}).status_code == 401
+        pair = client.post("/login", json={"username": "kim", "password": "correct horse"}).json()
         answer = client.get("/orders/7", headers={"Authorization": f"Bearer {pair['access_token']}"})
         assert answer.json() == {"order": "7", "for": "u42"}
 

@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -34,9 +34,9 @@ BASE = "http://127.0.0.1:7070"
 
 class Browser:
     def __init__(self, app, base=BASE):
-        self._transport = httpx.ASGITransport(app)
+        self._transport = httpx2.ASGITransport(app)
         self._base = base
-        self.cookies = httpx.Cookies()
+        self.cookies = httpx2.Cookies()
 
     def request(self, method, url, **more):
         return asyncio.run(self._request(method, url, more))
@@ -48,7 +48,7 @@ class Browser:
         return self.request("POST", url, **more)
 
     async def _request(self, method, url, more):
-        async with httpx.AsyncClient(
+        async with httpx2.AsyncClient(
             transport=self._transport, base_url=self._base, cookies=self.cookies
         ) as client:
             answer = await client.request(method, url, **more)

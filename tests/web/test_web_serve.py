@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 
-import httpx
+import httpx2
 import pytest
 
 from jwtrail import config
@@ -46,7 +46,7 @@ def test_from_the_link_to_the_end(tmp_path):
     with _serve(root) as daemon:
         link = daemon.stdout.readline().strip()
         base = link.split("/login")[0]
-        with httpx.Client(base_url=base, timeout=20, trust_env=False) as browser:
+        with httpx2.Client(base_url=base, timeout=20, trust_env=False) as browser:
             assert browser.get(link).status_code == 200
             status = browser.get("/api/v1/status").json()
             assert status["detector"]["rules"] > 5

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 
@@ -35,7 +35,7 @@ def server(world):
 def client(server, world):
     session = world.sign_ins.redeem(world.sign_ins.new_key(), "127.0.0.1")
     cookies = {world.settings.cookie: session.id}
-    with httpx.Client(
+    with httpx2.Client(
         base_url=server + "/api/v1", cookies=cookies, timeout=10, trust_env=False
     ) as made_client:
         made_client.session = session

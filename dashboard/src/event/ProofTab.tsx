@@ -104,7 +104,7 @@ const fileName = (proof: Proof, kind: string): string => `${proof.event_id.repla
 
 /** What `jwtrail trail prove` writes and `jwtrail verify-proof` reads: the event, its entry in the tree and the proof. */
 function bundle(doc: Doc, proof: Proof): string {
-  return `${JSON.stringify({ event: doc, entry: proof.entry, proof: proof.proof }, null, 2)}\n`;
+  return `${JSON.stringify({ event: doc, entry: proof.entry, salt: proof.salt, proof: proof.proof }, null, 2)}\n`;
 }
 
 function save(name: string, content: string): void {

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import uuid
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from jwtrail.ecs import CATALOGUE, ENTRY_SIZE, Event, decode_document, document, encode_parts
+from jwtrail.ecs.entry import SALT_SIZE, entry_of
 from jwtrail.errors import ProofError
 from jwtrail.tlog.note import Verifier
 from jwtrail.tlog.tlogproof import TlogProof, verify_proof
@@ -26,6 +26,9 @@ MAGIC = "c2sp.org/tlog-proof@"
 MAX_FILE = 1 << 20
 """Bytes of a proof file that are read: an event has at most some kilobytes, a proof five."""
 
+PUBLIC_PART = 1 + 16 + 32
+"""Bytes of an entry before the personal commitment."""
+
 _DERIVED = tuple(field.attribute for field in CATALOGUE.values() if field.klass == "derived")
 
 
@@ -36,11 +39,14 @@ class Bundle(Struct, frozen=True, kw_only=True):
         event: the event as the trail shows it.
         entry: the 81 bytes that stand for it in the tree, base64.
         proof: C2SP tlog-proof.
+        salt: of the personal commitment, base64. Without it nothing is known of the personal fields, so a file without it
+            must hold none.
     """
 
     event: dict[str, Any]
     entry: str
     proof: str
+    salt: str = ""
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -66,7 +72,12 @@ def bundle_of(reader: "TrailReader", event: Event) -> str:
     if event.event_sequence is None:
         raise ProofError("the event has no index yet", hint="jwtrail serve gives it one")
     made = reader.inclusion(event.event_sequence)
-    bundle = Bundle(event=document(event), entry=base64.b64encode(made.entry).decode(), proof=made.proof)
+    bundle = Bundle(
+        event=document(event),
+        entry=base64.b64encode(made.entry).decode(),
+        proof=made.proof,
+        salt=base64.b64encode(reader.salt(event.event_sequence) or b"").decode(),
+    )
     return msgspec.json.format(msgspec.json.encode(bundle), indent=2).decode() + "\n"
 
 
@@ -84,7 +95,7 @@ def checked(file: Path, vkey: str) -> Checked:
         covered = "an event of this id has this place in the log; its fields are not in the file"
     else:
         proof, entry = _of_bundle(text, file)
-        covered = "its place in the log and every field that tells nothing of a person"
+        covered = "its place in the log and every field but those given after it was written (event.sequence, event.hash, …)"
     if len(entry) != ENTRY_SIZE:
         raise ProofError(f"the entry has {len(entry)} bytes, not {ENTRY_SIZE}", where=str(file))
     checkpoint = verify_proof(proof, entry, verifier)
@@ -102,12 +113,13 @@ def _of_bundle(text: str, file: Path) -> tuple[str, bytes]:
     try:
         bundle = msgspec.json.decode(text, type=Bundle)
         entry = base64.b64decode(bundle.entry, validate=True)
+        salt = base64.b64decode(bundle.salt, validate=True)
         event = decode_document(bundle.event)
     except msgspec.DecodeError as error:
         raise ProofError(f"not a proof of `jwtrail trail prove`: {error}", where=str(file)) from None
     except binascii.Error as error:
         raise ProofError(f"the entry is not base64: {error}", where=str(file)) from None
-    _entry_is_of(entry, event, file)
+    _entry_is_of(entry, event, salt, file)
     return bundle.proof, entry
 
 
@@ -122,13 +134,19 @@ def _read(file: Path) -> str:
         raise ProofError("not a proof: the file is not text", where=str(file)) from None
 
 
-def _entry_is_of(entry: bytes, event: Event, file: Path) -> None:
-    """The entry binds id and public part; the personal part is bound with a salt that stays in the trail."""
-    bare = msgspec.structs.replace(event, **dict.fromkeys(_DERIVED))
-    public, _personal = encode_parts(bare)
+def _entry_is_of(entry: bytes, event: Event, salt: bytes, file: Path) -> None:
+    """The entry binds id and public part, and with the salt the personal part."""
+    public, personal = encode_parts(msgspec.structs.replace(event, **dict.fromkeys(_DERIVED)))
+    if not salt and personal != b"{}":
+        raise ProofError(
+            "the file names a person but lacks the salt that would prove it",
+            where=str(file),
+            hint="take it from `jwtrail trail prove` again",
+        )
     try:
-        expected = b"\x01" + uuid.UUID(event.event_id).bytes + sha256(public).digest()
+        expected = entry_of(event.event_id, public, personal, salt or bytes(SALT_SIZE))
     except ValueError:
         expected = b""
-    if entry[: len(expected)] != expected or not expected:
+    bound = len(expected) if salt else PUBLIC_PART
+    if not expected or entry[:bound] != expected[:bound]:
         raise ProofError("the entry is not this event's", where=str(file), hint="the event was changed")

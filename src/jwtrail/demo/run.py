@@ -105,8 +105,15 @@ class _Demo:
 
     def start(self) -> None:
         logs = self.root / "logs"
+        if (self.root / "manifest.json").exists() or (self.root / "wal").exists():
+            raise ServeError(
+                "there is a trail already",
+                where=str(self.root),
+                hint="name an empty directory, or look at this one: jwtrail serve --data",
+            )
         try:
-            logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            logs.mkdir(mode=0o700, exist_ok=True)
             open_shop(self.root / "shop.db", self._users)
         except OSError as error:
             raise ServeError(

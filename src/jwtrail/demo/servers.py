@@ -1,6 +1,7 @@
 """The processes of the demo: the shop under uvicorn, and the daemon. Each is started again when it dies."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ __all__ = ["Server", "free_port", "serve_daemon", "serve_shop"]
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 15.0
+PR_SET_PDEATHSIG = 1
 MAX_RESTARTS = 20
 """A process that dies more often has a fault that starting it again does not mend."""
 
@@ -108,6 +110,7 @@ class Server:
                 stdout=subprocess.PIPE if self._watch else log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # one call of libc, no lock of Python's
             )
         if self._process.stdout is not None:
             threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True).start()
@@ -163,6 +166,12 @@ def serve_daemon(port: int, data: Path, logs: Path) -> Server:
         "JWTRAIL_TOKENS__AUDIENCE": "shop-api",
     }
     return Server("the daemon", command, env, logs / "daemon.log", watch="/login?key=")
+
+
+def _end_with_parent() -> None:
+    """In the child: be told to stop when the demo itself is killed. Linux only; elsewhere the child stays."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def free_port(wanted: int) -> int:

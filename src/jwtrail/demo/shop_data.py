@@ -18,6 +18,7 @@ def password_of(username: str) -> str:
 
 def open_shop(path: Path, users: int) -> None:
     """Create the shop's own database: people and a thousand invoices."""
+    path.touch(mode=0o600)
     with closing(sqlite3.connect(path)) as db, db:
         db.executescript("""
             pragma journal_mode = wal;

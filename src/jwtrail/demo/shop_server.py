@@ -23,6 +23,7 @@ def main(port: int, workers: int) -> None:
         workers=workers,
         access_log=False,
         log_level="warning",
+        proxy_headers=False,  # jwtrail reads them, and knows which proxies to believe
     )
     shared = config.bind_socket()
     shared.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted from it inherits this

@@ -130,13 +130,15 @@ class Credential(Struct, frozen=True):
 
     Args:
         token: None when there is none of a scheme that is known here.
-        scheme: `bearer` (RFC 6750 section 2.1) or `dpop` (RFC 9449 section 7.1).
+        scheme: `bearer` (RFC 6750 section 2.1), `dpop` (RFC 9449 section 7.1), or `cookie`.
         several: more than one credential came.
+        in_query: the only token came in the URL (RFC 6750 section 2.3), where it does not count.
     """
 
     token: str | None = None
     scheme: str = "bearer"
     several: bool = False
+    in_query: bool = False
 
 
 def credential_of(headers: Headers) -> Credential:

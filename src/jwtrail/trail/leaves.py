@@ -12,7 +12,7 @@ from jwtrail.errors import CorruptionError
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
-from jwtrail.trail.recompute import Engine, row_hashes
+from jwtrail.trail.recompute import SALT, Engine, parquet, quoted, row_hashes
 
 __all__ = ["EntryCache", "SegmentLeaves"]
 
@@ -93,6 +93,25 @@ class SegmentLeaves:
             stop = min(start + count - len(found), len(data) // ENTRY_SIZE)
             found += [data[row * ENTRY_SIZE : (row + 1) * ENTRY_SIZE] for row in range(start, stop)]
         return found
+
+    def salt(self, index: int) -> bytes | None:
+        """The salt of one sealed event; None once its person was erased.
+
+        Raises:
+            CorruptionError: the segment cannot be read.
+        """
+        segment = self._segments[bisect_right(self._segments, index, key=lambda one: one.first) - 1]
+        if SALT not in segment.columns:
+            return None
+        path = self._layout.segments / segment.file
+        try:
+            with Engine() as engine:
+                rows = engine.rows(
+                    f'SELECT {quoted(SALT)} FROM {parquet(path)} WHERE "event.sequence" = {int(index)}'  # noqa: S608
+                )
+        except duckdb.Error as error:
+            raise CorruptionError(f"the segment cannot be read: {error}", where=str(path)) from error
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def read(self, first: int, count: int) -> list[bytes]:
         """Leaf hashes of `count` events from index `first`."""

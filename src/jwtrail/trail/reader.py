@@ -177,6 +177,21 @@ class TrailReader:
         """
         return self._whole(lambda: self._inclusion(index))
 
+    def salt(self, index: int) -> bytes | None:
+        """The salt of an event's personal commitment, 16 bytes: with it, and only with it, the personal part can be checked.
+
+        None once the person was erased, or when no event has this index. Raises as `entries`.
+        """
+        return self._whole(lambda: self._salt(index))
+
+    def _salt(self, index: int) -> bytes | None:
+        manifest = read_manifest(self._layout.manifest)
+        if index < manifest.size:
+            return SegmentLeaves(self._layout, manifest.segments, self._cache).salt(index)
+        ordered = self._read_unsealed().ordered
+        at = index - manifest.size
+        return ordered[at][0].line.salt if at < len(ordered) else None
+
     def _inclusion(self, index: int) -> Inclusion:
         signed = self.signed()
         size = signed.checkpoint.size if signed else 0

@@ -49,6 +49,7 @@ def prover(reader: TrailReader, store: LocalStore) -> Callable[[str], Proof]:
             checkpoint=made.note.decode(),
             vkey=str(verifier),
             proof=with_entry(made.proof, made.entry),
+            salt=_text(reader.salt(index) or b""),
             verified=verified,
         )
 

@@ -165,6 +165,7 @@ class Proof(Struct, frozen=True, kw_only=True):
         path: audit path (RFC 9162 section 2.1.3), base64, leaf side first.
         checkpoint: the signed note.
         proof: the whole as a `.tlog-proof` file (C2SP tlog-proof), with the entry on its `extra` line.
+        salt: of the personal commitment, base64: whoever has it can check the personal fields too; empty once the person was erased.
         verified: path, root and signature fit together.
     """
 
@@ -178,6 +179,7 @@ class Proof(Struct, frozen=True, kw_only=True):
     checkpoint: str
     vkey: str
     proof: str
+    salt: str
     verified: bool
 
 
