@@ -92,7 +92,7 @@ def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> No
     """Run every rule's own examples: attacks it must find, and near misses it must not. Exit code 1 when one fails."""
     from jwtrail.detect.examples import run_examples  # noqa: PLC0415
 
-    ruleset = _loaded(paths, config_file)
+    ruleset = _untuned(paths, config_file)
     results = run_examples(ruleset)
     if as_json or not is_terminal():
         for result in results:
@@ -130,10 +130,18 @@ def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> No
 
 
 def _loaded(paths: tuple[Path, ...], config_file: Path | None) -> "RuleSet":
-    from jwtrail.detect.ruleset import load_ruleset  # noqa: PLC0415
+    from jwtrail.detect.ruleset import configured  # noqa: PLC0415
+
+    return configured(settings_of(file=config_file).detect, paths)
+
+
+def _untuned(paths: tuple[Path, ...], config_file: Path | None) -> "RuleSet":
+    """The same rules as their authors wrote them: their examples know nothing of this service's lists and thresholds."""
+    from jwtrail.config import DetectSettings  # noqa: PLC0415
+    from jwtrail.detect.ruleset import configured  # noqa: PLC0415
 
     settings = settings_of(file=config_file).detect
-    return load_ruleset([*map(Path, settings.rules), *paths], disabled=settings.disabled)
+    return configured(DetectSettings(rules=settings.rules, lists=settings.lists), paths)
 
 
 def _tell_refused(ruleset: "RuleSet") -> None:

@@ -12,6 +12,7 @@ from jwtrail.detect.groups import Groups
 from jwtrail.detect.measures import holds, measured, sampled, take
 from jwtrail.detect.windows import Firing, Group, counted, order, reset, see
 from jwtrail.ecs import Event
+from jwtrail.predicate.python import compile_predicate
 from jwtrail.sigma import (
     Correlation,
     EventCount,
@@ -163,6 +164,7 @@ class Correlated(Machine):
     def __init__(self, rule: Correlation, *, alerts: bool, shape: str, longer_us: int = 0) -> None:
         super().__init__(rule.meta, alerts=alerts, life_us=rule.span_us + longer_us, shape=shape)
         self._repeats = rule.meta.suppress_us < rule.span_us
+        self._allows = compile_predicate(rule.allow) if rule.allow is not None else None
         self._span_us = rule.span_us
         self._rules = rule.rules
         self._fields = rule.meta.group_by
@@ -175,6 +177,8 @@ class Correlated(Machine):
 
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         fired = None
+        if self._allows is not None and self._allows(event):
+            return None
         by_key: dict[tuple[str, ...], list[int]] = {}
         for step, source in enumerate(self._rules):
             if source in hits and (parts := self._parts(event, source, hits[source])) is not None:
@@ -330,6 +334,12 @@ class Ordered(Correlated):
         self._length = len(rule.rules) - len(self._guards)
         self._complete: Firing | None = None
 
+    def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
+        # Later steps are often everyday events: only a first step makes a group worth remembering.
+        if 0 not in steps and self.groups.get(SEPARATOR.join(parts)) is None:
+            return None
+        return super()._step(event, at_us, parts, steps)
+
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
         self._complete = order(
             group,
@@ -353,7 +363,7 @@ def shapes_of(rules: Iterable[Rule], correlations: Iterable[Correlation]) -> dic
     for one in correlations:  # each comes after those it refers to
         below = [shapes[source] for source in one.sources]
         shapes[one.meta.id] = _digest(
-            one.shape, one.share, below, one.span_us, one.meta.group_by, one.aliases
+            one.shape, one.share, one.allow, below, one.span_us, one.meta.group_by, one.aliases
         )
     return shapes
 

@@ -1,17 +1,20 @@
 """The rules in use: the packaged ones and the user's own, with the operator's choice of them."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from jwtrail.detect.tuning import LISTS, Tuned, tuned_correlation, tuned_rule, with_ttl
 from jwtrail.errors import ConfigError, RuleError
 from jwtrail.sigma import Correlation, Loaded, Meta, Rule, load_rules
 
-__all__ = ["MAX_FILE", "Active", "RuleSet", "load_ruleset", "packaged_texts"]
+__all__ = ["MAX_FILE", "Active", "Choices", "RuleSet", "configured", "load_ruleset", "packaged_texts"]
 
 MAX_FILE = 1024 * 1024
 """Bytes of one rule file that are read at all; `sigma` allows less, and says so with the place."""
@@ -94,25 +97,79 @@ def load_ruleset(
     packaged: bool = True,
     disabled: Iterable[str] = (),
     enabled: Iterable[str] = (),
+    lists: Mapping[str, Sequence[str]] | None = None,
+    tune: Mapping[str, Tuned] | None = None,
+    max_token_ttl_s: int = 0,
 ) -> RuleSet:
     """The packaged rules and those in some directories (`*.yml` and `*.yaml`, below them too).
 
     A rule that does not load stands in `refused` and hinders no other.
 
+    Args:
+        lists: values of placeholders, by name; those of `tuning.LISTS` are there, empty, without being given.
+        tune: by a rule's code or id.
+        max_token_ttl_s: in place of what rules compare `jwt.ttl` with; 0 leaves them as they are.
+
     Raises:
-        ConfigError: a directory cannot be read, or a rule is switched on or off that does not exist.
+        ConfigError: a directory cannot be read, a rule is switched on, off or tuned that does not exist, or tuned in a
+            way that makes no sense.
     """
     texts: dict[str, str] = dict(packaged_texts()) if packaged else {}
     refused: list[RuleError] = []
     for directory in directories:
         _read_directory(Path(directory), texts, refused)
-    loaded = load_rules(texts)
+    loaded = _tuned(
+        load_rules(texts, dict.fromkeys(LISTS, ()) | dict(lists or {})), tune or {}, max_token_ttl_s
+    )
     return RuleSet(
         rules=loaded.rules,
         correlations=loaded.correlations,
         refused=(*refused, *loaded.refused),
         disabled=_known(loaded, disabled, "disabled"),
         enabled=_known(loaded, enabled, "enabled"),
+    )
+
+
+class Choices(Protocol):
+    """The operator's choices: `config.DetectSettings`."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Directories of further rules."""
+
+    @property
+    def disabled(self) -> tuple[str, ...]:
+        """Codes or ids of rules that do not run."""
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        """Codes or ids of rules that run though they are off by default."""
+
+    @property
+    def tune(self) -> Mapping[str, Tuned]:
+        """By a rule's code or id."""
+
+    @property
+    def max_token_ttl_s(self) -> int:
+        """Longest life of a token, seconds; 0 for what the rules say."""
+
+    def named_lists(self) -> Mapping[str, tuple[str, ...]]:
+        """Values of placeholders."""
+
+
+def configured(choices: Choices, more: Iterable[Path] = ()) -> RuleSet:
+    """The packaged rules, those of the settings, and those of some more directories, as the operator chose.
+
+    Raises:
+        ConfigError: as `load_ruleset`.
+    """
+    return load_ruleset(
+        [*map(Path, choices.rules), *more],
+        disabled=choices.disabled,
+        enabled=choices.enabled,
+        lists=choices.named_lists(),
+        tune=choices.tune,
+        max_token_ttl_s=choices.max_token_ttl_s,
     )
 
 
@@ -142,6 +199,20 @@ def _read_directory(directory: Path, texts: dict[str, str], refused: list[RuleEr
             refused.append(RuleError(f"not UTF-8: {error.reason} at byte {error.start}", file=str(path)))
         except OSError as error:
             refused.append(RuleError(f"cannot be read: {error.strerror}", file=str(path)))
+
+
+def _tuned(loaded: Loaded, tune: Mapping[str, Tuned], ttl_s: int) -> Loaded:
+    _known(loaded, tune, "tune")
+    rules = [with_ttl(rule, ttl_s) for rule in loaded.rules] if ttl_s else list(loaded.rules)
+    correlations = list(loaded.correlations)
+    for key, tuning in tune.items():
+        rules = [tuned_rule(rule, tuning, key) if _is(rule, key) else rule for rule in rules]
+        correlations = [tuned_correlation(one, tuning, key) if _is(one, key) else one for one in correlations]
+    return replace(loaded, rules=tuple(rules), correlations=tuple(correlations))
+
+
+def _is(rule: Rule | Correlation, key: str) -> bool:
+    return key in (rule.meta.id, rule.meta.code)
 
 
 def _known(loaded: Loaded, names: Iterable[str], setting: str) -> frozenset[str]:

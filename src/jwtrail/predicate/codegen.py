@@ -33,9 +33,9 @@ _TEXT_ATTRIBUTES = tuple(
 _LIST_ATTRIBUTES = tuple(
     field.attribute for field in CATALOGUE.values() if field.type in TEXTUAL and field.many
 )
-_COSTS: dict[type, int] = {Present: 1, Is: 1, Compare: 2, Between: 2, Word: 3, Matches: 20}
+_COSTS: dict[type, int] = {Present: 1, Is: 1, Compare: 2, Between: 2, Word: 3, Matches: 80}
 _VIEW_COSTS = {"raw": 0, "text": 0, "fold": 3, "ip": 6}
-_HAYSTACK_COST = 60
+_HAYSTACK_COST = 120
 
 
 def _optional_fold(text: str | None) -> str | None:

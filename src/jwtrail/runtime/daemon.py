@@ -5,12 +5,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from jwtrail import clock, config
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.engine import Detector
-from jwtrail.detect.ruleset import load_ruleset
+from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import Event, event_for
 from jwtrail.errors import JwtrailError
 from jwtrail.query.files import TrailFiles
@@ -75,11 +74,7 @@ class Daemon:
         self.state = open_state(self.layout.state, settings.state_url)
         self.reader = TrailReader(self.layout)
         self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head)
-        self.rules = load_ruleset(
-            map(Path, settings.detect.rules),
-            disabled=settings.detect.disabled,
-            enabled=settings.detect.enabled,
-        )
+        self.rules = configured(settings.detect)
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
         self.lag_ms = 0

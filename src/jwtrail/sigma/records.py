@@ -277,6 +277,7 @@ class Correlation(Struct, frozen=True, kw_only=True):
         rules: ids of the rules (or correlations) it looks at, in their written order.
         span_us: length of the sliding window, µs, both ends included.
         aliases: for a field of `group-by`, what it is called in the events of each rule (by id).
+        allow: events that fit it are not seen by this rule; the operator's, no rule file says it.
     """
 
     meta: Meta
@@ -285,6 +286,7 @@ class Correlation(Struct, frozen=True, kw_only=True):
     span_us: int
     aliases: dict[str, dict[str, str]] = {}
     share: Share | None = None
+    allow: Predicate | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
