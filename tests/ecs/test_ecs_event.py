@@ -102,7 +102,7 @@ def test_long_texts_are_cut_and_flagged() -> None:
 
 def test_query_values_are_redacted_unless_allowed() -> None:
     flags: set[str] = set()
-    assert redact_query("page=2&secret=hunter2&flag", frozenset({"page"}), flags) == "page=2&secret=…&flag"
+    assert redact_query("page=2&secret=hunter2&flag", frozenset({"page"}), flags) == "page=2&secret=…&…"
     assert flags == set()
     token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc"
     assert "eyJ" not in redact_query(f"page={token}&{token}=1", frozenset({"page"}), flags)
@@ -165,3 +165,37 @@ def test_a_forked_process_makes_other_ids() -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     assert os.read(read, 36).decode()[-16:] != ecs.uuid7(1_000_000)[-16:]
+
+
+HEADER = "eyJhbGciOiJIUzI1NiJ9"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (f"Bearer {HEADER}.e30.c2ln and more", "Bearer [jwt] and more"),
+        (f"x{HEADER}.e30.c2ln", "x[jwt]"),
+        (f"{HEADER}.e30.", "[jwt]"),
+        ("eyAiYWxnIjoiSFMyNTYiIH0.e30.c2ln", "[jwt]"),  # { "alg" …
+        ("ewogImFsZyI6ICJIUzI1NiIgfQ.e30.c2ln", "[jwt]"),  # a line feed after the brace
+        # words that only look like it
+        ("viewobjects-1234567.example.com", "viewobjects-1234567.example.com"),
+        (HEADER, HEADER),
+        ("Mozilla/5.0 (X11; Linux x86_64) Firefox/141.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/141.0"),
+    ],
+)
+def test_a_token_is_cut_out_wherever_it_stands(text: str, kept: str) -> None:
+    flags: set[str] = set()
+    assert clean(text, flags) == kept
+    assert ("token_redacted" in flags) == (text != kept)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    ["eyJ" * 400_000, "eyJaaaaaaaaaaaaa." * 60_000, "ewo" * 400_000, "e" * 1_000_000, "%65yJ" * 200_000],
+)
+def test_no_text_takes_long(bomb: str) -> None:
+    began = clock.monotonic_ns()
+    clean(bomb, set())
+    redact_query(bomb, frozenset(), set())
+    assert clock.monotonic_ns() - began < 500_000_000  # it was seconds; a slow machine needs some ten ms

@@ -5,8 +5,9 @@ and a flag says so.
 """
 
 import re
+from base64 import b64decode
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 __all__ = [
     "FLAG_CTRL",
@@ -16,6 +17,7 @@ __all__ = [
     "MAX_TEXT",
     "clean",
     "clean_many",
+    "has_token",
     "redact_query",
 ]
 
@@ -25,6 +27,9 @@ MAX_TEXT = 1024
 MAX_ITEMS = 64
 """Items of one list and leaves of one flattened field."""
 
+MAX_NAME = 64
+"""Characters of a query parameter's name."""
+
 FLAG_CTRL = "ctrl_chars"
 FLAG_CUT = "truncated"
 FLAG_REDACTED = "token_redacted"
@@ -33,8 +38,46 @@ FLAG_TOKEN_IN_URL = "token_in_url"  # noqa: S105
 # C0, DEL and C1 controls (terminals obey C1 too), lone surrogates, which no UTF-8 can hold, and the separators and
 # bidi controls that make a line read as what it is not.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.")
-_WHOLE_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_.-]*")
+# A run of base64url, taken whole and never given back, and what hangs on it by dots: linear in the text, whatever it is.
+_RUN = re.compile(r"[A-Za-z0-9_-]{13,}+(?:\.[A-Za-z0-9_.-]*+)?")
+_MARKS = ("eyJ", "eyA", "ewo", "ewk", "ew0")
+"""How base64url of a JSON object begins: `{"`, or `{` and white space."""
+
+SCAN_FACTOR = 4
+"""A text is cut to this many times its limit before it is looked at: nobody pays for what nobody will read."""
+
+
+def _without_token(match: re.Match[str]) -> str:
+    """The run, cut off where a token begins in it: a JSON header, a dot, and whatever follows."""
+    run = match.group()
+    head, dot, _ = run.partition(".")
+    if not dot:
+        return run
+    starts = [at for mark in _MARKS if 0 <= (at := head.find(mark)) <= len(head) - 13]
+    for at in sorted(starts):
+        if head.startswith("eyJ", at) or _names_an_algorithm(head[at:]):
+            return run[:at] + "[jwt]"
+    return run
+
+
+def _names_an_algorithm(segment: str) -> bool:
+    """Whether a segment that begins like JSON is a header: `ewo…` and its like stand in ordinary words too."""
+    try:
+        return b'"alg"' in b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_")
+    except ValueError:
+        return False
+
+
+def has_token(text: str) -> bool:
+    """True when a JWT stands in the text, or in what it comes to after percent-decoding it twice."""
+    text = text[: MAX_TEXT * SCAN_FACTOR]
+    for _ in range(3):
+        if any(mark in text for mark in _MARKS) and _RUN.sub(_without_token, text) != text:
+            return True
+        if "%" not in text:
+            return False
+        text = unquote(text)
+    return False
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -48,8 +91,11 @@ def clean(text: str, flags: set[str], limit: int = MAX_TEXT) -> str:
     Args:
         flags: gets `ctrl_chars`, `truncated` or `token_redacted` added when something was changed.
     """
-    if "eyJ" in text:  # base64url of `{"`: however a token got here, it goes no further
-        shown = _WHOLE_JWT.sub("[jwt]", text)
+    if len(text) > limit * SCAN_FACTOR:
+        flags.add(FLAG_CUT)
+        text = text[: limit * SCAN_FACTOR]
+    if "ey" in text or "ew" in text:  # however a token got here, it goes no further
+        shown = _RUN.sub(_without_token, text)
         if shown != text:
             flags.add(FLAG_REDACTED)
             text = shown
@@ -82,7 +128,7 @@ def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
     """
     if not query:
         return ""
-    if _JWT.search(query):
+    if has_token(query):
         flags.add(FLAG_TOKEN_IN_URL)
     kept = []
     try:
@@ -93,7 +139,9 @@ def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
         flags.add(FLAG_CUT)
         return "…"
     for name, value in pairs:
-        shown = quote(value, safe="*@:/ ,") if name in allowed and not _JWT.search(value) else "…"
-        shown_name = "…" if _JWT.search(name) else quote(name, safe="[]._-")
+        shown = quote(value, safe="*@:/ ,") if name in allowed and not has_token(value) else "…"
+        # A name alone may be the secret itself (`/reset?d41d8c…`).
+        known = name in allowed or (value and not has_token(name))
+        shown_name = quote(name[:MAX_NAME], safe="[]._-") if known else "…"
         kept.append(f"{shown_name}={shown}" if value else shown_name)
     return clean("&".join(kept), flags)
