@@ -102,6 +102,28 @@ def prove(event: str, out: Path | None, data: Path | None) -> None:
 
 
 @trail.command()
+@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="What was copied as one JSON document.")
+@data_option
+def backup(directory: Path, as_json: bool, data: Path | None) -> None:
+    """Copy the data directory to DIR, which must be new, while everything goes on; then verify the copy.
+
+    It holds the keys and everything about people: guard it as the original. A restored copy is older than what was
+    signed since; with `trail.mirror` set the daemon refuses to go on from it, because that would fork the log.
+    """
+    from jwtrail.trail.backup import back_up  # noqa: PLC0415
+
+    with progress("copying") as tell:
+        made = back_up(layout_of(data), directory, tell=tell)
+    if as_json:
+        json_line(made)
+        return
+    click.echo(
+        f"{made.size:,} events in {made.files:,} files, {made.bytes / 1e6:,.1f} MB: the copy is intact"
+    )
+
+
+@trail.command()
 @click.option("--reason", required=True, help="Why: the case, the court, the ticket.")
 @data_option
 def hold(reason: str, data: Path | None) -> None:

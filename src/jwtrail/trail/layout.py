@@ -72,6 +72,7 @@ class Layout:
         self.wal = root / "wal"
         self.order = root / "head" / "order.ndjson"
         self.segments = root / "segments"
+        self.index = root / "index"
         self.manifest = root / "manifest.json"
         self.tlog = root / "tlog"
         self.checkpoint = root / "tlog" / "checkpoint"
