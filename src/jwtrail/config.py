@@ -399,7 +399,9 @@ def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
 def _type_name(kind: Any) -> str:
     text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__origin__") else str(kind)
     return (
-        "list of text" if text.startswith("tuple[str") else text.replace("typing.", "").replace("str", "text")
+        "list of text"
+        if text.startswith("tuple[str")
+        else re.sub(r"\bstr\b", "text", text.replace("typing.", ""))
     )
 
 

@@ -4,31 +4,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
-import msgspec
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
-from jwtrail.errors import StateError, TokenError
+from jwtrail import clock
+from jwtrail.errors import ConfigError, StateError
 from jwtrail.middleware.asgi import TrailMiddleware
 from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
+from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.issuer import TokenPair as Issued
-from jwtrail.tokens.verdict import Accepted, Claims, Rejected
+from jwtrail.tokens.verdict import Absent, Accepted, Claims, Rejected
 
 __all__ = ["Claims", "JWTrail", "TokenPair"]
-
-
-MAX_REFRESH_BODY = 65_536
-"""Bytes of a refresh request: the longest token that any setting accepts."""
-
-
-class _RefreshForm(msgspec.Struct):
-    refresh_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +111,9 @@ class JWTrail:
             exchange.policy = "required"
             verdict = exchange.verdict
             if not isinstance(verdict, Accepted):
-                exchange.reason = verdict.reason if isinstance(verdict, Rejected) else "token_missing"
+                exchange.reason = _why(exchange, verdict)
+                if exchange.reason.startswith("csrf_"):
+                    raise HTTPException(403, "csrf")
                 raise HTTPException(
                     401, "unauthorized", challenge_of(verdict, exchange.credential.scheme, exchange.nonce)
                 )
@@ -181,36 +175,66 @@ class JWTrail:
     def logout(self, claims: Claims) -> None:
         """End the sign-in this token belongs to, on every worker."""
         self._worker.sign_out(claims)
+        if self._worker.cookies is not None and (exchange := current.get()) is not None:
+            exchange.answer_headers.extend(self._worker.cookies.clear())
 
     def router(self) -> APIRouter:
-        """Routes to mount: `POST /token/refresh`, `POST /logout`, `GET /.well-known/jwks.json`."""
+        """Routes to mount: `POST /token/refresh`, `/token/revoke` (RFC 7009), `/token/introspect` (RFC 7662), `/logout`, and
+        `GET /.well-known/jwks.json`.
+        """
         router = APIRouter(tags=["tokens"])
+        endpoints = Endpoints(self._worker)
 
-        @router.post("/token/refresh")
-        async def refresh(request: Request) -> TokenPair:
-            return await run_in_threadpool(self._refresh, await _refresh_token(request))
+        def route(path: str) -> Callable[[Request], Awaitable[Response]]:
+            async def endpoint(request: Request) -> Response:
+                form = form_of(await _body(request), request.headers.get("content-type", ""))
+                reply = await run_in_threadpool(endpoints.answer, path, form, _exchange(request))
+                return Response(reply.body, reply.status, dict(reply.headers), "application/json")
+
+            return endpoint
+
+        for path, (method, act) in PATHS.items():
+            answers: dict[int | str, dict[str, Any]] = (
+                {200: {"model": TokenPair}} if act is Endpoints.refresh else {}
+            )
+            router.add_api_route(
+                path,
+                route(path),
+                methods=[method],
+                name=act.__name__,
+                description=act.__doc__,
+                responses=answers,
+            )
 
         @router.post("/logout", status_code=204)
         def logout(who: Annotated[Claims, Depends(self.require())]) -> None:
             self.logout(who)
 
-        @router.get("/.well-known/jwks.json")
-        def jwks() -> JSONResponse:
-            return JSONResponse(self._worker.jwks(), headers={"Cache-Control": "public, max-age=300"})
-
         return router
+
+    def set_cookies(self, pair: TokenPair) -> str:
+        """Put a pair into cookies of the running request's answer instead of showing it: `http.cookies` must be on.
+
+        Returns:
+            The CSRF token that the page sends as `X-CSRF-Token` with every request that changes something; it is also in a
+            cookie that the page may read.
+
+        Raises:
+            ConfigError: cookies are not turned on.
+            TokenError: the pair is not one of ours.
+        """
+        cookies, exchange = self._worker.cookies, current.get()
+        if cookies is None or exchange is None:
+            raise ConfigError(
+                "cookies are off", where="http.cookies", hint="set it, and call this inside a request"
+            )
+        issued = self._worker.pair_of(pair.access_token, pair.refresh_token)
+        exchange.answer_headers.extend(cookies.set(issued, clock.now_us()))
+        return cookies.csrf_of(issued.access)
 
     def close(self) -> None:
         """Write what is queued and stop; the server's shutdown does this by itself."""
         self._worker.close()
-
-    def _refresh(self, refresh_token: str) -> TokenPair:
-        try:
-            return _pair(self._worker.refresh(refresh_token))
-        except TokenError as error:
-            if (exchange := current.get()) is not None:
-                exchange.reason = error.reason
-            raise HTTPException(400, "invalid_grant") from error
 
     def _resolve(self, scope: Any) -> None:
         """Find the route of a request that is refused before routing."""
@@ -227,6 +251,12 @@ def _away(_request: Request, _error: Exception) -> JSONResponse:
     return JSONResponse({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})
 
 
+def _why(exchange: Exchange, verdict: Absent | Rejected) -> str:
+    if isinstance(verdict, Rejected):
+        return verdict.reason
+    return "token_in_query" if exchange.credential.in_query else "token_missing"
+
+
 def _pair(issued: Issued) -> TokenPair:
     return TokenPair(
         issued.access_token, issued.refresh_token, issued.token_type, issued.expires_in, issued.scope
@@ -238,19 +268,13 @@ def _exchange(request: Request) -> Exchange:
     return exchange
 
 
-async def _refresh_token(request: Request) -> str:
-    """`refresh_token` of a form (RFC 6749 section 6) or of a JSON object, which browsers' code likes better."""
+async def _body(request: Request) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_REFRESH_BODY:
+        if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, "too large")
-    try:
-        if request.headers.get("content-type", "").startswith("application/json"):
-            return msgspec.json.decode(body, type=_RefreshForm).refresh_token
-        return parse_qs(body.decode(), strict_parsing=True, max_num_fields=8)["refresh_token"][0]
-    except (ValueError, KeyError):
-        raise HTTPException(400, "invalid_request") from None
+    return body
 
 
 def _forbidden(scope: str) -> HTTPException:

@@ -182,7 +182,7 @@ def test_refresh_rotates_and_reuse_ends_the_family(shop: Shop) -> None:
     assert shop.get("/orders/1", third["access_token"]).status_code == 200
     stolen = shop.client.post("/token/refresh", data={"refresh_token": first["refresh_token"]})
     assert stolen.status_code == 400
-    assert stolen.json() == {"detail": "invalid_grant"}
+    assert stolen.json() == {"error": "invalid_grant"}  # RFC 6749 section 5.2
     assert shop.get("/orders/1", third["access_token"]).status_code == 401
     events = shop.events()
     reused = [event for event in events if event.event_action == "refresh-reused"]

@@ -26,11 +26,9 @@ def mime_of(head: Message) -> str | None:
 
 
 async def respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    raw += [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
+    """Send a whole JSON answer; it is not to be kept unless `headers` say otherwise."""
+    named = {"cache-control": "no-store"} | {name.lower(): value for name, value in headers.items()}
+    named |= {"content-type": "application/json", "content-length": str(len(body))}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -14,7 +14,6 @@ from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.http import (
     Headers,
     Networks,
-    credential_of,
     object_of,
     request_facts,
     template_of,
@@ -32,6 +31,13 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Resolve = Callable[[Scope], None]
+
+
+_BODIES = {
+    401: b'{"error":"invalid_token"}',
+    403: b'{"error":"csrf"}',
+    429: b'{"error":"rate_limited"}',
+}
 
 
 class TrailMiddleware:
@@ -96,7 +102,8 @@ class TrailMiddleware:
             elif isinstance(exchange.verdict, Rejected) and self._answers(scope):
                 self._find_route(scope)
                 challenge = challenge_of(exchange.verdict, exchange.credential.scheme, exchange.nonce)
-                await _refuse(answer, 401, exchange.verdict.reason, challenge)
+                status = 403 if exchange.verdict.reason.startswith("csrf_") else 401
+                await _refuse(answer, status, exchange.verdict.reason, challenge if status == 401 else {})
             else:
                 await self.app(scope, receive, answer.send)
             await answer.finish(None)
@@ -109,7 +116,7 @@ class TrailMiddleware:
     def _open(self, scope: Scope) -> Exchange:
         headers = Headers(scope["headers"])
         where = where_from(scope.get("client"), headers, self._trusted)
-        credential = credential_of(headers)
+        credential = self._gate.credential(headers, scope.get("query_string", b""))
         verdict = self._gate.first_look(credential.token)
         given = headers.get(b"x-request-id")
         request_id = given if given and len(given) <= 128 else uuid7()
@@ -350,5 +357,4 @@ class _Answer:
 async def _refuse(answer: _Answer, status: int, reason: str, headers: dict[str, str]) -> None:
     """A dull answer: the client learns `invalid_token` or `rate_limited` (RFC 6750 section 3.1), the trail the reason."""
     answer._exchange.reason = reason  # noqa: SLF001
-    body = b'{"error":"rate_limited"}' if status == 429 else b'{"error":"invalid_token"}'
-    await respond(answer.send, status, body, headers)
+    await respond(answer.send, status, _BODIES[status], headers)

@@ -1,16 +1,21 @@
 """From a request to its verdict: which credential counts, what the verifier says of it, and what else it takes."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from jwtrail import clock
 from jwtrail.errors import StateError
 from jwtrail.middleware.bindings import Bindings
+from jwtrail.middleware.cookies import Cookies
 from jwtrail.middleware.exchange import Exchange
+from jwtrail.middleware.http import Credential, Headers, credential_of
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.verdict import Accepted, Rejected, Verdict
 
 __all__ = ["Gate", "Judge", "SecondLook"]
+
+_IN_QUERY = re.compile(rb"(?:^|&)access_token=[^&]")
 
 SecondLook = Callable[[str, Rejected], Awaitable[Verdict]]
 
@@ -29,6 +34,7 @@ class Gate:
         verifier: names the one reason a token is refused for.
         bindings: checks what a token is bound to.
         settings: see `HttpSettings`.
+        cookies: reads tokens of browsers; None takes none from cookies.
         second_look: judges a rejected token again, after fetching keys if that may help.
         away: why revocations cannot be followed at the moment; empty while they can.
     """
@@ -39,14 +45,25 @@ class Gate:
         bindings: Bindings,
         settings: HttpSettings,
         *,
+        cookies: Cookies | None = None,
         second_look: SecondLook | None = None,
         away: Callable[[], str] = str,
     ) -> None:
         self._verifier = verifier
         self._bindings = bindings
         self._settings = settings
+        self._cookies = cookies
         self._second_look = second_look
         self._away = away
+
+    def credential(self, headers: Headers, query: bytes) -> Credential:
+        """What the request brings: a header counts before a cookie, and a token in the URL never."""
+        found = credential_of(headers)
+        if found.token is not None:
+            return found
+        if self._cookies is not None and (cookie := self._cookies.credential(headers)) is not None:
+            return cookie
+        return Credential(several=found.several, in_query=True) if _IN_QUERY.search(query) else found
 
     def first_look(self, token: str | None) -> Verdict:
         """The verdict with what is known now."""
@@ -56,11 +73,23 @@ class Gate:
         """Everything that may take a moment; False when nobody can tell at present whether the token counts."""
         if isinstance(exchange.verdict, Rejected) and self._second_look is not None:
             exchange.verdict = await self._second_look(exchange.credential.token or "", exchange.verdict)
+        if isinstance(exchange.verdict, Accepted) and exchange.credential.scheme == "cookie":
+            self._check_csrf(scope, exchange, exchange.verdict)
         await_binding = self._bindings.wanted(exchange.verdict, exchange.credential)
         known = await self._bound(scope, exchange) if await_binding else True
         if isinstance(exchange.verdict, Rejected):
             _note(exchange, exchange.verdict)
         return known and not self._blind(scope, exchange)
+
+    def _check_csrf(self, scope: Mapping[str, Any], exchange: Exchange, accepted: Accepted) -> None:
+        if self._cookies is None:
+            return
+        claims = accepted.claims
+        method = str(scope.get("method", "POST"))  # a WebSocket has none, and other sites may open one
+        if reason := self._cookies.refusal(method, exchange.headers, claims):
+            exchange.verdict = Rejected(
+                reason=reason, alg=claims.alg, typ=claims.typ, fingerprint=claims.fingerprint, claims=claims
+            )
 
     async def _bound(self, scope: Mapping[str, Any], exchange: Exchange) -> bool:
         assert isinstance(exchange.verdict, Accepted)

@@ -1,6 +1,7 @@
 """Settings of the request path."""
 
 import ipaddress
+import re
 from typing import Literal
 
 from msgspec import Struct
@@ -9,6 +10,9 @@ from jwtrail.errors import ConfigError
 from jwtrail.tokens.htu import normal_url
 
 __all__ = ["HttpSettings"]
+
+
+_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 
 
 class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +33,10 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
             to one (`x5t#S256`), such as `Client-Cert` or `X-SSL-Client-Cert`; the proxy must overwrite what clients send.
         dpop_nonce: ask for a nonce in every DPoP proof, so that none can be made in advance.
         dpop_max_age_s: seconds a DPoP proof is taken after it was made.
+        cookies: also take access tokens from a cookie, for browsers; requests that change something then need the header
+            `X-CSRF-Token`.
+        cookie_same_site: `strict`, or `lax` when people must stay signed in on links from other sites.
+        cookie_refresh_path: where the refresh cookie is sent to: the path under which the token routes are mounted.
         state_away: what becomes of good tokens while revocations cannot be followed: `open` serves with what was known, `closed`
             answers 503.
         strict_paths: path prefixes that are always `closed` then, such as `/admin`.
@@ -46,6 +54,9 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     client_cert_header: str = ""
     dpop_nonce: bool = False
     dpop_max_age_s: int = 60
+    cookies: bool = False
+    cookie_same_site: Literal["strict", "lax"] = "strict"
+    cookie_refresh_path: str = "/token"
     state_away: Literal["closed", "open"] = "open"
     strict_paths: tuple[str, ...] = ()
     sync_timeout_s: float = 5.0
@@ -67,6 +78,10 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
         if self.public_url and normal_url(self.public_url) is None:
             raise ConfigError(
                 f"{self.public_url!r} is no URL", where="http.public_url", hint="https://api.example"
+            )
+        if not _PATH.fullmatch(self.cookie_refresh_path):
+            raise ConfigError(
+                f"{self.cookie_refresh_path!r} is no path", where="http.cookie_refresh_path", hint="/token"
             )
         if not 5 <= self.dpop_max_age_s <= 600:
             raise ConfigError(f"{self.dpop_max_age_s} is not between 5 and 600", where="http.dpop_max_age_s")

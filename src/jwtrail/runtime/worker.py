@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from jwtrail import clock, config
-from jwtrail.errors import WriteError
+from jwtrail.errors import TokenError, WriteError
 from jwtrail.middleware.bindings import Bindings
+from jwtrail.middleware.cookies import Cookies
 from jwtrail.middleware.exchange import current
 from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
@@ -25,7 +26,7 @@ from jwtrail.tokens.keyring import KeyRing
 from jwtrail.tokens.live import LiveState
 from jwtrail.tokens.nonce import Nonces, nonce_secret
 from jwtrail.tokens.remote import KeyNews
-from jwtrail.tokens.verdict import Claims
+from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 from jwtrail.tokens.verifier import Verifier
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.writer import TrailWriter
@@ -63,6 +64,10 @@ class Worker:
         )
         self.federation = self._federation(own)
         self.verifier = self.federation or own
+        self.refresh_verifier = Verifier(
+            settings.tokens.refresh_policy(), self.ring, self.live.revocations, cache_size=0
+        )
+        self.cookies = self._cookies()
         self.gate = self._gate()
         self.issuer = Issuer(settings.tokens, self.ring, self.store)
         self.writer = TrailWriter(self.layout, settings.trail)
@@ -160,6 +165,65 @@ class Worker:
         self.live.refresh()
         self.record("logout", **fields_of_claims(claims, clock.now_us()))
 
+    def pair_of(self, access_token: str, refresh_token: str) -> TokenPair:
+        """The pair of two tokens that were issued here and still count, with their claims.
+
+        Raises:
+            TokenError: with the reason of the one that does not count.
+        """
+        found: list[Claims] = []
+        for verifier, token in ((self.verifier, access_token), (self.refresh_verifier, refresh_token)):
+            verdict = verifier.verify(token)
+            if not isinstance(verdict, Accepted):
+                raise TokenError(verdict.reason if isinstance(verdict, Rejected) else "token_missing")
+            found.append(verdict.claims)
+        access, refresh = found
+        return TokenPair(
+            access_token=access_token,
+            refresh_token=refresh_token,
+            token_type="Bearer",  # noqa: S106
+            expires_in=max(0, int(access.exp or 0) - clock.now_us() // 1_000_000),
+            scope=" ".join(access.scope),
+            access=access,
+            refresh=refresh,
+        )
+
+    def live_claims(self, token: str) -> Claims | None:
+        """Claims of a token that counts now: an access token, or the refresh token that is due next; else None.
+
+        Raises:
+            StateError: whether a sign-in lives cannot be told.
+        """
+        access = self.verifier.verify(token)
+        if isinstance(access, Accepted):
+            return access.claims
+        refresh = self.refresh_verifier.verify(token)
+        if not isinstance(refresh, Accepted):
+            return None
+        family = self.store.family(refresh.claims.family)
+        return refresh.claims if family is not None and family.jti == refresh.claims.jti else None
+
+    def revoke_shown(self, token: str) -> None:
+        """End a token that somebody shows (RFC 7009): an access token alone, a refresh token with its sign-in.
+
+        Raises:
+            StateError: it could not be revoked.
+        """
+        verdict = self.verifier.verify(token)
+        if not isinstance(verdict, Accepted):
+            verdict = self.refresh_verifier.verify(token)
+        if not isinstance(verdict, Accepted):
+            return
+        claims = verdict.claims
+        if claims.kind == "refresh":
+            self.issuer.revoke("family", claims.family, cause="client", by=claims.sub)
+            self.store.end_family(claims.family)
+        elif claims.jti:
+            self.issuer.revoke("jti", claims.jti, cause="client", by=claims.sub)
+        self.live.refresh()
+        action = "family-revoked" if claims.kind == "refresh" else "token-revoked"
+        self.record(action, **fields_of_claims(claims, clock.now_us()))
+
     def record(self, action: str, **fields: Any) -> None:
         """See `Recorder.record`; identity of the running request is filled in unless given."""
         exchange = current.get()
@@ -201,6 +265,7 @@ class Worker:
             self.verifier,
             bindings,
             settings.http,
+            cookies=self.cookies,
             second_look=self.federation.second_look if self.federation is not None else None,
             away=lambda: self.live.failing,
         )
@@ -216,6 +281,11 @@ class Worker:
                 jwt_iss=news.issuer,
                 message=news.message,
             )
+
+    def _cookies(self) -> Cookies | None:
+        if not self.settings.http.cookies:
+            return None
+        return Cookies(nonce_secret(self.layout.keys / "csrf"), self.settings.http)
 
     def _nonces(self) -> Nonces | None:
         wanted = self.settings.http.dpop_nonce

@@ -1,0 +1,79 @@
+"""The door for any ASGI application: Starlette, Litestar, Quart, Django, or one without a framework.
+
+`trail = Trail()`, then `app = trail.wrap(app)`.
+"""
+
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from jwtrail.middleware.asgi import App, TrailMiddleware
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange
+from jwtrail.runtime.endpoints import Endpoints
+from jwtrail.runtime.routes import TokenRoutes
+from jwtrail.runtime.worker import Worker
+from jwtrail.tokens.issuer import TokenPair
+from jwtrail.tokens.verdict import Accepted, Claims
+
+__all__ = ["Claims", "TokenPair", "Trail"]
+
+Scope = MutableMapping[str, Any]
+Resolve = Callable[[Scope], None]
+
+
+class Trail:
+    """Checks the tokens and records every request of an ASGI application.
+
+    Args:
+        config: a settings file instead of `jwtrail.toml`.
+        daemon: start `jwtrail serve` as a child process of this one.
+        **settings: any setting by its dotted name.
+
+    Raises:
+        ConfigError: a setting is unknown or out of bounds.
+        KeyRefusedError: a signing key is too weak.
+    """
+
+    def __init__(self, *, config: Path | None = None, daemon: bool = False, **settings: Any) -> None:
+        self._worker = Worker.from_settings(settings, file=config, daemon=daemon)
+        self.routes = TokenRoutes(Endpoints(self._worker))
+        """Mount it to have `/token/refresh`, `/token/revoke`, `/token/introspect` and `/.well-known/jwks.json`."""
+
+    def wrap(self, app: App, *, resolve: Resolve | None = None) -> TrailMiddleware:
+        """The application with the middleware around it.
+
+        Args:
+            resolve: sets `scope["route"]` (anything with a `path`) and `scope["path_params"]` of a request that is refused
+                before routing, so that its event has a template.
+        """
+        return TrailMiddleware(
+            app,
+            gate=self._worker.gate,
+            restraints=self._worker.live.restraints,
+            recorder=self._worker.recorder,
+            settings=self._worker.settings.http,
+            resolve=resolve,
+            on_startup=self._worker.start,
+            on_shutdown=self._worker.close,
+        )
+
+    def claims(self, scope: Scope) -> Claims | None:
+        """Whose request this is; None without a token that counts."""
+        exchange: Exchange = scope[SCOPE_KEY]
+        return exchange.verdict.claims if isinstance(exchange.verdict, Accepted) else None
+
+    def issue(self, subject: str, *, name: str | None = None, **about: Any) -> TokenPair:
+        """Sign somebody in; see `jwtrail.fastapi.JWTrail.issue`."""
+        return self._worker.sign_in(subject, name=name or subject, **about)
+
+    def logout(self, claims: Claims) -> None:
+        """End the sign-in this token belongs to, on every worker."""
+        self._worker.sign_out(claims)
+
+    def record(self, action: str, **fields: Any) -> None:
+        """Record a domain event; see `jwtrail.fastapi.JWTrail.record`."""
+        self._worker.record(action, **fields)
+
+    def close(self) -> None:
+        """Write what is queued and stop; a server that ends its lifespan does this by itself."""
+        self._worker.close()
