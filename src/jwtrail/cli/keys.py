@@ -1,17 +1,28 @@
 """`jwtrail keys`: the keys that sign tokens."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import config_option, data_option, draw, is_terminal, json_line, settings_of
+from jwtrail.cli.common import config_option, data_option, draw, is_terminal, json_line, note, settings_of
 from jwtrail.cli.look import ago
+from jwtrail.cli.recorded import record
+from jwtrail.tokens.settings import ALGORITHMS_ISSUED
+
+if TYPE_CHECKING:
+    from jwtrail.config import Settings
+    from jwtrail.tokens.keyring import KeyEntry
 
 __all__ = ["keys"]
 
 _STYLES = {"active": "green", "next": "cyan", "retiring": "yellow", "retired": "dim"}
+
+MAX_PEM = 16_384
+"""Characters of a key on stdin."""
 
 
 @click.group(short_help="The keys that sign tokens.")
@@ -48,3 +59,83 @@ def list_(as_json: bool, data: Path | None, config_file: Path | None) -> None:
         for entry in entries
     ]
     draw(("kid", "algorithm", "state", "made", "since"), rows, flexible=("kid",))
+
+
+@keys.command()
+@click.option(
+    "--alg", type=click.Choice(ALGORITHMS_ISSUED), help="[default: the active key's, else the setting]"
+)
+@data_option
+@config_option
+def new(alg: str | None, data: Path | None, config_file: Path | None) -> None:
+    """Make a key. It signs after the next rotation, or at once when it is the first.
+
+    Until then it is published, so that everybody who fetches the keys has it in time.
+    """
+    from jwtrail.cli.verifying import new_ring_of  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    _tell(settings, "key-created", new_ring_of(settings).create(alg))
+
+
+@keys.command()
+@click.option(
+    "--overlap",
+    metavar="SECONDS",
+    type=click.IntRange(0, 366 * 86_400),
+    help="How long the old key still verifies. [default: as long as a sign-in may go unused, and the leeway]",
+)
+@data_option
+@config_option
+def rotate(overlap: int | None, data: Path | None, config_file: Path | None) -> None:
+    """Let the next key sign from now on. Nobody is logged out: the old one verifies until what it signed has expired.
+
+    Running workers follow within moments.
+    """
+    from jwtrail.cli.verifying import ring_of  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    if overlap is None:
+        overlap = settings.tokens.refresh_idle_s + settings.tokens.leeway_s
+    _tell(settings, "key-rotated", ring_of(settings).rotate(overlap))
+
+
+@keys.command()
+@click.argument("kid", metavar="KID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+@config_option
+def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> None:
+    """Stop trusting a key at once, and delete its private half. What it signed counts no more."""
+    from jwtrail.cli.verifying import ring_of  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    ring = ring_of(settings)
+    if not yes:
+        click.confirm(f"Every token signed by {kid} stops counting. Retire it?", abort=True, err=True)
+    _tell(settings, "key-retired", ring.retire(kid))
+
+
+@keys.command("import")
+@data_option
+@config_option
+def import_(data: Path | None, config_file: Path | None) -> None:
+    """Take over the private key on stdin: PKCS#8 as PEM. It signs after the next rotation, or at once when it is the first.
+
+    \b
+    jwtrail keys import < signing-key.pem
+    """
+    from jwtrail.cli.verifying import new_ring_of  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    text = sys.stdin.read(MAX_PEM + 1)
+    if not text.strip() or len(text) > MAX_PEM:
+        raise click.UsageError("no PEM key on stdin")
+    _tell(settings, "key-created", new_ring_of(settings).adopt(text.encode()))
+
+
+def _tell(settings: "Settings", action: str, entry: "KeyEntry") -> None:
+    """Record what was done, and print the entry."""
+    record(settings.root, action, f"key {entry.kid} is {entry.state}", jwt_kid=entry.kid, jwt_alg=entry.alg)
+    json_line(msgspec.structs.asdict(entry))
+    note(f"{entry.kid} ({entry.alg}) is {entry.state}")

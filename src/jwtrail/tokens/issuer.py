@@ -40,6 +40,7 @@ RESERVED = frozenset(
         "fam",
         "gen",
         "cnf",
+        "act",
     )
 )
 """Claims that the issuer sets itself; an application's own may not replace them."""
@@ -127,6 +128,7 @@ class Issuer:
         client_id: str = "",
         roles: Iterable[str] = (),
         tenant: str = "",
+        act: str = "",
         source: str = "",
         now_us: int | None = None,
     ) -> TokenPair:
@@ -136,6 +138,7 @@ class Issuer:
             sub: the user's id, 1 to `MAX_SUBJECT` characters.
             scope: words divided by spaces, or a list of them.
             claims: further claims of the access token, JSON values.
+            act: who acts as the subject, for impersonation (RFC 8693 section 4.1).
             source: the client's address; an exchange from it may be repeated when its answer got lost.
 
         Raises:
@@ -148,6 +151,7 @@ class Issuer:
             **_checked_claims(sub, claims or {}),
             **({"roles": list(roles)} if roles else {}),
             **({"tenant": tenant} if tenant else {}),
+            **({"act": {"sub": act}} if act else {}),
         }
         family = Family(
             id=uuid7(now),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -11,12 +11,14 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from jwtrail.errors import KeyRefusedError
 from jwtrail.tokens import base64url
-from jwtrail.tokens.keys import MAX_KEY_BYTES
+from jwtrail.tokens.keys import MAX_KEY_BYTES, key_of
 from jwtrail.tokens.refusal import Refusal
+from jwtrail.tokens.settings import ALGORITHMS_ISSUED
 
-__all__ = ["PrivateKey", "generate", "load", "save", "write_atomically"]
+__all__ = ["KeyPair", "PrivateKey", "algorithm_of", "generate", "load", "parse", "save", "write_atomically"]
 
-PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | bytes
+KeyPair = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PrivateKey = KeyPair | bytes
 """What signs; bytes are an HMAC secret."""
 
 RSA_BITS = 3072
@@ -70,19 +72,49 @@ def load(path: Path, passphrase: bytes | None) -> PrivateKey:
             text = file.read(MAX_KEY_BYTES)
         if text.startswith((_PLAIN, _SEALED)):
             return _secret(text, passphrase)
-        # A passphrase for a file that is not encrypted is refused by `cryptography`; reading it is what is wanted.
-        encrypted = b"ENCRYPTED" in text.partition(b"\n")[0]
-        key = serialization.load_pem_private_key(text, passphrase if encrypted else None)
-    except (OSError, ValueError, TypeError, InvalidTag, Refusal) as error:
-        raise KeyRefusedError(
-            "key_invalid",
-            f"cannot be read: {type(error).__name__}",
-            where=str(path),
-            hint="is the passphrase right, and the file whole?",
-        ) from error
-    if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise KeyRefusedError("key_invalid", "not a signing key", where=str(path), hint="replace it")
+    except (OSError, ValueError, InvalidTag, Refusal) as error:
+        raise _unreadable(str(path), error) from error
+    return parse(text, passphrase, where=str(path))
+
+
+def parse(pem: bytes, passphrase: bytes | None, *, where: str) -> KeyPair:
+    """A private key of a PEM text.
+
+    Raises:
+        KeyRefusedError: damaged, of a foreign type, or the passphrase is missing or wrong.
+    """
+    # A passphrase for a file that is not encrypted is refused by `cryptography`; reading it is what is wanted.
+    encrypted = b"ENCRYPTED" in pem.partition(b"\n")[0]
+    try:
+        key = serialization.load_pem_private_key(pem, passphrase if encrypted else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _unreadable(where, error) from error
+    if not isinstance(key, KeyPair):
+        raise KeyRefusedError("key_invalid", "not a signing key", where=where, hint="replace it")
     return key
+
+
+def algorithm_of(key: KeyPair) -> str:
+    """The algorithm that is issued with a key.
+
+    Raises:
+        KeyRefusedError: weak, published, or of a type that nothing is issued with.
+    """
+    fitting = [alg for alg in ALGORITHMS_ISSUED if alg in key_of(key.public_key()).algs]
+    if not fitting:
+        raise KeyRefusedError(
+            "key_invalid", "no tokens are issued with such a key", hint="Ed25519, P-256 or RSA"
+        )
+    return fitting[0]
+
+
+def _unreadable(where: str, error: Exception) -> KeyRefusedError:
+    return KeyRefusedError(
+        "key_invalid",
+        f"cannot be read: {type(error).__name__}",
+        where=where,
+        hint="is the passphrase right, and the file whole?",
+    )
 
 
 def write_atomically(path: Path, text: bytes) -> None:

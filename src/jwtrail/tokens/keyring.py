@@ -151,6 +151,22 @@ class KeyRing:
             self._store((*ring.keys, made))
             return made
 
+    def adopt(self, pem: bytes) -> KeyEntry:
+        """Take over a private key made elsewhere: active when there is none yet, otherwise next.
+
+        Args:
+            pem: PKCS#8, not encrypted.
+
+        Raises:
+            KeyRefusedError: not a key, an unfit or known one, of a type that is not issued with, or of another family.
+        """
+        private = keyfile.parse(pem, None, where="the imported key")
+        alg = keyfile.algorithm_of(private)
+        with self._changing() as ring:
+            made = self._made(alg, "next" if _first(ring, "active") else "active", private)
+            self._store((*ring.keys, made))
+            return made
+
     def rotate(self, overlap_s: int) -> KeyEntry:
         """The next key signs from now on; the active one retires after the overlap, and a new next one is made.
 
@@ -267,9 +283,9 @@ class KeyRing:
         finally:
             os.close(descriptor)
 
-    def _made(self, alg: str, state: KeyState) -> KeyEntry:
+    def _made(self, alg: str, state: KeyState, private: keyfile.PrivateKey | None = None) -> KeyEntry:
         kid = base64url.encode(os.urandom(_KID_BYTES)).replace("-", "0").replace("_", "1")
-        keyfile.save(self._path(kid), keyfile.generate(alg), self._passphrase)
+        keyfile.save(self._path(kid), private or keyfile.generate(alg), self._passphrase)
         now = self._now_us()
         return KeyEntry(kid=kid, alg=alg, state=state, created_us=now, changed_us=now)
 

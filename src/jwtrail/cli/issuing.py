@@ -1,0 +1,172 @@
+"""`jwtrail token issue|revoke|trace`: the life of a token, from the operator's side."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import click
+import msgspec
+
+from jwtrail import clock
+from jwtrail.cli.common import (
+    config_option,
+    console,
+    data_option,
+    is_terminal,
+    json_line,
+    note,
+    open_store,
+    settings_of,
+)
+from jwtrail.cli.look import line
+from jwtrail.cli.recorded import record
+from jwtrail.state.records import RevocationKind
+
+if TYPE_CHECKING:
+    from jwtrail.ecs import Event
+    from jwtrail.state.records import IssuedToken, Revocation
+
+__all__ = ["issue", "revoke", "trace"]
+
+MAX_TRACED = 500
+"""Events of one token that are shown."""
+
+# How the event of a revocation is called, and the attribute that names what was revoked.
+_ACTIONS: dict[str, tuple[str, str]] = {
+    "jti": ("token-revoked", "jwt_jti"),
+    "family": ("family-revoked", "jwt_family"),
+    "subject": ("subject-revoked", "user_target_id"),
+    "client": ("client-revoked", "jwt_client_id"),
+    "key": ("key-revoked", "jwt_kid"),
+}
+
+
+@click.command()
+@click.argument("subject", metavar="SUBJECT")
+@click.option("--scope", default="", help="Words divided by spaces.")
+@click.option("--client", default="", help="client_id. [default: from the settings]")
+@click.option("--role", "roles", multiple=True, help="May be given several times.")
+@click.option("--tenant", default="")
+@click.option(
+    "--act", default="", metavar="WHO", help="Who acts as the subject (RFC 8693): for impersonation."
+)
+@data_option
+@config_option
+def issue(
+    *, subject: str, scope: str, client: str, roles: tuple[str, ...], tenant: str, act: str,
+    data: Path | None, config_file: Path | None,
+) -> None:  # fmt: skip
+    """Sign a user in by hand: an access and a refresh token on stdout, an event in the trail.
+
+    Whoever reads the output is that user: keep it out of logs and shell histories.
+    """
+    from jwtrail.cli.verifying import new_ring_of, state_of  # noqa: PLC0415
+    from jwtrail.tokens.issuer import Issuer  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    ring = new_ring_of(settings)
+    with state_of(settings) as state:
+        pair = Issuer(settings.tokens, ring, state).issue(
+            subject, scope=scope, client_id=client, roles=roles, tenant=tenant, act=act
+        )
+    record(
+        settings.root,
+        "impersonation-started" if act else "token-issued",
+        f"token issued to {subject} by hand",
+        user_target_id=subject,
+        user_effective_id=subject if act else None,
+        jwt_jti=pair.access.jti,
+        jwt_family=pair.access.family,
+        jwt_kid=pair.access.kid,
+        jwt_client_id=pair.access.client_id,
+        jwt_scope=pair.access.scope,
+    )
+    names = ("access_token", "refresh_token", "token_type", "expires_in", "scope")
+    json_line({name: getattr(pair, name) for name in names})
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(get_args(RevocationKind)))
+@click.argument("value", metavar="VALUE")
+@click.option("--reason", default="", help="Ticket or words for the record.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+@config_option
+def revoke(
+    *, kind: str, value: str, reason: str, yes: bool, data: Path | None, config_file: Path | None
+) -> None:
+    """Revoke a token by its jti, a sign-in, everything of a subject until now, of a client, or of a key.
+
+    Running workers see it within moments. Says first how many live tokens it ends.
+
+    \b
+    jwtrail token revoke subject alice --reason INC-7
+    """
+    from jwtrail.cli.verifying import ring_of, state_of  # noqa: PLC0415
+    from jwtrail.tokens.issuer import Issuer  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    target = cast("RevocationKind", kind)
+    with state_of(settings) as state:
+        radius = state.blast_radius(target, value, clock.now_us())
+        told = f"{radius.live_tokens} live tokens of {radius.subjects} subjects"
+        if not yes:
+            click.confirm(f"This ends {told}. Revoke {kind} {value}?", abort=True, err=True)
+        issuer = Issuer(settings.tokens, ring_of(settings), state)
+        row = issuer.revoke(target, value, cause="operator", by=getpass.getuser())
+    action, attribute = _ACTIONS[kind]
+    fields: dict[str, Any] = {attribute: value, "jwtrail_ticket": reason or None}
+    record(settings.root, action, f"revoked {kind} {value}", **fields)
+    json_line({**msgspec.structs.asdict(row), **msgspec.structs.asdict(radius)})
+    note(f"revoked: {told}")
+
+
+@click.command()
+@click.argument("jti", metavar="JTI")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON document. [default when not a terminal]")
+@data_option
+@config_option
+def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) -> None:
+    """What became of a token: issued, used, exchanged, refused, revoked. By its jti, never by the token itself."""
+    from jwtrail.cli.verifying import state_of  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    now = clock.now_us()
+    with state_of(settings) as state:
+        known = next(iter(state.tokens_of("jti", jti, now)), None)
+        pairs: list[tuple[RevocationKind, str]] = [("jti", jti)]
+        if known is not None:
+            pairs += [("family", known.family), ("subject", known.subject), ("client", known.client_id), ("key", known.kid)]  # fmt: skip
+        revoked = [row for row in state.revoked(pairs, now) if _hits(row, known)]
+    events = _events(settings.root, jti)
+    if as_json or not is_terminal():
+        from jwtrail.ecs import document  # noqa: PLC0415
+
+        json_line({"jti": jti, "live": known, "revoked": revoked, "events": [*map(document, events)]})
+        return
+    out = console()
+    for event in events:
+        out.print(line(event), no_wrap=True, overflow="ellipsis")
+    if not events:
+        note("The trail knows no such token.")
+    if revoked:
+        out.print(f"revoked by {revoked[0].by}: {revoked[0].cause}", style="red")
+    elif known is not None:
+        out.print(
+            f"live until {clock.iso(known.exp_us)[:19]}, {known.kind} of {known.subject}", style="green"
+        )
+
+
+def _hits(row: "Revocation", token: "IssuedToken | None") -> bool:
+    return row.kind != "subject" or (token is not None and token.at_us <= row.at_us)
+
+
+def _events(root: Path, jti: str) -> "list[Event]":
+    """Of the token itself and of those it was exchanged for, the oldest first."""
+    from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+
+    quoted = '"' + jti.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    request = SearchRequest(
+        query=f"jwt.jti: {quoted} or jwt.parent: {quoted} or jwt.unverified.jti: {quoted}", limit=MAX_TRACED
+    )
+    return list(reversed(open_store(root).search(request).events))

@@ -1,0 +1,159 @@
+"""Keys and tokens from the command line: made, rotated, revoked, traced, and recorded."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tokens_forge import NOW_S, SECRET, forge, text
+
+from jwtrail.cli.exits import FOUND, USAGE
+from jwtrail.cli.main import cli
+from jwtrail.query.files import TrailFiles
+from jwtrail.query.local import LocalStore
+from jwtrail.query.page import SearchRequest
+from jwtrail.tokens import KeyRing
+from jwtrail.trail.layout import Layout
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a command on one data directory; gives what it printed as JSON."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, stdin=None, code=0):
+        done = CliRunner().invoke(cli, [*arguments, "--data", "d"], input=stdin, prog_name="jwtrail")
+        assert done.exit_code == code, done.stderr
+        rows = [json.loads(row) for row in done.stdout.splitlines()]
+        return rows[0] if len(rows) == 1 else rows
+
+    return invoke
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    def look():
+        found = LocalStore(TrailFiles(Layout(tmp_path / "d"))).search(SearchRequest(limit=50)).events
+        return [(event.event_action, event.jwt_kid) for event in reversed(found) if event.jwt_kid]
+
+    return look
+
+
+def states(run):
+    rows = run("keys", "list")
+    return [row["state"] for row in (rows if isinstance(rows, list) else [rows])]
+
+
+def test_the_life_of_a_key_is_recorded_and_logs_nobody_out(run, recorded):
+    first = run("keys", "new")
+    pair = run("token", "issue", "alice", "--scope", "a b")
+    second = run("keys", "rotate")
+    assert states(run) == ["retiring", "active", "next"]
+    assert run("token", "inspect", stdin=pair["access_token"])["verdict"] == "accepted"
+    run("keys", "retire", first["kid"], "--yes")
+    judged = run("token", "inspect", stdin=pair["access_token"], code=FOUND)
+    assert judged["reason"] == "kid_unknown"
+    run("keys", "retire", second["kid"], "--yes", code=1)  # it signs
+    assert recorded() == [
+        ("key-created", first["kid"]),
+        ("token-issued", first["kid"]),
+        ("key-rotated", second["kid"]),
+        ("key-retired", first["kid"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("make", "alg"),
+    [
+        (ed25519.Ed25519PrivateKey.generate, "EdDSA"),
+        (lambda: ec.generate_private_key(ec.SECP256R1()), "ES256"),
+        (lambda: rsa.generate_private_key(65537, 2048), "RS256"),
+    ],
+)
+def test_a_key_made_elsewhere_is_taken_over(run, tmp_path, make, alg):
+    private = make()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    taken = run("keys", "import", stdin=pem.decode())
+    assert (taken["alg"], taken["state"]) == (alg, "active")
+    signing = KeyRing(tmp_path / "d" / "keys" / "tokens").signing_key()
+    assert signing.private.public_key() == private.public_key()
+
+
+@pytest.mark.parametrize(
+    ("pem", "code"),
+    [
+        ("", USAGE),
+        ("x" * 20_000, USAGE),
+        ("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----", 1),
+        (
+            ec.generate_private_key(ec.SECP384R1())
+            .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            .decode(),
+            1,
+        ),
+    ],
+    ids=["empty", "long", "damaged", "P-384"],
+)
+def test_what_is_no_signing_key_is_not_taken_over(run, tmp_path, pem, code):
+    done = CliRunner().invoke(cli, ["keys", "import", "--data", "d"], input=pem)
+    assert done.exit_code == code
+    assert not [*(tmp_path / "d" / "keys" / "tokens").glob("*.pem")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("jti", "revoked_token"),
+        ("family", "revoked_session"),
+        ("subject", "revoked_subject"),
+        ("client", "revoked_client"),
+        ("key", "key_revoked"),
+    ],
+)
+def test_a_token_is_revoked_and_traced(run, kind, reason):
+    pair = run("token", "issue", "alice", "--act", "boss", "--client", "web")
+    claims = run("token", "inspect", stdin=pair["access_token"])
+    payload = claims["payload"]
+    assert payload["act"] == {"sub": "boss"}
+    value = {"jti": payload["jti"], "family": payload["fam"], "subject": "alice", "client": "web", "key": claims["header"]["kid"]}  # fmt: skip
+    assert run("token", "trace", payload["jti"])["revoked"] == []
+    done = run("token", "revoke", kind, value[kind], "--reason", "INC-7", "--yes")
+    assert done["live_tokens"] == (1 if kind == "jti" else 2)
+    assert run("token", "inspect", stdin=pair["access_token"], code=FOUND)["reason"] == reason
+    traced = run("token", "trace", payload["jti"])
+    assert [row["kind"] for row in traced["revoked"]] == [kind]
+    assert traced["live"]["subject"] == "alice"
+    assert traced["events"][0]["event.action"] == "impersonation-started"
+
+
+def test_nothing_is_revoked_without_a_yes(run):
+    run("token", "issue", "alice")
+    run("token", "revoke", "subject", "alice", stdin="n\n", code=1)
+    assert run("token", "revoke", "subject", "alice", "--yes")["live_tokens"] == 2
+
+
+def test_vectors_are_judged_line_by_line():
+    vector = {
+        "layer": "jwt",
+        "key": {"kty": "oct", "k": text(SECRET)},
+        "alg_allowed": ["HS256"],
+        "now": NOW_S,
+    }
+    lines = [
+        json.dumps({**vector, "id": 1, "token": forge()}),
+        "",
+        json.dumps({**vector, "id": "b", "token": "\ud800.a.b"}),
+        "[]",
+        json.dumps({**vector, "id": None, "layer": "?"}),
+    ]
+    done = CliRunner().invoke(cli, ["token", "check", "--batch"], input="\n".join(lines))
+    assert done.exit_code == USAGE
+    answers = [json.loads(row) for row in done.stdout.splitlines()]
+    assert [(row["id"], row["verdict"], row["reason"]) for row in answers] == [
+        (1, "accept", None),
+        ("b", "reject", "malformed_base64"),
+    ]
+    assert all(0 <= row["ms"] < 1000 for row in answers)
+    assert "line 4" in done.stderr
+    assert "line 5" in done.stderr
