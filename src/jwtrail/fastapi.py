@@ -1,6 +1,6 @@
 """The door for FastAPI: `trail = JWTrail(app)`, then `trail.issue`, `trail.require`, `trail.record`, `trail.login_failed`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from jwtrail.errors import ConfigError, StateError
 from jwtrail.middleware.asgi import TrailMiddleware
 from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
+from jwtrail.middleware.observed import seen
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.issuer import TokenPair as Issued
@@ -126,6 +127,12 @@ class JWTrail:
             return verdict.claims
 
         return dependency
+
+    def seen(self, claims: Mapping[str, Any]) -> None:
+        """In observe mode (`http.bad_token = "observe"`): the application verified these claims in the running request, with
+        a library of its own.
+        """
+        seen(claims)
 
     def record(self, action: str, **fields: Any) -> None:
         """Record a domain event: an export, a role change, whose data was touched.

@@ -62,10 +62,11 @@ class Bench:
                 HttpSettings(**settings),
             ),
             restraints=self.restraints,
-            recorder=Recorder(self.memory, Service("shop", "1", "test", "host", 1)),
+            recorder=Recorder(self.memory, Service("shop", "1", "test", "host")),
             settings=HttpSettings(**settings),
         )
         self.sent: list[dict[str, Any]] = []
+        self.incoming: dict[str, Any] = {"type": "http.request"}
 
     def run(
         self, kind: str = "http", headers: tuple[tuple[bytes, bytes], ...] = (), path: str = "/x", **more: Any
@@ -88,7 +89,7 @@ class Bench:
         self.sent = []
 
         async def receive() -> dict[str, Any]:
-            return {"type": "http.request"}
+            return self.incoming
 
         async def send(message: Any) -> None:
             self.sent.append(dict(message))
@@ -272,10 +273,11 @@ def test_what_an_alert_revoked_is_marked_as_our_own_doing(tmp_path) -> None:
     assert event.jwtrail_flags == ("revoked_grace", "self_inflicted")
 
 
-def test_two_credentials_are_flagged(tmp_path) -> None:
+def test_two_credentials_are_refused_whichever_is_good(tmp_path) -> None:
     bench = Bench(tmp_path, hello)
     token = bench.issuer.issue("u1").access_token
-    bench.run(headers=(*bench.bearer(token), *bench.bearer("a.b.c")))
+    assert bench.run(headers=(*bench.bearer(token), *bench.bearer("a.b.c")))[0]["status"] == 401
+    assert bench.event.event_reason == "multiple_credentials"
     assert bench.event.jwtrail_flags == ("multiple_credentials",)
 
 
@@ -310,3 +312,127 @@ def test_other_scopes_pass(tmp_path) -> None:
     bench.run("something-new")
     assert seen == ["something-new"]
     assert not bench.memory.events
+
+
+def test_a_head_that_was_held_and_never_left_is_no_answer(tmp_path) -> None:
+    async def dies(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 403, "headers": []})
+        raise RuntimeError("before the first chunk")
+
+    async def returns(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 403, "headers": []})
+
+    bench = Bench(tmp_path, dies)
+    with pytest.raises(RuntimeError):
+        bench.run()
+    assert bench.sent == []
+    assert (bench.event.http_response_status_code, bench.event.error_type) == (500, "RuntimeError")
+    bench = Bench(tmp_path / "second", returns)
+    bench.run()
+    assert (bench.event.http_response_status_code, bench.event.error_type) == (500, "NoResponse")
+
+
+def test_a_stream_without_its_end_is_a_failure(tmp_path) -> None:
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    bench = Bench(tmp_path, app)
+    bench.run()
+    assert (bench.event.event_outcome, bench.event.error_type) == ("failure", "IncompleteResponse")
+
+
+def test_a_client_that_goes_away_in_the_middle_is_a_failure(tmp_path) -> None:
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await receive()
+
+    bench = Bench(tmp_path, app)
+    bench.incoming = {"type": "http.disconnect"}
+    bench.run()
+    assert (bench.event.event_outcome, bench.event.error_type) == ("failure", "ClientDisconnect")
+
+
+@pytest.mark.parametrize("durability", ["batch", "sync"])
+def test_the_head_of_a_stream_of_events_leaves_at_once(tmp_path, durability: str) -> None:
+    seen = []
+
+    async def app(scope, receive, send) -> None:
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [(b"content-type", b"text/event-stream")],
+            }
+        )
+        seen.append(len(bench.sent))
+        await send({"type": "http.response.body", "body": b"x"})
+
+    bench = Bench(tmp_path, app, durability=durability)
+    bench.run()
+    assert seen == [1]
+
+
+def test_junk_headers_hide_neither_the_token_nor_the_forwarded_address(tmp_path) -> None:
+    junk = tuple((f"x-{number}".encode(), b"1") for number in range(300))
+    bench = Bench(tmp_path, hello, trusted_proxies=("10.0.0.0/8",))
+    sent = bench.run(
+        headers=(*junk, (b"x-forwarded-for", b"203.0.113.9"), *bench.bearer("a.b.c")), client=("10.0.0.1", 1)
+    )
+    assert sent[0]["status"] == 401
+    assert bench.event.source_ip == "203.0.113.9"
+    bench = Bench(tmp_path / "second", hello)
+    bench.run(headers=tuple((b"x", b"1") for _ in range(3000)))
+    assert bench.event.jwtrail_flags == ("truncated",)
+
+
+@pytest.mark.parametrize("where", ["path", "referer", "user-agent", "double"])
+def test_no_spelling_of_a_token_or_password_gets_into_an_event(tmp_path, where: str) -> None:
+    bench = Bench(tmp_path, hello)
+    token = bench.issuer.issue("u1").access_token
+    secret = token.rsplit(".", 1)[1]
+    encoded = "%65" + token[1:]
+    if where == "path":
+        bench.run(path="/r/" + token, raw_path=("/r/" + encoded).encode())
+    elif where == "referer":
+        bench.run(headers=((b"referer", f"https://bob:hunter2@shop.example/cb/{encoded}?x".encode()),))
+    elif where == "user-agent":
+        bench.run(
+            headers=(
+                (b"user-agent", f"curl -H Bearer {token}".encode()),
+                (b"x-request-id", token[:120].encode()),
+            )
+        )
+    else:
+        bench.run(path="/r/x", raw_path=("/r/" + token.replace("eyJ", "%2565yJ", 1)).encode())
+    text = str(bench.event)
+    assert secret not in text
+    assert "hunter2" not in text
+
+
+def test_a_refused_websocket_is_as_durable_as_any_denial_and_keeps_the_status_of_the_application(
+    tmp_path,
+) -> None:
+    async def app(scope, receive, send) -> None:
+        await send({"type": "websocket.http.response.start", "status": 404, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b""})
+
+    bench = Bench(tmp_path, app, write_failure="open")
+    bench.run("websocket", headers=bench.bearer("a.b.c"))
+    assert bench.memory.events[0][1] == "sync"
+    bench.memory.events.clear()
+    bench.run("websocket")
+    assert bench.event.http_response_status_code == 404
+    bench.memory.fail = WriteError("full")
+    bench.run("websocket")
+
+
+def test_a_server_without_lifespan_starts_with_its_first_request(tmp_path) -> None:
+    starts = []
+    bench = Bench(tmp_path, hello)
+    bench.middleware._on_startup = lambda: starts.append(1)
+    bench.middleware._started = False
+    bench.run()
+    bench.run()
+    assert starts == [1]

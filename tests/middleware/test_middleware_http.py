@@ -65,7 +65,9 @@ def test_the_address_that_counts(peer: str, forwarded: str | None, trusted: Netw
 
 
 def test_what_the_server_has_derived_is_taken_and_not_called_a_spoof() -> None:
-    assert where_from(("203.0.113.9", 0), headers(x_forwarded_for="203.0.113.9"), PROXIES) == Where("203.0.113.9")
+    assert where_from(("203.0.113.9", 0), headers(x_forwarded_for="203.0.113.9"), PROXIES) == Where(
+        "203.0.113.9"
+    )
 
 
 def test_a_flood_of_hops_is_not_read_to_its_end() -> None:

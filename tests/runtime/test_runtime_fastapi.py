@@ -1,5 +1,6 @@
 """The FastAPI door end to end: real tokens, real files, one event for each request."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
+from jwtrail import clock
 from jwtrail.ecs import Event, decode_line
 from jwtrail.fastapi import Claims, JWTrail, TokenPair
 
@@ -82,7 +84,8 @@ class Shop:
         return self.client.get(path, headers=headers)
 
     def events(self) -> list[Event]:
-        self.client.__exit__(None, None, None)
+        with contextlib.suppress(AttributeError):  # not entered
+            self.client.__exit__(None, None, None)
         self.trail.close()
         lines = [
             line
@@ -309,7 +312,6 @@ def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_one_command_is_enough_when_the_application_starts_the_daemon(tmp_path: Path) -> None:
-    from jwtrail import clock
     from jwtrail.trail import fsck
     from jwtrail.trail.layout import Layout
     from jwtrail.trail.reader import TrailReader
@@ -327,3 +329,27 @@ def test_one_command_is_enough_when_the_application_starts_the_daemon(tmp_path: 
         assert second.trail._worker._daemon is None
     assert shop.trail._worker._daemon.poll() is not None
     assert fsck.verify(data).ok
+
+
+def test_a_mounted_application_sees_revocations_too(tmp_path: Path) -> None:
+    shop = Shop(tmp_path / "data")
+    root = FastAPI()
+    root.mount("/api", shop.trail._app)
+    with TestClient(root) as client:  # the lifespan of the outer application never reaches the inner one
+        pair = client.post("/api/login", params={"username": USERNAME, "password": PASSWORD}).json()
+        headers = {"Authorization": f"Bearer {pair['access_token']}"}
+        assert client.get("/api/orders/1", headers=headers).status_code == 200
+        from jwtrail.state.records import Revocation
+        from jwtrail.state.store import StateStore
+
+        now = clock.now_us()
+        with StateStore(tmp_path / "data/state.db") as other:  # as another process would
+            family = other.families_of("u42")[0].id
+            other.revoke(
+                Revocation(kind="family", value=family, at_us=now, until_us=now + 60_000_000, cause="test")
+            )
+        deadline = clock.monotonic_ns() + 5_000_000_000
+        while client.get("/api/orders/1", headers=headers).status_code != 401:
+            assert clock.monotonic_ns() < deadline
+    event = shop.requests()[0]
+    assert event.http_route == "/api/login"

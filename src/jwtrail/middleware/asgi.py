@@ -1,13 +1,15 @@
 """Pure ASGI middleware: one event for each request, whatever becomes of it."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from jwtrail import clock
 from jwtrail.ecs import uuid7
 from jwtrail.errors import WriteError
-from jwtrail.middleware.answers import AWAY, DENIED, Message, Send, kind_of, mime_of, respond
+from jwtrail.middleware.answer import Answer
+from jwtrail.middleware.answers import AWAY, DENIED, Message, Send, kind_of, respond
 from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, situation_of
 from jwtrail.middleware.gate import Gate
@@ -20,6 +22,7 @@ from jwtrail.middleware.http import (
     where_from,
 )
 from jwtrail.middleware.identity import fields_of_verdict
+from jwtrail.middleware.observed import Identify, Observer
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
@@ -49,6 +52,7 @@ class TrailMiddleware:
         restraints: throttles and blocks in force.
         recorder: takes the event.
         settings: see `HttpSettings`.
+        identify: in observe mode, asks the application whose request it was.
         resolve: finds the route of a request that is refused before routing, so that its event has a template.
         on_shutdown: called when the server ends its lifespan.
     """
@@ -61,6 +65,7 @@ class TrailMiddleware:
         restraints: RestraintView,
         recorder: Recorder,
         settings: HttpSettings,
+        identify: Identify | None = None,
         resolve: Resolve | None = None,
         on_startup: Callable[[], None] | None = None,
         on_shutdown: Callable[[], None] | None = None,
@@ -73,15 +78,20 @@ class TrailMiddleware:
         self._trusted = Networks(settings.trusted_proxies)
         self._query_allow = frozenset(settings.query_allow)
         self._claims_allow = frozenset(settings.claims_allow)
+        self._observer = Observer(gate.classify, identify) if gate.observes else None
         self._resolve = resolve
         self._on_startup = on_startup
+        self._started = on_startup is None
         self._on_shutdown = on_shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+        if scope["type"] in ("http", "websocket"):
+            if not self._started:
+                await (
+                    self._start()
+                )  # a mounted application, or a server without lifespan, never hears of a start
+            serve = self._http if scope["type"] == "http" else self._websocket
+            await serve(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
@@ -89,7 +99,7 @@ class TrailMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = self._open(scope)
-        answer = _Answer(self, scope, exchange, send)
+        answer = Answer(self, scope, exchange, send)
         token = current.set(exchange)
         try:
             if not await self._gate.settle(scope, exchange):
@@ -105,7 +115,7 @@ class TrailMiddleware:
                 status = 403 if exchange.verdict.reason.startswith("csrf_") else 401
                 await _refuse(answer, status, exchange.verdict.reason, challenge if status == 401 else {})
             else:
-                await self.app(scope, receive, answer.send)
+                await self.app(scope, answer.watch(receive), answer.send)
             await answer.finish(None)
         except BaseException as error:
             await answer.finish(error)
@@ -117,7 +127,9 @@ class TrailMiddleware:
         headers = Headers(scope["headers"])
         where = where_from(scope.get("client"), headers, self._trusted)
         credential = self._gate.credential(headers, scope.get("query_string", b""))
-        verdict = self._gate.first_look(credential.token)
+        # RFC 6750 section 2: one method a request. Which of two counts would be a guess, and proxies guess differently.
+        several = Rejected(reason="multiple_credentials") if credential.several else None
+        verdict = several or self._gate.first_look(credential.token)
         given = headers.get(b"x-request-id")
         request_id = given if given and len(given) <= 128 else uuid7()
         exchange = Exchange(headers, where, credential, verdict, request_id)
@@ -163,6 +175,8 @@ class TrailMiddleware:
             nonlocal status
             if message["type"] == "websocket.accept":
                 status = 101
+            elif message["type"] == "websocket.http.response.start":
+                status = message["status"]
             await send(message)
 
         try:
@@ -179,26 +193,33 @@ class TrailMiddleware:
             fields = self.event_fields(scope, exchange, root, status, started_ns) | {"error_type": error_type}
             if error_type is not None:
                 fields["event_outcome"] = "failure"
-            self._recorder.write(
-                "http-request", self._settings.durability, at_us=started_us, flags=exchange.flags, **fields
-            )
+            with contextlib.suppress(WriteError):  # the handshake is over: there is nothing left to refuse
+                self.write(self.durability_of(status), started_us, exchange, fields)
+                await self.wait(exchange)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watched(message: Message) -> None:
-            if message["type"] == "lifespan.startup.complete" and self._on_startup is not None:
-                await asyncio.to_thread(self._on_startup)
+            if message["type"] == "lifespan.startup.complete":
+                await self._start()
             if message["type"].startswith("lifespan.shutdown.") and self._on_shutdown is not None:
                 await asyncio.to_thread(self._on_shutdown)
             await send(message)
 
         await self.app(scope, receive, watched)
 
-    # What `_Answer` needs.
+    async def _start(self) -> None:
+        if self._on_startup is not None and not self._started:
+            await asyncio.to_thread(self._on_startup)
+        self._started = True
+
+    # What `Answer` needs.
 
     def event_fields(
         self, scope: Scope, exchange: Exchange, root: str, status: int, started_ns: int
     ) -> dict[str, Any]:
         """The attributes of the request's event."""
+        if self._observer is not None:
+            self._observer.conclude(scope, exchange, status)
         template = template_of(dict(scope), root)
         object_id, object_type = object_of(template, scope.get("path_params"))
         user = exchange.verdict.claims.sub if isinstance(exchange.verdict, Accepted) else None
@@ -263,98 +284,7 @@ class TrailMiddleware:
                 ) from error
 
 
-class _Answer:
-    """Watches one response: holds its head until what must be on disk is, and writes the event before its last byte."""
-
-    __slots__ = (
-        "_bytes",
-        "_exchange",
-        "_head",
-        "_middleware",
-        "_mime",
-        "_refused",
-        "_root",
-        "_scope",
-        "_send",
-        "_started_ns",
-        "_started_us",
-        "_status",
-        "_written",
-    )
-
-    def __init__(self, middleware: TrailMiddleware, scope: Scope, exchange: Exchange, send: Send) -> None:
-        self._middleware = middleware
-        self._scope = scope
-        self._exchange = exchange
-        self._send = send
-        self._root = str(scope.get("root_path", ""))
-        self._started_us = clock.now_us()
-        self._started_ns = clock.monotonic_ns()
-        self._head: Message | None = None
-        self._status: int | None = None
-        self._mime: str | None = None
-        self._bytes = 0
-        self._written = False
-        self._refused = False
-
-    async def send(self, message: Message) -> None:
-        """What the application calls in place of the server's `send`."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            self._status = message["status"]
-            self._mime = mime_of(message)
-            extra = self._exchange.answer_headers
-            self._head = {**message, "headers": [*message.get("headers", ()), *extra]} if extra else message
-            return
-        if self._refused:
-            return
-        last = kind == "http.response.pathsend" or (
-            kind == "http.response.body" and not message.get("more_body", False)
-        )
-        self._bytes += len(message.get("body", b""))
-        head, self._head = self._head, None
-        try:
-            if last and not self._written:
-                self._write(None)
-            await self._middleware.wait(self._exchange)
-        except WriteError:
-            if head is None:  # it has left already; all that remains is to break the answer off
-                raise
-            self._refused = True
-            await respond(self._send, 503, AWAY, {"Retry-After": "1"})
-            return
-        if head is not None:
-            await self._send(head)
-        await self._send(message)
-
-    async def finish(self, error: BaseException | None) -> None:
-        """Called once when the application is done: an answer that never ended still gets its event."""
-        if self._written:
-            return
-        self._write(error)
-        try:
-            await self._middleware.wait(self._exchange)
-        except WriteError:
-            if error is None:  # else the application's own error is the one to hear of
-                raise
-
-    def _write(self, error: BaseException | None) -> None:
-        self._written = True
-        status = self._status if self._status is not None else 500
-        fields = self._middleware.event_fields(
-            self._scope, self._exchange, self._root, status, self._started_ns
-        )
-        fields["http_response_bytes"] = self._bytes
-        fields["http_response_mime_type"] = self._mime
-        if error is not None or self._status is None:
-            fields |= {"event_outcome": "failure", "event_type": ("access", "error")}
-            fields["error_type"] = type(error).__name__ if error is not None else "NoResponse"
-        self._middleware.write(
-            self._middleware.durability_of(status), self._started_us, self._exchange, fields
-        )
-
-
-async def _refuse(answer: _Answer, status: int, reason: str, headers: dict[str, str]) -> None:
+async def _refuse(answer: Answer, status: int, reason: str, headers: dict[str, str]) -> None:
     """A dull answer: the client learns `invalid_token` or `rate_limited` (RFC 6750 section 3.1), the trail the reason."""
-    answer._exchange.reason = reason  # noqa: SLF001
+    answer.exchange.reason = reason
     await respond(answer.send, status, _BODIES[status], headers)

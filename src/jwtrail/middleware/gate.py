@@ -11,7 +11,7 @@ from jwtrail.middleware.cookies import Cookies
 from jwtrail.middleware.exchange import Exchange
 from jwtrail.middleware.http import Credential, Headers, credential_of
 from jwtrail.middleware.settings import HttpSettings
-from jwtrail.tokens.verdict import Accepted, Rejected, Verdict
+from jwtrail.tokens.verdict import ABSENT, Accepted, Rejected, Verdict
 
 __all__ = ["Gate", "Judge", "SecondLook"]
 
@@ -52,6 +52,7 @@ class Gate:
         self._verifier = verifier
         self._bindings = bindings
         self._settings = settings
+        self.observes = settings.bad_token == "observe"  # noqa: S105  # a policy, not a password
         self._cookies = cookies
         self._second_look = second_look
         self._away = away
@@ -66,7 +67,11 @@ class Gate:
         return Credential(several=found.several, in_query=True) if _IN_QUERY.search(query) else found
 
     def first_look(self, token: str | None) -> Verdict:
-        """The verdict with what is known now."""
+        """The verdict with what is known now; none yet while the application judges for itself."""
+        return ABSENT if self.observes else self.classify(token)
+
+    def classify(self, token: str | None) -> Verdict:
+        """The verifier's verdict."""
         return self._verifier.verify(token, clock.now_us())
 
     async def settle(self, scope: Mapping[str, Any], exchange: Exchange) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from jwtrail.ecs.clean import redact_query
+from jwtrail.ecs.clean import FLAG_CUT, has_token, redact_query
 
 __all__ = [
     "Credential",
@@ -25,9 +25,10 @@ __all__ = [
 MAX_HOPS = 16
 """Addresses of `X-Forwarded-For` that are looked at; a chain of proxies is shorter, a flood is not worth reading."""
 
-MAX_HEADERS = 128
-"""Request headers that are looked at; servers refuse more before we see them."""
+MAX_HEADERS = 2048
+"""Request headers that are looked at. Far more than a server lets through, so that nobody can hide one behind junk."""
 
+_USERINFO = re.compile(r"//[^/@]*+@")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -49,12 +50,14 @@ class Networks:
 class Headers:
     """Request headers by lower-case name; a name that came twice keeps every value, in order."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_values", "cut")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._values: dict[bytes, list[str]] = {}
+        self.cut = False
         for number, (name, value) in enumerate(raw):
             if number == MAX_HEADERS:
+                self.cut = True
                 break
             self._values.setdefault(name.lower(), []).append(value.decode("utf-8", "replace"))
 
@@ -194,6 +197,8 @@ def request_facts(
     query = redact_query(scope.get("query_string", b"").decode("utf-8", "replace"), query_allow, flags)
     raw = scope.get("raw_path")
     original = raw.decode("utf-8", "replace") if raw else path
+    if "%" in original and has_token(original):  # encoded, it would not be seen as one
+        original = path
     referrer = headers.get(b"referer")
     trace, span = trace_of(headers)
     length = headers.get(b"content-length")
@@ -201,6 +206,8 @@ def request_facts(
         flags.add("duplicate_length")
     if length and headers.get(b"transfer-encoding"):
         flags.add("te_cl")
+    if headers.cut:
+        flags.add(FLAG_CUT)
     if headers.get(b"x-http-method-override"):
         flags.add("method_override")
     return {
@@ -224,4 +231,7 @@ def request_facts(
 
 def _without_query(url: str, query_allow: frozenset[str], flags: set[str]) -> str:
     base, _, query = url.partition("#")[0].partition("?")
+    base = _USERINFO.sub("//", base)
+    if "%" in base and has_token(base):
+        base = "[jwt]"
     return f"{base}?{redact_query(query, query_allow, flags)}" if query else base

@@ -1,5 +1,6 @@
 """The one place where the request path makes events: adds who serves, and hands them to the writer."""
 
+import os
 from concurrent.futures import Future
 from typing import Any, Literal, Protocol
 
@@ -28,7 +29,6 @@ class Service(Struct, frozen=True):
     version: str
     environment: str
     host: str
-    pid: int
 
     def fields(self) -> dict[str, Any]:
         """As attributes of `Event`."""
@@ -37,7 +37,6 @@ class Service(Struct, frozen=True):
             "service_version": self.version or None,
             "service_environment": self.environment or None,
             "host_name": self.host or None,
-            "process_pid": self.pid,
         }
 
 
@@ -52,7 +51,14 @@ class Recorder:
         self, action: str, durability: Durability, *, flags: set[str] | None = None, **fields: Any
     ) -> Future[None] | None:
         """Make the event and hand it over; see `Writer.put` for what comes back."""
-        event = event_for(action, flags=flags, jwtrail_durability=durability, **self._facts, **fields)
+        event = event_for(
+            action,
+            flags=flags,
+            jwtrail_durability=durability,
+            process_pid=os.getpid(),  # asked each time: servers fork after import
+            **self._facts,
+            **fields,
+        )
         return self._writer.put(event, durability)
 
     def record(self, action: str, **fields: Any) -> None:

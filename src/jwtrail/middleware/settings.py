@@ -22,7 +22,8 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
         trusted_proxies: networks (`10.0.0.0/8`) or addresses whose `X-Forwarded-For` is believed; none by default.
         query_allow: names of query parameters whose values are kept; all others are written as `…`.
         claims_allow: names of further claims that are kept in `jwt.claims`; none by default.
-        bad_token: `reject` answers 401 at once to a token that does not verify; `pass` leaves it to the route's `require`.
+        bad_token: `reject` answers 401 at once to a token that does not verify; `pass` leaves it to the route's `require`;
+            `observe` leaves tokens to the application, which checks them itself, and only records what became of them.
         open_paths: path prefixes where a bad token is never answered for the application, such as the sign-in.
         durability: `batch` (on disk within 50 ms) or `sync` (on disk before the answer) for requests that were served;
             denials and everything about sign-in and tokens are always `sync`.
@@ -46,7 +47,7 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: tuple[str, ...] = ()
     query_allow: tuple[str, ...] = ("page", "limit", "sort", "order")
     claims_allow: tuple[str, ...] = ()
-    bad_token: Literal["reject", "pass"] = "reject"  # noqa: S105  # a policy, not a password
+    bad_token: Literal["reject", "pass", "observe"] = "reject"  # noqa: S105  # a policy, not a password
     open_paths: tuple[str, ...] = ("/login", "/token/")
     durability: Literal["batch", "sync"] = "batch"
     write_failure: Literal["closed", "open"] = "closed"

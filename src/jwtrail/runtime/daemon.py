@@ -13,11 +13,13 @@ from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import Event, event_for
 from jwtrail.errors import JwtrailError
 from jwtrail.query.files import TrailFiles
+from jwtrail.query.filters import IdFilters
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.crowd import Crowd
+from jwtrail.runtime.indexer import Indexer
 from jwtrail.state.split import open_state
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
@@ -73,7 +75,9 @@ class Daemon:
         self.keeper = Keeper(self.layout, settings.trail)
         self.state = open_state(self.layout.state, settings.state_url)
         self.reader = TrailReader(self.layout)
-        self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head)
+        filters = IdFilters(self.layout.index)
+        self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, filters=filters)
+        self._indexer = Indexer(TrailFiles(self.layout), filters)
         self.rules = configured(settings.detect)
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
@@ -103,6 +107,7 @@ class Daemon:
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
         self.auditor.start()
+        self._indexer.start()
 
     def close(self) -> None:
         """Sequence what is there, sign, save the detector, let go of the directory. Idempotent."""
@@ -113,6 +118,7 @@ class Daemon:
         if self._thread is not None:
             self._thread.join(timeout=30)
         self.auditor.close()
+        self._indexer.close()
         self.writer.close()
         with contextlib.suppress(JwtrailError):  # what cannot be done now is done at the next start
             for _ in range(MAX_DRAINS):

@@ -74,13 +74,14 @@ class Worker:
         service = settings.service
         self.recorder = Recorder(
             self.writer,
-            Service(service.name, service.version, service.environment, platform.node(), os.getpid()),
+            Service(service.name, service.version, service.environment, platform.node()),
         )
         self._daemon_command = daemon
         self._daemon_env = env or {}
         self._daemon: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = False
+        self._started_in = 0
 
     @classmethod
     def from_settings(cls, overrides: Mapping[str, Any], *, file: Path | None, daemon: bool) -> "Worker":
@@ -97,7 +98,13 @@ class Worker:
         return cls(settings, daemon=command, env=config.as_environ({**overrides, "data": str(settings.root)}))
 
     def start(self) -> None:
-        """Called when the server has started this process: begin to watch for revocations, start the daemon if asked."""
+        """Called when the server has started this process, or with its first request: begin to watch for revocations,
+        start the daemon if asked. Once a process, however often it is called.
+        """
+        with self._lock:
+            if self._started_in == os.getpid():
+                return
+            self._started_in = os.getpid()
         self.live.start()
         if self.federation is not None:
             self.federation.start()

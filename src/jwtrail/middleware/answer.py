@@ -1,0 +1,170 @@
+"""One response on its way to the client, and the event that is written about it."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+from jwtrail import clock
+from jwtrail.errors import WriteError
+from jwtrail.middleware.answers import AWAY, mime_of, respond
+from jwtrail.middleware.exchange import Exchange
+from jwtrail.middleware.recorder import Durability
+
+__all__ = ["Answer", "Middleware"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Middleware(Protocol):
+    """What an answer asks of the middleware."""
+
+    def event_fields(
+        self, scope: Scope, exchange: Exchange, root: str, status: int, started_ns: int
+    ) -> dict[str, Any]:
+        """The attributes of the request's event."""
+
+    def durability_of(self, status: int) -> Durability:
+        """How safe the event must be before the client hears of the answer."""
+
+    def write(
+        self, durability: Durability, started_us: int, exchange: Exchange, fields: dict[str, Any]
+    ) -> None:
+        """Hand over the event. Raises `WriteError` when it cannot be written and the policy is to refuse."""
+
+    async def wait(self, exchange: Exchange) -> None:
+        """Wait for pending events. Raises `WriteError` as `write`."""
+
+
+class Answer:
+    """Watches one response: holds its head while something must get to the disk first, and writes the event before its last byte.
+
+    Attributes:
+        exchange: the notes of the request.
+    """
+
+    __slots__ = (
+        "_bytes",
+        "_gone",
+        "_head",
+        "_left",
+        "_middleware",
+        "_mime",
+        "_refused",
+        "_root",
+        "_scope",
+        "_send",
+        "_started_ns",
+        "_started_us",
+        "_status",
+        "_written",
+        "exchange",
+    )
+
+    def __init__(self, middleware: Middleware, scope: Scope, exchange: Exchange, send: Send) -> None:
+        self._middleware = middleware
+        self._scope = scope
+        self.exchange = exchange
+        self._send = send
+        self._root = str(scope.get("root_path", ""))
+        self._started_us = clock.now_us()
+        self._started_ns = clock.monotonic_ns()
+        self._head: Message | None = None
+        self._status: int | None = None
+        self._mime: str | None = None
+        self._bytes = 0
+        self._written = False
+        self._refused = False
+        self._left = False
+        self._gone = False
+
+    def watch(self, receive: Receive) -> Receive:
+        """`receive` that notes when the client goes away."""
+
+        async def watched() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self._gone = True
+            return message
+
+        return watched
+
+    async def send(self, message: Message) -> None:
+        """What the application calls in place of the server's `send`."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._status = message["status"]
+            self._mime = mime_of(message)
+            extra = self.exchange.answer_headers
+            self._head = {**message, "headers": [*message.get("headers", ()), *extra]} if extra else message
+            if not self._must_wait():
+                await self._let_go()
+            return
+        if self._refused:
+            return
+        last = kind == "http.response.pathsend" or (
+            kind == "http.response.body" and not message.get("more_body", False)
+        )
+        self._bytes += len(message.get("body", b""))
+        try:
+            if last and not self._written:
+                self._write(None, ended=True)
+            await self._middleware.wait(self.exchange)
+        except WriteError:
+            if self._left:  # all that remains is to break the answer off
+                raise
+            self._refused = True
+            self._status = 503
+            await respond(self._send, 503, AWAY, {"Retry-After": "1"})
+            return
+        await self._let_go()
+        await self._send(message)
+
+    def _must_wait(self) -> bool:
+        """Whether the head stays here until an event is on the disk. A stream of events would wait for its first one."""
+        if self._mime == "text/event-stream":
+            return False
+        return bool(self.exchange.pending) or self._middleware.durability_of(self._status or 500) == "sync"
+
+    async def _let_go(self) -> None:
+        head, self._head = self._head, None
+        if head is not None:
+            self._left = True
+            await self._send(head)
+
+    async def finish(self, error: BaseException | None) -> None:
+        """Called once when the application is done: an answer that never ended still gets its event."""
+        if self._written:
+            return
+        self._write(error)
+        try:
+            await self._middleware.wait(self.exchange)
+        except WriteError:
+            if error is None:  # else the application's own error is the one to hear of
+                raise
+
+    def _write(self, error: BaseException | None, *, ended: bool = False) -> None:
+        self._written = True
+        # A head that was held and never left is no answer: the server, or whoever is outside of us, sends a 500.
+        status = self._status if self._status is not None and (self._left or ended) else 500
+        fields = self._middleware.event_fields(
+            self._scope, self.exchange, self._root, status, self._started_ns
+        )
+        fields["http_response_bytes"] = self._bytes
+        fields["http_response_mime_type"] = self._mime
+        if (failure := self._failure(error, ended=ended)) is not None:
+            fields |= {"event_outcome": "failure", "event_type": ("access", "error"), "error_type": failure}
+        self._middleware.write(
+            self._middleware.durability_of(status), self._started_us, self.exchange, fields
+        )
+
+    def _failure(self, error: BaseException | None, *, ended: bool) -> str | None:
+        """Class of what went wrong with the answer itself; None when it ended as it should."""
+        if error is not None:
+            return type(error).__name__
+        if self._gone:
+            return "ClientDisconnect"
+        if ended:
+            return None
+        return "IncompleteResponse" if self._left else "NoResponse"
