@@ -50,14 +50,16 @@ class Client:
             raise RuntimeError(f"{answer.status} {text}")
         return json.loads(text) if text else {}
 
-    def bulk(self, index: str, documents: Sequence[tuple[str, bytes]]) -> None:
-        """Documents by id, searchable when this returns."""
+    def bulk(self, index: str, documents: Sequence[tuple[str, bytes]], *, refresh: bool = True) -> None:
+        """Documents by id, searchable when this returns if `refresh`."""
         lines = [
             line
             for name, document in documents
             for line in (json.dumps({"index": {"_id": name}}).encode(), document)
         ]
-        answer = self.call("POST", f"/{index}/_bulk?refresh=true", b"\n".join(lines) + b"\n")
+        answer = self.call(
+            "POST", f"/{index}/_bulk?refresh={str(refresh).lower()}", b"\n".join(lines) + b"\n"
+        )
         if answer["errors"]:
             refused = [one["index"]["error"] for one in answer["items"] if "error" in one["index"]]
             raise RuntimeError(json.dumps(refused[0]))

@@ -102,9 +102,11 @@ def layout_of(data: Path | None) -> Any:
 def open_store(data: Path | None) -> "LocalStore":
     """Everything recorded, with or without a daemon."""
     from jwtrail.query.files import TrailFiles  # noqa: PLC0415
+    from jwtrail.query.filters import IdFilters  # noqa: PLC0415
     from jwtrail.query.local import LocalStore  # noqa: PLC0415
 
-    return LocalStore(TrailFiles(layout_of(data)))
+    layout = layout_of(data)
+    return LocalStore(TrailFiles(layout), filters=IdFilters(layout.index))
 
 
 def open_state(data: Path | None) -> "StateStore":

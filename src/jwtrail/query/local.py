@@ -13,6 +13,7 @@ from jwtrail.kql import compile_kql
 from jwtrail.predicate.ir import And, Anything, Equals, Predicate
 from jwtrail.query.cursors import Place, beyond, place_behind, read_cursor, write_cursor
 from jwtrail.query.engine import SegmentGone
+from jwtrail.query.filters import IdFilters
 from jwtrail.query.intervals import MAX_BUCKETS
 from jwtrail.query.measures import entities_of, stats_of
 from jwtrail.query.page import (
@@ -49,6 +50,7 @@ class LocalStore:
         source: where segments and unsealed events come from.
         head: the unsealed events, when this process has them in memory; read from the source otherwise.
         now: what `now` means in a query.
+        filters: which segments may hold an id; without them a search for one opens all.
     """
 
     def __init__(
@@ -57,11 +59,12 @@ class LocalStore:
         *,
         head: Callable[[], Sequence[Event]] | None = None,
         now: Clock = clock.now_us,
+        filters: IdFilters | None = None,
     ) -> None:
         self._source = source
         self._head = head
         self._now = now
-        self._reading = Reading()
+        self._reading = Reading(filters)
 
     def search(self, request: SearchRequest) -> Page:
         """One page of events.

@@ -12,6 +12,7 @@ from jwtrail.ecs import Event
 from jwtrail.predicate.sql import Parameter
 from jwtrail.predicate.sql_text import quoted
 from jwtrail.query.engine import Engine
+from jwtrail.query.filters import IdFilters
 from jwtrail.query.rows import events_of, selected
 from jwtrail.query.scan import SEQUENCE, Scan, columns_of, table_of
 from jwtrail.query.source import Segment
@@ -42,9 +43,14 @@ class Given(Struct, frozen=True):
 
 
 class Reading:
-    """Queries over Parquet segments; keeps the database warm between them."""
+    """Queries over Parquet segments; keeps the database warm between them.
 
-    def __init__(self) -> None:
+    Args:
+        filters: tell which segments need not be opened for an id.
+    """
+
+    def __init__(self, filters: IdFilters | None = None) -> None:
+        self._filters = filters
         self._engine: Engine | None = None
         self._lock = threading.Lock()
 
@@ -56,15 +62,23 @@ class Reading:
         Raises:
             SegmentGone, QueryError: see `Engine.rows`.
         """
-        events: list[Event] = []
+        numbers: list[int] = []
         opened: list[Segment] = []
-        in_order = segments if ascending else list(reversed(segments))
-        for batch in _batches([segment for segment in in_order if scan.opens(segment)]):
-            if len(events) >= limit:
+        order = "ASC" if ascending else "DESC"
+        wanted = self._opens(segments, scan)
+        for batch in _batches(wanted if ascending else list(reversed(wanted))):
+            if len(numbers) >= limit:
                 break
             opened.extend(batch)
-            events.extend(self._page(batch, scan, limit - len(events), "ASC" if ascending else "DESC"))
-        return events, opened
+            numbers.extend(self._numbers(batch, scan, limit - len(numbers), order))
+        return self._whole(opened, numbers, order), opened
+
+    def _opens(self, segments: Sequence[Segment], scan: Scan) -> list[Segment]:
+        """The segments that may hold something, in their order."""
+        within = [segment for segment in segments if scan.opens(segment)]
+        if self._filters is None or not scan.wanted:
+            return within
+        return self._filters.holding(within, scan.wanted)
 
     def grouped(
         self, segments: Sequence[Segment], scan: Scan, columns: Mapping[str, str], by: str = ""
@@ -75,7 +89,7 @@ class Reading:
             columns: fields that `by` needs, and their SQL types: a segment without one gives NULL.
             by: SQL of the values to group by; all in one group when empty.
         """
-        for batch in _chunks([segment for segment in segments if scan.opens(segment)]):
+        for batch in _chunks(self._opens(segments, scan)):
             rows, parameters = scan.sql(batch, _chosen(batch, columns))
             sql = (
                 f"SELECT g.*, count(*) FROM (SELECT {by} FROM ({rows})) AS g GROUP BY ALL"  # noqa: S608
@@ -94,7 +108,7 @@ class Reading:
         """
         marks = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in given.types.items())
         lists = [list(values) for values in zip(*given.rows, strict=True)] or [[] for _ in given.types]
-        read = [segment for segment in segments if scan.opens(segment)]
+        read = self._opens(segments, scan)
         if not read:
             return self._run([], f"WITH v AS (SELECT {marks}) {sql}", lists)
         rows, parameters = scan.sql(read, _chosen(read, given.columns))
@@ -107,15 +121,17 @@ class Reading:
                 self._engine.close()
                 self._engine = None
 
-    def _page(self, segments: Sequence[Segment], scan: Scan, limit: int, order: str) -> list[Event]:
-        """The columns of the condition are read first, whole rows only for what is on the page."""
+    def _numbers(self, segments: Sequence[Segment], scan: Scan, limit: int, order: str) -> list[int]:
+        """Indexes of what fits: only the columns of the condition are read."""
         rows, parameters = scan.sql(segments, SEQUENCE)
         sql = f"{rows} ORDER BY {SEQUENCE} {order} LIMIT {limit}"
-        numbers = [number for (number,) in self._run(segments, sql, parameters)]
-        holding = [one for one in segments if any(one.first <= number <= one.last for number in numbers)]
-        return self._whole(holding, numbers, order) if holding else []
+        return [number for (number,) in self._run(segments, sql, parameters)]
 
-    def _whole(self, segments: Sequence[Segment], numbers: Sequence[int], order: str) -> list[Event]:
+    def _whole(self, opened: Sequence[Segment], numbers: Sequence[int], order: str) -> list[Event]:
+        """The events with these indexes: whole rows are read only of them."""
+        segments = [one for one in opened if any(one.first <= number <= one.last for number in numbers)]
+        if not segments:
+            return []
         names, columns = selected(columns_of(segments))
         marks = ", ".join("?" for _ in numbers)
         sql = (

@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from jwtrail.clock import parse_iso
 from jwtrail.ecs import Event
-from jwtrail.predicate.ir import And, Equals, Predicate, Range
+from jwtrail.predicate.ir import And, Equals, Or, Predicate, Range
 from jwtrail.predicate.python import compile_predicate
 from jwtrail.predicate.simplify import simplify
 from jwtrail.predicate.sql import Parameter, to_where
 from jwtrail.predicate.sql_text import quoted, text
+from jwtrail.query.filters import ID_FIELDS, Wanted
 from jwtrail.query.source import Segment, TrailSource
 
 __all__ = ["NOWHERE", "SEQUENCE", "Loose", "Scan", "View", "at_us", "columns_of", "table_of", "view_of"]
@@ -24,6 +25,7 @@ NOWHERE = 2**62
 """Beyond every index."""
 
 _TIME = "@timestamp"
+ID_SET = frozenset(ID_FIELDS)
 
 
 class Loose(Struct, frozen=True):
@@ -78,6 +80,9 @@ class Scan:
         to_us: `@timestamp` before, or None.
         first: index not below.
         last: index not above.
+
+    Attributes:
+        wanted: ids of which an event must have one, field by field; what `filters.IdFilters` is asked.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class Scan:
         low, high = _indexes(self._predicate)
         self.first = max(first, low)
         self.last = min(last, high)
+        self.wanted = _wanted(self._predicate)
         self._match = compile_predicate(And(items=(*self._time(None), self._predicate)))
 
     def fits(self, event: Event) -> bool:
@@ -159,6 +165,23 @@ def _indexes(predicate: Predicate) -> tuple[int, int]:
             case Equals(field="event.sequence", value=int(value)):
                 low, high = max(low, value), min(high, value)
     return low, high
+
+
+def _wanted(predicate: Predicate) -> Wanted:
+    """Ids without which a predicate cannot hold, as far as its top says so."""
+    found: dict[str, frozenset[str]] = {}
+    for item in predicate.items if isinstance(predicate, And) else (predicate,):
+        each = item.items if isinstance(item, Or) else (item,)
+        same = {one.field for one in each if isinstance(one, Equals) and not one.fold}
+        if (
+            len(same) == 1
+            and same <= ID_SET
+            and all(isinstance(one, Equals) and not one.fold for one in each)
+        ):
+            values = frozenset(str(one.value) for one in each if isinstance(one, Equals))
+            (field,) = same
+            found[field] = found[field] & values if field in found else values
+    return found
 
 
 def at_us(event: Event) -> int:
