@@ -1,14 +1,17 @@
 """The door for any ASGI application: Starlette, Litestar, Quart, Django, or one without a framework.
 
-`trail = Trail()`, then `app = trail.wrap(app)`.
+`trail = Trail()`, then `app = trail.wrap(app)`. An application that keeps its own token library sets
+`http.bad_token = "observe"` and tells the trail whose request it is: `trail.wrap(app, identify=…)` or `trail.seen(claims)`.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from jwtrail.middleware.asgi import App, TrailMiddleware
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange
+from jwtrail.middleware.gate import Judge
+from jwtrail.middleware.observed import Identify, seen
 from jwtrail.runtime.endpoints import Endpoints
 from jwtrail.runtime.routes import TokenRoutes
 from jwtrail.runtime.worker import Worker
@@ -39,10 +42,20 @@ class Trail:
         self.routes = TokenRoutes(Endpoints(self._worker))
         """Mount it to have `/token/refresh`, `/token/revoke`, `/token/introspect` and `/.well-known/jwks.json`."""
 
-    def wrap(self, app: App, *, resolve: Resolve | None = None) -> TrailMiddleware:
+    def wrap(
+        self,
+        app: App,
+        *,
+        identify: Identify | None = None,
+        verifier: Judge | None = None,
+        resolve: Resolve | None = None,
+    ) -> TrailMiddleware:
         """The application with the middleware around it.
 
         Args:
+            identify: in observe mode, gives the claims that the application verified in the request of this scope, or None.
+            verifier: in observe mode, names the reason of a token that the application refused; it must know the application's
+                keys: `Verifier(VerifyPolicy(), KeySet(load_secret(b"…")))`. Ours when absent.
             resolve: sets `scope["route"]` (anything with a `path`) and `scope["path_params"]` of a request that is refused
                 before routing, so that its event has a template.
         """
@@ -52,10 +65,15 @@ class Trail:
             restraints=self._worker.live.restraints,
             recorder=self._worker.recorder,
             settings=self._worker.settings.http,
+            observer=self._worker.observer(identify, verifier),
             resolve=resolve,
             on_startup=self._worker.start,
             on_shutdown=self._worker.close,
         )
+
+    def seen(self, claims: Mapping[str, Any]) -> None:
+        """In observe mode: the application verified these claims in the running request, with a library of its own."""
+        seen(claims)
 
     def claims(self, scope: Scope) -> Claims | None:
         """Whose request this is; None without a token that counts."""

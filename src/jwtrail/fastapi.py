@@ -66,6 +66,7 @@ class JWTrail:
             restraints=self._worker.live.restraints,
             recorder=self._worker.recorder,
             settings=self._worker.settings.http,
+            observer=self._worker.observer(),
             resolve=self._resolve,
             on_startup=self._worker.start,
             on_shutdown=self._worker.close,

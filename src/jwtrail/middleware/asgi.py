@@ -22,7 +22,7 @@ from jwtrail.middleware.http import (
     where_from,
 )
 from jwtrail.middleware.identity import fields_of_verdict
-from jwtrail.middleware.observed import Identify, Observer
+from jwtrail.middleware.observed import Observer
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
@@ -52,7 +52,7 @@ class TrailMiddleware:
         restraints: throttles and blocks in force.
         recorder: takes the event.
         settings: see `HttpSettings`.
-        identify: in observe mode, asks the application whose request it was.
+        observer: in observe mode, learns what became of a token that the application judged.
         resolve: finds the route of a request that is refused before routing, so that its event has a template.
         on_shutdown: called when the server ends its lifespan.
     """
@@ -65,7 +65,7 @@ class TrailMiddleware:
         restraints: RestraintView,
         recorder: Recorder,
         settings: HttpSettings,
-        identify: Identify | None = None,
+        observer: Observer | None = None,
         resolve: Resolve | None = None,
         on_startup: Callable[[], None] | None = None,
         on_shutdown: Callable[[], None] | None = None,
@@ -78,7 +78,7 @@ class TrailMiddleware:
         self._trusted = Networks(settings.trusted_proxies)
         self._query_allow = frozenset(settings.query_allow)
         self._claims_allow = frozenset(settings.claims_allow)
-        self._observer = Observer(gate.classify, identify) if gate.observes else None
+        self._observer = observer
         self._resolve = resolve
         self._on_startup = on_startup
         self._started = on_startup is None

@@ -16,8 +16,9 @@ from jwtrail.errors import TokenError, WriteError
 from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.cookies import Cookies
 from jwtrail.middleware.exchange import current
-from jwtrail.middleware.gate import Gate
+from jwtrail.middleware.gate import Gate, Judge
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
+from jwtrail.middleware.observed import Identify, Observer
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.state.split import open_state
 from jwtrail.tokens.federation import FederatedVerifier, remote_verifiers
@@ -194,6 +195,17 @@ class Worker:
             access=access,
             refresh=refresh,
         )
+
+    def observer(self, identify: Identify | None = None, verifier: Judge | None = None) -> Observer | None:
+        """What watches an application that judges tokens itself; None unless `http.bad_token` is `observe`.
+
+        Args:
+            verifier: knows the application's keys; ours when absent.
+        """
+        if not self.gate.observes:
+            return None
+        judge = verifier or self.verifier
+        return Observer(lambda token: judge.verify(token, clock.now_us()), identify)
 
     def live_claims(self, token: str) -> Claims | None:
         """Claims of a token that counts now: an access token, or the refresh token that is due next; else None.

@@ -1,0 +1,112 @@
+"""Claims as other libraries hand them out: nobody is left out, nothing odd gets in."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_middleware_asgi import Bench, denied, hello
+
+from jwtrail.middleware.exchange import current
+from jwtrail.middleware.observed import MAX_WORDS, Observer, claims_of, seen
+
+
+class ObserveBench(Bench):
+    """An application that judges tokens itself."""
+
+    def __init__(self, tmp_path, app, identify=None):
+        super().__init__(tmp_path, app, bad_token="observe")
+        self.middleware._observer = Observer(self.middleware._gate.classify, identify)
+
+
+@pytest.mark.parametrize(
+    ("payload", "wanted"),
+    [
+        ({"sub": "u1"}, {"sub": "u1"}),
+        ({"user_id": 7, "jti": "j", "token_type": "access"}, {"sub": "7", "jti": "j", "kind": "access"}),  # SimpleJWT
+        ({"sub": "u", "type": "access", "fresh": False}, {"sub": "u", "kind": "access"}),  # Flask-JWT-Extended
+        ({"sub": "u", "aud": ["fastapi-users:auth"]}, {"aud": ("fastapi-users:auth",)}),
+        ({"sub": "u", "azp": "web", "scope": "a b", "sid": "s"}, {"client_id": "web", "scope": ("a", "b"), "family": "s"}),
+        ({"sub": "u", "scp": ["a", 7, "b"], "cid": "c"}, {"scope": ("a", "b"), "client_id": "c"}),  # Okta
+        ({"username": "kim", "token_use": "access"}, {"sub": "kim", "kind": "access"}),  # Cognito
+        ({"sub": "u", "aud": "one two", "act": {"sub": "boss"}}, {"aud": ("one two",), "act": "boss"}),
+        ({"exp": dt.datetime(2027, 1, 1, tzinfo=dt.UTC), "iat": 5.5}, {"exp": 1798761600.0, "iat": 5.5}),
+        ({"sub": True, "exp": True, "nbf": -1, "iat": "x", "roles": "a b"}, {"sub": "", "exp": None, "nbf": None, "iat": None, "roles": ("a", "b")}),
+        ({"roles": ["r"] * (MAX_WORDS + 1)}, {"roles": ("r",) * MAX_WORDS}),
+    ],
+)  # fmt: skip
+def test_every_librarys_claims(payload, wanted):
+    claims = claims_of(payload)
+    assert {name: getattr(claims, name) for name in wanted} == wanted
+
+
+_NAMES = st.sampled_from(["sub", "user_id", "aud", "exp", "scope", "roles", "act", "jti", "type", "sid"])
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(_NAMES, _VALUES))
+def test_nothing_makes_it_raise(payload):
+    claims_of(payload, "token")
+
+
+def test_a_served_request_belongs_to_whom_the_application_says(tmp_path):
+    bench = ObserveBench(tmp_path, hello, lambda scope: {"sub": "u7", "jti": "j7"})
+    assert bench.run(headers=bench.bearer("opaque"))[0]["status"] == 200
+    event = bench.event
+    assert (event.user_id, event.jwt_jti, event.event_reason) == ("u7", "j7", None)
+    assert event.jwt_fingerprint
+    assert "opaque" not in str(event)
+
+
+def test_a_served_request_says_nothing_that_was_not_verified(tmp_path):
+    bench = ObserveBench(tmp_path, hello)
+    token = bench.issuer.issue("u1").access_token
+    bench.run(headers=bench.bearer(token))
+    assert (bench.event.user_id, bench.event.jwt_jti, bench.event.event_outcome) == (None, None, "success")
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [("x", "malformed_segments"), ("e30.e30.", "alg_missing"), ("eyJhbGciOiJub25lIn0.e30.", "alg_none")],
+)
+def test_a_refused_token_is_classified(tmp_path, token, reason):
+    bench = ObserveBench(tmp_path, denied)
+    assert bench.run(headers=bench.bearer(token))[0]["status"] == 403
+    assert (bench.event.event_reason, bench.event.user_id) == (reason, None)
+
+
+def test_a_good_token_that_was_refused_tells_whose_it_is(tmp_path):
+    bench = ObserveBench(tmp_path, denied)
+    bench.run(headers=bench.bearer(bench.issuer.issue("u1").access_token))
+    assert (bench.event.user_id, bench.event.event_reason) == ("u1", None)
+
+
+def test_who_was_known_is_not_classified_again(tmp_path):
+    bench = ObserveBench(tmp_path, denied, lambda scope: {"sub": "u7"})
+    bench.run(headers=bench.bearer("x"))
+    assert (bench.event.user_id, bench.event.event_reason) == ("u7", None)
+
+
+def test_no_token_at_all(tmp_path):
+    async def unauthorized(scope, receive, send):
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    bench = ObserveBench(tmp_path, unauthorized)
+    bench.run()
+    assert bench.event.event_reason == "token_missing"
+
+
+def test_the_application_may_say_it_while_it_runs(tmp_path):
+    async def app(scope, receive, send):
+        seen({"sub": "u9"})
+        await hello(scope, receive, send)
+
+    bench = ObserveBench(tmp_path, app)
+    bench.run(headers=bench.bearer("opaque"))
+    assert bench.event.user_id == "u9"
+    assert current.get() is None
+    seen({"sub": "nobody"})
