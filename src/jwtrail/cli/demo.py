@@ -51,7 +51,7 @@ def demo(
 ) -> None:
     """Run a sample shop with real HTTP traffic and six attacks, and open the console on it.
 
-    At the end: for each attack, how long until the alert, and until the stolen token was refused.
+    The last attack ends about ten seconds after the start; a shorter demo leaves some out. At the end: for each attack, how long until the alert, and until the stolen token was refused.
     """
     from jwtrail.demo import run  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """The command line: a table of commands, each imported when it is called, so that `jwtrail --version` stays instant."""
 
+import difflib
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "tail": Entry("tail:tail", "Follow events as they arrive."),
     "stats": Entry("stats:stats", "Count values of fields; the busiest users, addresses, tokens."),
     "alerts": Entry("alerts:alerts", "What was detected, and its triage."),
+    "detect": Entry("detect:detect", "Run the detection rules over the past."),
     "rules": Entry("rules:rules", "The detection rules."),
     "kql": Entry("kql:kql", "Show how a query is understood."),
     "trail": Entry("trail:trail", "Verify the trail, prove an event."),
@@ -54,6 +56,14 @@ class Lazy(click.Group):
         module, _, name = entry.place.partition(":")
         command: click.Command = getattr(import_module(f"jwtrail.cli.{module}"), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1) if args and args[0] not in COMMANDS else []
+        if close:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {close[0]}?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

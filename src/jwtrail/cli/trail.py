@@ -19,7 +19,7 @@ from jwtrail.cli.common import (
 from jwtrail.cli.exits import BROKEN
 from jwtrail.cli.plain import visible
 from jwtrail.cli.progress import progress
-from jwtrail.errors import EventNotFound
+from jwtrail.errors import EventNotFound, NoteError
 
 if TYPE_CHECKING:
     from jwtrail.trail.fsck import Report
@@ -159,7 +159,12 @@ def release(data: Path | None) -> None:
 def verify_proof(file: Path, vkey: str, as_json: bool) -> None:
     """Check a file of `jwtrail trail prove` with nothing but the log's key. Exit code 5 when it does not hold."""
     from jwtrail.cli.proving import checked  # noqa: PLC0415
+    from jwtrail.tlog.note import Verifier  # noqa: PLC0415
 
+    try:
+        Verifier.parse(vkey)
+    except NoteError as error:
+        raise click.BadParameter(f"not a verifier key: {error.message}", param_hint="--key") from None
     answer = checked(file, vkey)
     if as_json or not is_terminal():
         json_line(answer)

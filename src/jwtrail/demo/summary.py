@@ -27,6 +27,7 @@ class AttackResult(Struct, frozen=True):
     """One attack.
 
     Args:
+        played: false when the demo was too short for it.
         to_alert_ms: from sending the decisive request to the alert.
         to_refused_ms: from sending the decisive request to the first refused use afterwards.
         refused_status: 401 for a dead token, 429 for a held source.
@@ -34,6 +35,7 @@ class AttackResult(Struct, frozen=True):
 
     id: str
     title: str
+    played: bool
     found: bool
     answered: bool
     alert: str | None
@@ -115,6 +117,7 @@ def _result(attack: Attack, outcome: Outcome | None, alerts: list[tuple[Event, i
     return AttackResult(
         id=attack.id,
         title=attack.title,
+        played=outcome is not None,
         found=alert is not None,
         answered=refused_us is not None and (status == 401 or not attack.token),
         alert=alert.jwtrail_alert_id if alert is not None else None,
@@ -161,7 +164,7 @@ def exit_code(result: Summary) -> int:
     """0 all well, 3 an attack got through, 5 the trail is broken or lacks an answered request."""
     if not result.trail_intact or result.events_lost or result.events_doubled:
         return 5
-    return 0 if all(attack.found and attack.answered for attack in result.attacks) else 3
+    return 0 if all(attack.found and attack.answered for attack in result.attacks if attack.played) else 3
 
 
 def show(result: Summary) -> None:
@@ -172,7 +175,7 @@ def show(result: Summary) -> None:
     for attack in result.attacks:
         table.add_row(
             f"{attack.id}  {attack.title}",
-            _ms(attack.to_alert_ms) if attack.found else "not found",
+            _ms(attack.to_alert_ms) if attack.found else "not found" if attack.played else "not played",
             _ms(attack.to_refused_ms),
             {401: "the token is dead (401)", 429: "the source is held (429)"}.get(
                 attack.refused_status or 0, "none"
