@@ -76,6 +76,7 @@ class Shop:
     def sign_in(self) -> dict[str, Any]:
         answer = self.client.post("/login", params={"username": USERNAME, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
+        assert answer.headers["cache-control"] == "no-store"
         return answer.json()
 
     def get(self, path: str, token: str | None = None, **headers: str):

@@ -164,7 +164,7 @@ def verify_proof(file: Path, vkey: str, as_json: bool) -> None:
     try:
         Verifier.parse(vkey)
     except NoteError as error:
-        raise click.BadParameter(f"not a verifier key: {error.message}", param_hint="--key") from None
+        raise click.BadParameter(error.message, param_hint="--key") from None
     answer = checked(file, vkey)
     if as_json or not is_terminal():
         json_line(answer)

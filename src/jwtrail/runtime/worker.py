@@ -134,6 +134,8 @@ class Worker:
         pair = self.issuer.issue(subject, source=_source(), **about)
         token = fields_of_issued(pair, clock.now_us())
         self.record("login", user_name=name, **(token | {"related_user": tuple(sorted({subject, name}))}))
+        if (exchange := current.get()) is not None:  # RFC 6749 section 5.1: no cache may keep a token
+            exchange.answer_headers.append((b"cache-control", b"no-store"))
         self.record("token-issued", **token)
         return pair
 
@@ -156,6 +158,10 @@ class Worker:
         who = fields_of_claims(error.claims, clock.now_us()) if error.claims is not None else {}
         if error.rejected is not None:
             who |= fields_of_verdict(error.rejected, clock.now_us())
+        if error.alert:  # what our own answer caused must not feed the detector
+            who["jwtrail_flags"] = ("self_inflicted",)
+            if (exchange := current.get()) is not None:
+                exchange.flags.add("self_inflicted")
         action = "refresh-reused" if error.reason == "refresh_reused" else "token-refreshed"
         self.record(action, **who, event_outcome="failure", event_reason=error.reason)
         if error.revoked is not None:
@@ -166,8 +172,7 @@ class Worker:
     def sign_out(self, claims: Claims) -> None:
         """End the family of this token (or the token alone when it has none) on every worker."""
         if claims.family:
-            self.issuer.revoke("family", claims.family, cause="logout", by=claims.sub)
-            self.store.end_family(claims.family)
+            self.issuer.end(claims.family, cause="logout", by=claims.sub)
         else:
             self.issuer.revoke("jti", claims.jti, cause="logout", by=claims.sub)
         self.live.refresh()
@@ -235,8 +240,7 @@ class Worker:
             return
         claims = verdict.claims
         if claims.kind == "refresh":
-            self.issuer.revoke("family", claims.family, cause="client", by=claims.sub)
-            self.store.end_family(claims.family)
+            self.issuer.end(claims.family, cause="client", by=claims.sub)
         elif claims.jti:
             self.issuer.revoke("jti", claims.jti, cause="client", by=claims.sub)
         self.live.refresh()
