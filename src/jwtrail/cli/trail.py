@@ -102,6 +102,30 @@ def prove(event: str, out: Path | None, data: Path | None) -> None:
 
 
 @trail.command()
+@click.option("--url", required=True, help="The witness: the part before /add-checkpoint.")
+@click.option("--key", "vkey", required=True, metavar="VKEY", help="Its key, as it publishes it.")
+@click.option("--json", "as_json", is_flag=True, help="What it confirmed as one JSON document.")
+@data_option
+def witness(url: str, vkey: str, as_json: bool, data: Path | None) -> None:
+    """Have the last checkpoint cosigned by a C2SP witness; call it from a timer.
+
+    It remembers what it has seen: once it has cosigned, the log cannot go back or fork without its refusal, which is
+    exit code 5. The cosigned checkpoint is kept in tlog/witnessed.
+    """
+    from jwtrail.tlog.witness import WitnessKey  # noqa: PLC0415
+    from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
+    from jwtrail.trail.witnessing import post_to  # noqa: PLC0415
+    from jwtrail.trail.witnessing import witness as ask  # noqa: PLC0415
+
+    layout = layout_of(data)
+    done = ask(layout, TrailReader(layout), WitnessKey.parse(vkey), post_to(url))
+    if as_json:
+        json_line(done)
+        return
+    click.echo(f"{visible(done.witness)} has seen {done.size:,} events")
+
+
+@trail.command()
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="What was copied as one JSON document.")
 @data_option

@@ -76,6 +76,7 @@ class Layout:
         self.manifest = root / "manifest.json"
         self.tlog = root / "tlog"
         self.checkpoint = root / "tlog" / "checkpoint"
+        self.witnessed = root / "tlog" / "witnessed"
         self.tiles = root / "tlog" / "tile"
         self.keys = root / "keys"
         self.log_key = root / "keys" / "log.pem"
