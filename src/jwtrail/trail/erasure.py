@@ -44,6 +44,8 @@ def rewrite(layout: Layout, info: SegmentInfo, indexes: Collection[int]) -> Segm
     try:
         with storage_errors("write a segment", final), Engine() as engine:
             before = row_hashes(engine, old, frozenset(info.columns))
+            if not all(row.entry for row in before):
+                raise CorruptionError("a row does not give an entry: it was altered", where=str(old))
             _copy(engine, old, temporary, info.columns, indexes)
             if row_hashes(engine, temporary, frozenset(columns)) != before:
                 raise CorruptionError("an event does not come back as it was written", where=str(old))

@@ -55,10 +55,16 @@ class EntryCache:
             rows = row_hashes(self._engine, path, frozenset(segment.columns), condition)
         except duckdb.Error as error:
             raise CorruptionError(f"the segment cannot be read: {error}", where=str(path)) from error
-        whole = [row.position for row in rows] == list(range(low, high + 1))
-        if not whole or any(len(row.entry) != ENTRY_SIZE for row in rows):
-            first, last = segment.first + low, segment.first + high
+        first, last = segment.first + low, segment.first + high
+        if [row.position for row in rows] != list(range(low, high + 1)):
             raise CorruptionError(f"rows of the indexes {first} to {last} are missing", where=str(path))
+        bad = next((row.position for row in rows if len(row.entry) != ENTRY_SIZE), None)
+        if bad is not None:
+            raise CorruptionError(
+                f"the row of index {segment.first + bad} does not give an entry",
+                where=str(path),
+                hint="`jwtrail trail verify` names what was altered",
+            )
         return b"".join(row.entry for row in rows)
 
 

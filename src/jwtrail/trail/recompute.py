@@ -118,9 +118,21 @@ def _canonical(klass: FieldClass, columns: frozenset[str]) -> str:
 
 
 def commitment_sql(columns: frozenset[str]) -> str:
-    """SQL for the personal commitment of a row: what an erasure left of it, or what its columns give."""
-    personal = f"unhex(sha256({quoted(SALT)} || encode({_canonical('personal', columns)})))"
-    return f"coalesce({quoted(COMMITMENT)}, {personal})" if COMMITMENT in columns else personal
+    """SQL for the personal commitment of a row: what its columns give, or what an erasure left of it.
+
+    What an erasure left counts only in a row without salt and personal fields; else it is NULL. A kept commitment
+    beside fields would let anybody write other fields.
+    """
+    computed = f"unhex(sha256({quoted(SALT)} || encode({_canonical('personal', columns)})))"
+    if COMMITMENT not in columns:
+        return computed
+    gone = [
+        SALT,
+        *(name for name in sorted(columns & CATALOGUE.keys()) if CATALOGUE[name].klass == "personal"),
+    ]
+    empty = " AND ".join(f"{quoted(name)} IS NULL" for name in gone)
+    kept = quoted(COMMITMENT)
+    return f"CASE WHEN {kept} IS NULL THEN {computed} WHEN {empty} THEN {kept} END"
 
 
 def entry_sql(columns: frozenset[str]) -> str:

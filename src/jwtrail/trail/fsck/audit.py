@@ -8,6 +8,7 @@ from jwtrail.errors import CorruptionError, NoteError
 from jwtrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.tlog.note import Verifier
+from jwtrail.trail.fsck.erasures import ErasureAudit
 from jwtrail.trail.fsck.logs import LogAudit, order_runs
 from jwtrail.trail.fsck.report import Findings, Report
 from jwtrail.trail.fsck.rows import SegmentAudit
@@ -64,6 +65,7 @@ class _Audit:
         self._signed = self._checkpoints()
         self._manifest = self._read_manifest()
         self._engine = Engine()
+        self._erasures = ErasureAudit(self._findings, self._engine)
         self._last: dict[str, int] = {}
         self._all_read = True
 
@@ -73,6 +75,7 @@ class _Audit:
             self._segment(info, tree)
         self._positions()
         self._unsealed(tree)
+        self._erasures.compare()
         signed = max(self._signed, default=0)
         self._compare_sizes(tree.size)
         newest = tree.roots.get(signed)
@@ -179,6 +182,7 @@ class _Audit:
         for leaf in audit.leaves():
             tree.add(leaf)
             self._told(tree.size)
+        self._erasures.segment(self._root / "segments" / info.file, info)
         writers = audit.writers()
         self._all_read = self._all_read and writers is not None
         for writer, first, last, breaks in writers or ():
@@ -220,4 +224,5 @@ class _Audit:
         for path in found:
             at = self._manifest.writers.get(path.name, Position())
             logs[path.name] = LogAudit(path, at.n, at.chain, self._findings)
+            self._erasures.announced(logs[path.name].announced)
         return logs

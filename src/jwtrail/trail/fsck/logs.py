@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from jwtrail.ecs.catalogue import CATALOGUE
+from jwtrail.trail.fsck.erasures import ANNOUNCED, RECORDS
 from jwtrail.trail.fsck.report import Findings
 
 __all__ = ["LogAudit", "order_runs"]
@@ -69,11 +70,16 @@ class LogAudit:
         number: up to where the writer's lines are sealed.
         chain: chain value there.
         findings: where to.
+
+    Attributes:
+        entries: of each line that is not sealed, by its number.
+        announced: records that lines among them say are erased.
     """
 
     def __init__(self, directory: Path, number: int, chain: bytes, findings: Findings) -> None:
         self.writer = directory.name
         self.entries: dict[int, bytes] = {}
+        self.announced = 0
         self._expected = number + 1
         self._chain: bytes | None = chain
         self._findings = findings
@@ -129,6 +135,8 @@ class LogAudit:
             return "the chain value does not follow"
         self._expected, self._chain = read.number + 1, read.chain
         self.entries[read.number] = read.entry
+        if doc.get("event.action") == ANNOUNCED:
+            self.announced += int(doc.get(RECORDS, 0))
         return ""
 
     def _again(self, wal: dict[str, Any]) -> str:

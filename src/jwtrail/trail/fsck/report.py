@@ -17,6 +17,8 @@ Kind = Literal[
     "unsigned",  # there are events and no checkpoint; as a note: the newest wait for the next one
     "bad_signature",  # a checkpoint or key is malformed or does not verify
     "writer_gap",  # a writer's numbers have a gap
+    "erased",  # note: so many rows no longer tell of a person, as events in the trail announced
+    "unaccounted_erasure",  # more rows are without their person than events in the trail announced
     "torn_tail",  # note: a process died while writing; nothing acknowledged is lost
     "tile_mismatch",  # a stored hash differs from the events
     "unreadable",  # a file, or a part of it, cannot be read

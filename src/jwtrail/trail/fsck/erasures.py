@@ -1,0 +1,64 @@
+"""Rows without a person, and the events that announced them: nobody leaves the trail unsaid."""
+
+from pathlib import Path
+
+import duckdb
+
+from jwtrail.trail.fsck.report import Findings
+from jwtrail.trail.manifest import SegmentInfo
+from jwtrail.trail.recompute import COMMITMENT, Engine, parquet, quoted, text_literal
+
+__all__ = ["ANNOUNCED", "RECORDS", "ErasureAudit"]
+
+ANNOUNCED = "subject-erased"
+"""Action of the event that says, before it is done, how many records will lose their person."""
+
+RECORDS = "jwtrail.records"
+"""Field of it that says how many."""
+
+
+class ErasureAudit:
+    """Counts erased rows and announced ones. An erasure that was cut off announces twice, so more may be announced."""
+
+    def __init__(self, findings: Findings, engine: Engine) -> None:
+        self._findings = findings
+        self._engine = engine
+        self._erased = self._announced = 0
+        self._first: int | None = None
+        self._last: int | None = None
+
+    def segment(self, path: Path, info: SegmentInfo) -> None:
+        """Count in a segment; one that cannot be read is for others to name."""
+        known = frozenset(info.columns)
+        says = {"event.action", RECORDS} <= known
+        # Sums without WHERE: no row group may be passed over because of what its statistics claim.
+        kept = f"{quoted(COMMITMENT)} IS NOT NULL" if COMMITMENT in known else "false"
+        said = f"{quoted('event.action')} = {text_literal(ANNOUNCED)}" if says else "false"
+        records = quoted(RECORDS) if says else "0"
+        try:
+            ((erased, first, last, announced),) = self._engine.rows(
+                f"SELECT sum(CASE WHEN {kept} THEN 1 ELSE 0 END),"  # noqa: S608  # names are the catalogue's
+                f" min(CASE WHEN {kept} THEN file_row_number END), max(CASE WHEN {kept} THEN file_row_number END),"
+                f" sum(CASE WHEN {said} THEN {records} ELSE 0 END) FROM {parquet(path)}"
+            )
+        except duckdb.Error:
+            return
+        self._announced += int(announced or 0)
+        if erased:
+            self._erased += int(erased)
+            self._first = info.first + first if self._first is None else self._first
+            self._last = info.first + last
+
+    def announced(self, records: int) -> None:
+        """Take what an event that is not sealed announced."""
+        self._announced += records
+
+    def compare(self) -> None:
+        """Say what was erased; as damage when it was not announced."""
+        if self._erased:
+            told = self._erased <= self._announced
+            self._findings.add(
+                "erased" if told else "unaccounted_erasure",
+                f"{self._erased} events no longer tell of a person; {ANNOUNCED} events announced {self._announced}",
+                index=self._first, last=self._last, note=told,
+            )  # fmt: skip
