@@ -30,10 +30,10 @@ def one(policy=None, shared=nobody, **fields):
         ("A1", "block", "source.ip=203.0.113.7", 10 * MINUTE),
         ("A2", "block", "source.ip=203.0.113.7", 10 * MINUTE),
         ("A4", "block", "source.ip=203.0.113.7", 10 * MINUTE),
-        ("B2", "revoke", "jwt.family=fam-1", 30 * 1440 * MINUTE),
-        ("C6a", "revoke", "jwt.family=fam-1", 30 * 1440 * MINUTE),
-        ("C6b", "revoke", "jwt.family=fam-1", 30 * 1440 * MINUTE),
-        ("D1", "revoke", "jwt.jti=jti-1", 30 * 1440 * MINUTE),
+        ("B2", "revoke", "jwt.family=fam-1", 400 * 1440 * MINUTE),
+        ("C6a", "revoke", "jwt.family=fam-1", 400 * 1440 * MINUTE),
+        ("C6b", "revoke", "jwt.family=fam-1", 400 * 1440 * MINUTE),
+        ("D1", "revoke", "jwt.jti=jti-1", 400 * 1440 * MINUTE),
         ("E6", "throttle", "source.ip=203.0.113.7", 10 * MINUTE),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_user_is_revoked_as_a_cut_off():
         {"answers": {"A1": {"kind": "block", "minutes": 60 * 24 * 365}}},
         {"allow_sources": ["10.0.0.1/8"]},
         {"allow_sources": ["office"]},
-        {"max_session_s": 0},
+        {"max_session_s": 60},
         {"dryrun": True},
     ],
 )

@@ -162,6 +162,6 @@ def test_the_whole_way_from_events_to_a_revoked_family(store):
     trail, detector = [], Detector(rules)
     alerts = detector.feed(events_of(example))
     new = answered(responder(store, trail), alerts, detector.snapshot())
-    assert [one.code for one in new] == ["C1", "C6a"]
+    assert [one.code for one in new] == ["C1", "C6a", "C6c"]
     assert [row.value for row in store.revocations(NOW_US)] == ["fam-9"]
     assert Detector(rules, store.get_cursor("detect")).feed(events_of(example)) == []

@@ -7,9 +7,10 @@ from msgspec import Struct
 from jwtrail.respond.settings import AnswerKind
 from jwtrail.state.records import Restraint, Revocation, RevocationKind
 
-__all__ = ["Action", "restraint_of", "revocation_of"]
+__all__ = ["REVOKES", "Action", "restraint_of", "revocation_of"]
 
-_REVOCATION: dict[str, RevocationKind] = {"jwt.jti": "jti", "jwt.family": "family", "user.id": "subject"}
+REVOKES: dict[str, RevocationKind] = {"jwt.jti": "jti", "jwt.family": "family", "user.id": "subject"}
+"""What a revocation of each field is called in `state.db`."""
 
 
 class Action(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def revocation_of(action: Action) -> Revocation | None:
     if action.kind != "revoke" or action.dry_run:
         return None
     return Revocation(
-        kind=_REVOCATION[action.field],
+        kind=REVOKES[action.field],
         value=action.value,
         at_us=action.at_us,
         until_us=action.until_us,

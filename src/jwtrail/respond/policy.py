@@ -11,27 +11,44 @@ from msgspec.structs import replace
 
 from jwtrail.detect import Alert
 from jwtrail.detect.alert import titled
-from jwtrail.respond.action import Action
+from jwtrail.respond.action import REVOKES, Action
 from jwtrail.respond.settings import Answer, RespondSettings
+from jwtrail.state.records import RevocationKind
 
-__all__ = ["SHARED_PER_MINUTE", "SHARED_USERS", "plan"]
+__all__ = ["LONGEST_US", "SHARED_PER_MINUTE", "SHARED_USERS", "Ends", "longest", "plan"]
 
 SHARED_USERS = 4
-"""Users behind one address from which on it is never blocked (RULES.md: more than three in the last day)."""
+"""Users behind one address from which on it is never blocked, and who there succeeded says nothing (RULES.md: more than
+three in the last day)."""
 
 SHARED_PER_MINUTE = 30
 """What a shared address may still ask without a valid token, a minute, in place of a block."""
 
+LONGEST_US = 400 * 86_400 * 1_000_000
+"""Longer than any setting lets a token or a sign-in live: how long a revocation is kept when nobody knows better."""
+
+Ends = Callable[[RevocationKind, str, int], int]
+"""When a revocation made at a time (µs) may be forgotten: after the last token that it concerns."""
+
 _FIELDS = {"jti": "jwt.jti", "family": "jwt.family", "user": "user.id", "source": "source.ip"}
 
 
+def longest(_kind: RevocationKind, _value: str, at_us: int) -> int:
+    """The `Ends` of those who know nothing of the tokens: never too early."""
+    return at_us + LONGEST_US
+
+
 def plan(
-    settings: RespondSettings, alerts: Iterable[Alert], shared_sources: Callable[[str], int]
+    settings: RespondSettings,
+    alerts: Iterable[Alert],
+    shared_sources: Callable[[str], int],
+    ends: Ends = longest,
 ) -> tuple[Action, ...]:
     """One action for each alert that has an answer.
 
     Args:
         shared_sources: how many users were lately seen behind an address.
+        ends: of revocations.
     """
     networks = [ipaddress.ip_network(network) for network in settings.allow_sources]
     made = []
@@ -44,7 +61,7 @@ def plan(
         elif why := _spared(settings, networks, alert):
             made.append(_notice(alert, why, dry_run=answer.dry_run or settings.dry_run))
         else:
-            made.append(_action(settings, alert, answer, shared_sources))
+            made.append(_action(settings, alert, answer, shared_sources, ends))
     return tuple(made)
 
 
@@ -73,7 +90,11 @@ def _spared(
 
 
 def _action(
-    settings: RespondSettings, alert: Alert, answer: Answer, shared_sources: Callable[[str], int]
+    settings: RespondSettings,
+    alert: Alert,
+    answer: Answer,
+    shared_sources: Callable[[str], int],
+    ends: Ends,
 ) -> Action:
     dry_run = answer.dry_run or settings.dry_run
     if answer.kind == "notify":
@@ -82,6 +103,9 @@ def _action(
     value: str = getattr(alert.targets, answer.target)
     if not value:
         return _notice(alert, f"the event carries no verified {field}", dry_run=dry_run)
+    shared = bool(alert.targets.source) and shared_sources(alert.targets.source) >= SHARED_USERS
+    if answer.kind == "revoke" and answer.spare_shared and shared:
+        return _notice(alert, "several users share this address", dry_run=dry_run)
     action = Action(
         alert=alert.id,
         rule=alert.rule,
@@ -90,7 +114,7 @@ def _action(
         field=field,
         value=value,
         at_us=alert.at_us,
-        until_us=alert.at_us + _lasts_us(settings, answer),
+        until_us=_end_us(settings, alert, answer, ends),
         dry_run=dry_run,
     )
     if answer.kind == "revoke":
@@ -101,7 +125,7 @@ def _action(
         route=alert.targets.route if answer.same_route else "",
         unauthenticated_only=answer.target == "source" and answer.unauthenticated_only,
     )
-    return _gentle(action) if answer.target == "source" and shared_sources(value) >= SHARED_USERS else action
+    return _gentle(action) if answer.target == "source" and shared else action
 
 
 def _gentle(action: Action) -> Action:
@@ -115,10 +139,10 @@ def _gentle(action: Action) -> Action:
     )
 
 
-def _lasts_us(settings: RespondSettings, answer: Answer) -> int:
+def _end_us(settings: RespondSettings, alert: Alert, answer: Answer, ends: Ends) -> int:
     if answer.kind == "revoke":
-        return settings.max_session_s * 1_000_000
-    return min(answer.minutes, settings.max_minutes) * 60_000_000
+        return ends(REVOKES[_FIELDS[answer.target]], getattr(alert.targets, answer.target), alert.at_us)
+    return alert.at_us + min(answer.minutes, settings.max_minutes) * 60_000_000
 
 
 def _notice(alert: Alert, why: str, *, dry_run: bool) -> Action:

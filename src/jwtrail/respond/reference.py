@@ -55,7 +55,9 @@ Top 10 (2023), and carries examples that must match and near misses that must no
 
 Only what was verified is acted on: the token's id or family, the user of a verified token, or the address. A claim of a
 token that did not verify never chooses whom. An address behind which four or more users were seen in the last day is never
-blocked, only throttled, and only without a valid token. Every answer ends. A rule without an answer in the list below only
+blocked, only throttled, and only without a valid token; a rule that knows an address and not who behind it did something
+revokes nothing there. A sign-in ends only when it came from where the guesses at it came from. Every answer ends, a
+revocation after the last token that it concerns. A rule without an answer in the list below only
 says what it would do (`jwtrail.response.dry_run: true`) until `[respond.answers]` names it.
 
 ## The rules
@@ -141,7 +143,8 @@ def _answer(meta: Meta) -> str:
 
 def _words(answer: Answer) -> str:
     if answer.kind == "revoke":
-        return f"revoke the {answer.target}"
+        spared = ", told only where several users share the address" if answer.spare_shared else ""
+        return f"revoke the {answer.target}{spared}"
     rate = f" to {answer.per_minute} requests a minute" if answer.kind == "throttle" else ""
     gentle = ", requests without a valid token only" if answer.unauthenticated_only else ""
     return f"{answer.kind} the {answer.target}{rate} for {answer.minutes} min{gentle}"
@@ -158,7 +161,7 @@ def _section(meta: Meta) -> str:
         *(f"- Can be harmless: {text.rstrip('.')}." for text in meta.falsepositives),
     ]
     if meta.response is not None:
-        lines.append(f"- Why this answer: {meta.response.why}")
+        lines.append(f"- Why this answer: {' '.join(meta.response.why.split())}")
     lines.append(
         f"- Examples: {'; '.join(_example(example.name, example.alerts) for example in meta.examples)}."
     )

@@ -10,7 +10,7 @@ from jwtrail.detect import Alert, group_text
 from jwtrail.ecs import Event
 from jwtrail.respond.action import Action, restraint_of, revocation_of
 from jwtrail.respond.events import story
-from jwtrail.respond.policy import plan
+from jwtrail.respond.policy import Ends, longest, plan
 from jwtrail.respond.settings import RespondSettings
 from jwtrail.state.records import AlertRow, Restraint, Revocation
 
@@ -56,10 +56,19 @@ class Responder:
     Args:
         commit: `StateStore.commit`.
         record: puts an event into the trail.
+        ends: when a revocation may be forgotten.
     """
 
-    def __init__(self, settings: RespondSettings, *, commit: Commit, record: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        settings: RespondSettings,
+        *,
+        commit: Commit,
+        record: Callable[[Event], None],
+        ends: Ends = longest,
+    ) -> None:
         self._settings = settings
+        self._ends = ends
         self._commit = commit
         self._record = record
 
@@ -69,7 +78,7 @@ class Responder:
         Args:
             shared_sources: how many users were seen behind an address in the last day.
         """
-        return plan(self._settings, alerts, shared_sources)
+        return plan(self._settings, alerts, shared_sources, self._ends)
 
     def answer(
         self,

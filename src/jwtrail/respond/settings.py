@@ -22,10 +22,12 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         kind: `revoke` a `jti`, `family` or `user`; `throttle` or `block` a `source`, `user` or `jti`; or only `notify`.
         target: which verified identity of the completing event, or its source. When the event does not know it nothing
             is done: no wider key takes its place.
-        minutes: how long a throttle or block lasts. A revocation lasts until the token must have expired.
+        minutes: how long a throttle or block lasts. A revocation outlives every token of what it revokes.
         per_minute: requests that a throttle still lets through, a minute.
         unauthenticated_only: of a source, hold up only requests without a valid token.
         same_route: hold up only the route on which it happened.
+        spare_shared: of a revocation, only tell when more than three users were seen behind the source in the last day:
+            of a rule that knows the address and not who did it.
         dry_run: say what would be done, and do not do it.
     """
 
@@ -35,6 +37,7 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 10
     unauthenticated_only: bool = True
     same_route: bool = False
+    spare_shared: bool = False
     dry_run: bool = False
 
 
@@ -44,7 +47,7 @@ PACKAGED: dict[str, Answer] = {
     "A4": Answer(kind="block"),
     "B2": Answer(kind="revoke", target="family"),
     "C6a": Answer(kind="revoke", target="family"),
-    "C6b": Answer(kind="revoke", target="family"),
+    "C6b": Answer(kind="revoke", target="family", spare_shared=True),
     "D1": Answer(kind="revoke", target="jti"),
     "E6": Answer(kind="throttle", per_minute=30),
 }
@@ -54,7 +57,8 @@ and cheap to be wrong about:
 - A1, A2, A4: forged tokens. The address is refused for ten minutes, but only without a valid token, so that users who
   share it go on working; nothing is done to the user whose name the attacker wrote into the token.
 - B2: a stolen refresh token. The family is one sign-in on one device; RFC 9700 section 4.14.2 asks for this.
-- C6a, C6b: the password was found. Only the sign-in that just succeeded ends.
+- C6a, C6b: the password was found. Only the sign-in that just succeeded ends, and only when it came from where the guesses
+  came from; after guesses at many names, none behind an address that several users share.
 - D1: one token reads object after object. Only that access token ends; its owner gets a new one by refreshing.
 - E6: a scan. Slowed to 30 requests a minute without a valid token.
 
@@ -71,7 +75,6 @@ class RespondSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         allow_sources: networks (`10.0.0.0/8`) that are never answered: own scanners, health probes.
         allow_users: ids of users that are never answered.
         max_minutes: no throttle or block lasts longer, whatever an answer says.
-        max_session_s: how long a token or family can live at the most, seconds; a revocation is kept so long.
     """
 
     dry_run: bool = False
@@ -79,7 +82,6 @@ class RespondSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     allow_sources: tuple[str, ...] = ()
     allow_users: tuple[str, ...] = ()
     max_minutes: Annotated[int, Meta(ge=1, le=MAX_MINUTES)] = 24 * 60
-    max_session_s: Annotated[int, Meta(ge=60, le=400 * 86_400)] = 30 * 86_400
 
     def __post_init__(self) -> None:
         """Refuse networks that are none, and answers that make no sense."""

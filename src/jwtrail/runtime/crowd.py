@@ -26,8 +26,14 @@ class Crowd:
         self._seen: OrderedDict[str, dict[str, int]] = OrderedDict(seen)
 
     def see(self, events: Iterable[Event]) -> None:
-        """Take note of who came from where. Only a verified token says who."""
+        """Take note of who came from where. Only a verified token says who; whose sign-in an answer ended was not that user,
+        so that somebody with a list of found passwords does not become a crowd.
+        """
         for event in events:
+            if event.event_action.startswith("response-"):  # about the request of somebody, not one itself
+                if event.event_action == "response-revoke" and not event.jwtrail_response_dry_run:
+                    self._seen.get(event.source_ip or "", {}).pop(event.user_id or "", None)
+                continue
             if event.source_ip is None or event.user_id is None or event.event_outcome != "success":
                 continue
             users = self._seen.setdefault(event.source_ip, {})

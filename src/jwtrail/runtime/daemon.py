@@ -5,6 +5,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from jwtrail import clock, config
 from jwtrail.detect.alert import Alert
@@ -21,6 +22,7 @@ from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.indexer import Indexer
 from jwtrail.state.split import open_state
+from jwtrail.tokens.ends import end_of
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
@@ -85,7 +87,12 @@ class Daemon:
         self.failure: str = ""
         self.detector = Detector(self.rules, self.state.get_cursor(CURSOR))
         self._crowd = Crowd(self.state.get_cursor(CROWD))
-        self._responder = Responder(settings.respond, commit=self.state.commit, record=self.record)
+        self._responder = Responder(
+            settings.respond,
+            commit=self.state.commit,
+            record=self.record,
+            ends=partial(end_of, self.state, settings.tokens),
+        )
         self._evicted = self.detector.stats().evicted
         self._waiting: list[Alert] = []
         self._on_events = on_events

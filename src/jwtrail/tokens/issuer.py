@@ -12,6 +12,7 @@ from jwtrail.ecs.ids import uuid7
 from jwtrail.errors import TokenError
 from jwtrail.state import Family, IssuedToken, Revocation, RevocationKind, StateStore
 from jwtrail.tokens.claims import kind_of_type, read_claims
+from jwtrail.tokens.ends import end_of, end_of_access
 from jwtrail.tokens.keyring import KeyRing, SigningKey
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import RevocationView, keys_of
@@ -79,6 +80,7 @@ class RefreshError(TokenError):
         claims: of an authentic token: who tried.
         rejected: the verdict, when the token itself did not count.
         revoked: the revocation that a reused token brought about.
+        alert: id of the alert whose answer ended what the token belongs to; empty when no answer did.
     """
 
     code = "refresh_refused"
@@ -90,11 +92,13 @@ class RefreshError(TokenError):
         claims: Claims | None = None,
         rejected: Rejected | None = None,
         revoked: Revocation | None = None,
+        alert: str = "",
     ) -> None:
         super().__init__(reason, f"the refresh token is not accepted: {reason}", hint="sign in again")
         self.claims = claims
         self.rejected = rejected
         self.revoked = revoked
+        self.alert = alert
         self.subject = claims.sub if claims else ""
         self.family = claims.family if claims else ""
         self.jti = claims.jti if claims else ""
@@ -209,8 +213,34 @@ class Issuer:
         """
         now = self._now_us() if now_us is None else now_us
         row = Revocation(
-            kind=kind, value=value, at_us=now, until_us=self._end_of(kind, value, now), cause=cause, by=by, alert=alert
-        )  # fmt: skip
+            kind=kind,
+            value=value,
+            at_us=now,
+            until_us=end_of(self._store, self._settings, kind, value, now),
+            cause=cause,
+            by=by,
+            alert=alert,
+        )
+        self._store.revoke(row)
+        return row
+
+    def end(self, family: str, *, cause: str, by: str = "jwtrail") -> Revocation:
+        """End a sign-in for good: nothing is exchanged any more, and its access tokens are dead.
+
+        Most sign-ins end like this, so the revocation lasts no longer than the last access token does. The family goes first:
+        whatever happens in between, no refresh token comes back to life when the revocation is forgotten.
+
+        Args:
+            family: one of another issuer is revoked like any other, for nothing is known of what can still be exchanged.
+
+        Raises:
+            StateError: it may be that only refresh tokens have ended.
+        """
+        if not self._store.end_family(family):
+            return self.revoke("family", family, cause=cause, by=by)
+        now = self._now_us()
+        until = end_of_access(self._store, self._settings, family, now)
+        row = Revocation(kind="family", value=family, at_us=now, until_us=until, cause=cause, by=by)
         self._store.revoke(row)
         return row
 
@@ -225,7 +255,7 @@ class Issuer:
         claims = verdict.claims
         revoked = RevocationView(self._store.revoked(keys_of(claims), now_us)).check(claims, now_us)
         if revoked is not None:
-            raise RefreshError(revoked.reason, claims=claims)
+            raise RefreshError(revoked.reason, claims=claims, alert=revoked.row.alert)
         return claims
 
     def _repeatable(self, claims: Claims, source: str, now_us: int) -> Family:
@@ -239,14 +269,6 @@ class Issuer:
             return family
         revoked = self.revoke("family", family.id, cause="refresh_reused", now_us=now_us)
         raise RefreshError("refresh_reused", claims=claims, revoked=revoked)
-
-    def _end_of(self, kind: RevocationKind, value: str, now_us: int) -> int:
-        leeway = self._settings.leeway_s * _US
-        if kind == "family" and (family := self._store.family(value)) is not None:
-            return family.expires_us + leeway
-        if kind == "jti" and (known := self._store.tokens_of("jti", value, now_us)):
-            return known[0].exp_us + leeway
-        return now_us + self._settings.refresh_absolute_s * _US + leeway
 
     def _pair(self, family: Family, now_us: int, *, parent: str = "", repeated: bool = False) -> TokenPair:
         settings = self._settings

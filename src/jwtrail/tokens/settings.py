@@ -122,6 +122,12 @@ class TokenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 hint=f"at most tokens.max_lifetime_s, {self.max_lifetime_s}",
             )
 
+    @property
+    def longest_s(self) -> int:
+        """No token or sign-in that begins now, here or elsewhere, counts longer, seconds."""
+        lives = (self.refresh_absolute_s, self.max_lifetime_s)
+        return max(*lives, *(one.max_lifetime_s for one in self.issuers.values())) + self.leeway_s
+
     def access_policy(self) -> VerifyPolicy:
         """What an API asks of an access token (RFC 9068 section 4)."""
         return VerifyPolicy(

@@ -132,7 +132,7 @@ def web_settings(settings: Settings, port: int) -> WebSettings:
         hosts=LOOPBACK_NAMES | names,
         https=public.scheme == "https",
         public_log=settings.serve.public_log,
-        max_session_s=settings.tokens.refresh_absolute_s,
+        max_session_s=settings.tokens.longest_s,
     )
 
 
