@@ -16,7 +16,9 @@ from jwtrail.runtime.endpoints import Endpoints
 from jwtrail.runtime.routes import TokenRoutes
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.issuer import TokenPair
+from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import Accepted, Claims
+from jwtrail.tokens.verifier import KeySource, Verifier
 
 __all__ = ["Claims", "TokenPair", "Trail"]
 
@@ -54,8 +56,8 @@ class Trail:
 
         Args:
             identify: in observe mode, gives the claims that the application verified in the request of this scope, or None.
-            verifier: in observe mode, names the reason of a token that the application refused; it must know the application's
-                keys: `Verifier(VerifyPolicy(), KeySet(load_secret(b"…")))`. Ours when absent.
+            verifier: in observe mode, names the reason of a token that the application refused, and stops one that was revoked;
+                it must know the application's keys, see `verifier`. Ours when absent.
             resolve: sets `scope["route"]` (anything with a `path`) and `scope["path_params"]` of a request that is refused
                 before routing, so that its event has a template.
         """
@@ -70,6 +72,15 @@ class Trail:
             on_startup=self._worker.start,
             on_shutdown=self._worker.close,
         )
+
+    def verifier(self, policy: VerifyPolicy, keys: KeySource) -> Verifier:
+        """A verifier that knows what is revoked here, for `wrap` in observe mode.
+
+        Args:
+            policy: what the application asks of its tokens.
+            keys: what it verifies them with, such as `KeySet(load_secret(b"…"))` or `KeySet(load_pem(text))`.
+        """
+        return Verifier(policy, keys, self._worker.live.revocations)
 
     def seen(self, claims: Mapping[str, Any]) -> None:
         """In observe mode: the application verified these claims in the running request, with a library of its own."""

@@ -1,5 +1,6 @@
 """Applications that keep their own token library: the trail knows who, and why not."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from starlette.testclient import TestClient
 from jwtrail import clock
 from jwtrail.asgi import Trail
 from jwtrail.ecs import decode_line
-from jwtrail.tokens import KeySet, Verifier, VerifyPolicy, load_secret
+from jwtrail.state import Revocation, StateStore
+from jwtrail.tokens import KeySet, VerifyPolicy, load_secret
 
 SECRET = "9f2c1e7ab4d8036f5e1a92c7d4b80f63"
 
@@ -71,7 +73,7 @@ def test_the_librarys_word_and_our_reason(tmp_path: Path, decode):
         return PlainTextResponse(claims["sub"])
 
     keys = KeySet(load_secret(SECRET.encode(), "HS256"))
-    app = trail.wrap(Starlette(routes=[Route("/me", me)]), verifier=Verifier(VerifyPolicy(), keys))
+    app = trail.wrap(Starlette(routes=[Route("/me", me)]), verifier=trail.verifier(VerifyPolicy(), keys))
     good, old = made(), made(exp=int(clock.now_us() / 1e6) - 600)
     with TestClient(app) as client:
         for token, status in ((good, 200), (old, 401), (good[:-4] + "AAAA", 401)):
@@ -84,3 +86,33 @@ def test_the_librarys_word_and_our_reason(tmp_path: Path, decode):
     assert [event.event_reason for event in events] == [None, "expired", "signature_invalid"]
     assert events[2].jwt_unverified_sub == "u1"
     assert all(good not in str(event) for event in events)
+
+
+def test_a_token_revoked_here_is_stopped_before_the_application_sees_it(tmp_path: Path):
+    """The application has no list of revoked tokens of its own; the detector's answers hold all the same."""
+    trail = Trail(data=str(tmp_path / "data"), **{"http.bad_token": "observe"})
+    served = []
+
+    async def me(request):
+        claims = with_pyjwt(request.headers["authorization"].removeprefix("Bearer "))
+        served.append(claims["jti"])
+        trail.seen(claims)
+        return PlainTextResponse("yes")
+
+    keys = KeySet(load_secret(SECRET.encode(), "HS256"))
+    app = trail.wrap(Starlette(routes=[Route("/me", me)]), verifier=trail.verifier(VerifyPolicy(), keys))
+    with TestClient(app) as client:
+
+        def status(jti):
+            return client.get("/me", headers={"Authorization": f"Bearer {made(jti=jti)}"}).status_code
+
+        assert status("j1") == 200
+        now = clock.now_us()
+        with StateStore(tmp_path / "data" / "state.db") as other:
+            other.revoke(
+                Revocation(kind="jti", value="j1", at_us=now, until_us=now + 60_000_000, cause="operator")
+            )
+        time.sleep(0.2)
+        assert status("j1") == 401
+        assert status("j2") == 200
+    assert served == ["j1", "j2"]

@@ -26,7 +26,7 @@ from jwtrail.middleware.observed import Observer
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
-from jwtrail.tokens.verdict import Accepted, Rejected
+from jwtrail.tokens.verdict import ABSENT, Accepted, Rejected
 
 __all__ = ["TrailMiddleware"]
 
@@ -130,6 +130,8 @@ class TrailMiddleware:
         # RFC 6750 section 2: one method a request. Which of two counts would be a guess, and proxies guess differently.
         several = Rejected(reason="multiple_credentials") if credential.several else None
         verdict = several or self._gate.first_look(credential.token)
+        if self._observer is not None:
+            verdict = self._observer.stop(credential.token) or ABSENT
         given = headers.get(b"x-request-id")
         request_id = given if given and len(given) <= 128 else uuid7()
         exchange = Exchange(headers, where, credential, verdict, request_id)
@@ -158,7 +160,7 @@ class TrailMiddleware:
 
     def _answers(self, scope: Scope) -> bool:
         path = scope.get("path", "")
-        return self._settings.bad_token == "reject" and not path.startswith(self._settings.open_paths)  # noqa: S105
+        return self._settings.bad_token != "pass" and not path.startswith(self._settings.open_paths)  # noqa: S105
 
     def _find_route(self, scope: Scope) -> None:
         if self._resolve is not None:

@@ -15,7 +15,8 @@ Identify = Callable[[MutableMapping[str, Any]], Mapping[str, Any] | None]
 MAX_WORDS = 64
 """Audiences, scopes or roles that are kept of a token that somebody else verified."""
 
-_REFUSED = frozenset({401, 403})
+_REFUSED = frozenset({401, 403, 422})
+"""Flask-JWT-Extended answers 422 to a token that does not verify."""
 
 # Where libraries and providers put them; the first that is there counts.
 _SUBJECTS = (
@@ -31,16 +32,21 @@ _FAMILIES = ("fam", "sid")  # ours, OpenID Connect
 
 
 class Observer:
-    """Fills in the verdict when the answer is known.
+    """Fills in the verdict when the answer is known, and stops what was revoked here before the application sees it.
 
     Args:
-        classify: our verifier; asked only about tokens of requests that the application refused.
+        classify: our verifier; it must know the application's keys to name the right reason, and to stop a revoked token.
         identify: asks the application who it was; without it the application says so itself (`seen`).
     """
 
     def __init__(self, classify: Callable[[str | None], Verdict], identify: Identify | None = None) -> None:
         self._classify = classify
         self._identify = identify
+
+    def stop(self, token: str | None) -> Rejected | None:
+        """The verdict on an authentic token that was revoked; None for any other, which is the application's to judge."""
+        verdict = self._classify(token)
+        return verdict if isinstance(verdict, Rejected) and verdict.revoked is not None else None
 
     def conclude(self, scope: MutableMapping[str, Any], exchange: Exchange, status: int) -> None:
         """Look at the request once more before its event is written."""
