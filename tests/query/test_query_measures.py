@@ -76,6 +76,27 @@ def test_statistics_of_what_fits_and_of_nothing(store: LocalStore) -> None:
         store.stats("user.idd", SearchRequest())
 
 
+@pytest.mark.parametrize(
+    "field", ["user.id", "user.roles", "jwt.claims.tenant", "event.duration", "jwt.client_id"]
+)
+def test_top_values_are_those_of_a_plain_count(store: LocalStore, field: str) -> None:
+    found = store.top(field, SearchRequest(), 3)
+    counts: Counter = Counter()
+    for event in EVENTS:
+        value = {
+            "user.id": event.user_id,
+            "user.roles": event.user_roles or None,
+            "jwt.claims.tenant": (event.jwt_claims or {}).get("tenant"),
+            "event.duration": event.event_duration,
+            "jwt.client_id": None,
+        }[field]
+        counts.update(value if isinstance(value, tuple) else [value])
+    missing = counts.pop(None, 0)
+    best = sorted(counts.items(), key=lambda pair: (-pair[1], str(pair[0])))
+    assert (found.field, found.values, found.missing) == (field, tuple(best[:3]), missing)
+    assert found.other == sum(count for _, count in best[3:])
+
+
 def test_entities(store: LocalStore) -> None:
     found = store.entities("address", SearchRequest(), 3)
     counts = Counter(event.source_ip for event in EVENTS)

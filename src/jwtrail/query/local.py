@@ -1,6 +1,5 @@
 """Search over segments, the head and lines that have no index yet, as one: the same query, the same order, one answer."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from jwtrail.query.cursors import Place, beyond, place_behind, read_cursor, writ
 from jwtrail.query.engine import SegmentGone
 from jwtrail.query.filters import IdFilters
 from jwtrail.query.intervals import MAX_BUCKETS
-from jwtrail.query.measures import entities_of, stats_of
+from jwtrail.query.measures import entities_of, stats_of, top_of
 from jwtrail.query.page import (
     MAX_LIMIT,
     Entity,
@@ -25,12 +24,11 @@ from jwtrail.query.page import (
     Page,
     SearchRequest,
     TopValues,
-    Value,
 )
 from jwtrail.query.reading import Reading
 from jwtrail.query.scan import Scan, View, view_of
 from jwtrail.query.source import TrailSource
-from jwtrail.query.tally import Bars, Column, bounded, span, top_values
+from jwtrail.query.tally import Bars, bounded, span
 
 __all__ = ["MAX_AROUND", "MAX_TOP", "LocalStore"]
 
@@ -121,19 +119,9 @@ class LocalStore:
             QueryError: as `search`; no such field; `size` out of bounds.
         """
         bounded(size, 1, MAX_TOP, "values")
-        column = Column(*_field(field))
+        found = _field(field)
         scan = _scan(request, self._predicate(request))
-
-        def made(view: View) -> TopValues:
-            counts: Counter[Value | None] = Counter()
-            for value, count in self._reading.grouped(view.segments, scan, column.columns, column.by):
-                counts[value] += count
-            for one in view.loose:
-                if scan.fits(one.event):
-                    counts.update(column.values(one.event))
-            return top_values(field, counts, size)
-
-        return self._steadily(made)
+        return self._steadily(lambda view: top_of(self._reading, view, scan, found, size))
 
     def stats(self, field: str, request: SearchRequest) -> FieldStats:
         """How many values a field has, how many different ones, the range, and percentiles of a number.

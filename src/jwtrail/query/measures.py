@@ -5,12 +5,12 @@ from typing import Any
 
 from jwtrail.ecs import CATALOGUE, Event, Field
 from jwtrail.predicate.sql_text import quoted, text
-from jwtrail.query.page import Entity, EntityKind, FieldStats
+from jwtrail.query.page import Entity, EntityKind, FieldStats, TopValues
 from jwtrail.query.reading import Given, Reading
 from jwtrail.query.scan import Scan, View, at_us
 from jwtrail.query.tally import Column
 
-__all__ = ["ENTITIES", "MAX_EXACT", "PERCENTILES", "entities_of", "stats_of"]
+__all__ = ["ENTITIES", "MAX_EXACT", "PERCENTILES", "entities_of", "stats_of", "top_of"]
 
 ENTITIES: dict[EntityKind, str] = {
     "user": "user.id",
@@ -37,12 +37,8 @@ def stats_of(reading: Reading, view: View, scan: Scan, found: tuple[Field, str])
     Args:
         found: the field and the key inside it, as `resolve` gives them.
     """
-    field, key = found
-    name = f"{field.name}.{key}" if key else field.name
-    column = Column(field, key)
-    kind = {"long": "BIGINT", "boolean": "BOOLEAN"}.get(field.type, "VARCHAR")
-    loose = [(value,) for event in _fitting(view, scan) for value in column.values(event)]
-    given = Given({"x": kind}, column.columns, f"{column.by} AS x", loose)
+    field, _ = found
+    given = _values(view, scan, found)
 
     def ask(select: str) -> tuple[Any, ...]:
         return reading.over(view.segments, scan, given, f"SELECT {select} FROM v")[0]  # noqa: S608
@@ -57,7 +53,7 @@ def stats_of(reading: Reading, view: View, scan: Scan, found: tuple[Field, str])
     if field.type in _NO_ORDER:
         low = high = None
     return FieldStats(
-        field=name,
+        field=_name(found),
         count=count,
         missing=missing,
         distinct=distinct,
@@ -67,6 +63,34 @@ def stats_of(reading: Reading, view: View, scan: Scan, found: tuple[Field, str])
         mean=mean,
         percentiles=_percentiles(ask, exact=exact) if numeric and count else (),
     )
+
+
+def top_of(reading: Reading, view: View, scan: Scan, found: tuple[Field, str], size: int) -> TopValues:
+    """The most frequent values; counted where the values are, so that only these leave the store."""
+    rows = reading.over(
+        view.segments,
+        scan,
+        _values(view, scan, found),
+        ", g AS MATERIALIZED (SELECT x, count(*) AS n FROM v GROUP BY x)"  # noqa: S608
+        " SELECT x, n, (SELECT sum(n) FROM g WHERE x IS NOT NULL), (SELECT n FROM g WHERE x IS NULL)"
+        f" FROM g ORDER BY x IS NULL, n DESC, CAST(x AS VARCHAR) LIMIT {size}",
+    )
+    values = tuple((value, int(count)) for value, count, _, _ in rows if value is not None)
+    total, missing = (int(rows[0][2] or 0), int(rows[0][3] or 0)) if rows else (0, 0)
+    return TopValues(_name(found), values, total - sum(count for _, count in values), missing)
+
+
+def _name(found: tuple[Field, str]) -> str:
+    field, key = found
+    return f"{field.name}.{key}" if key else field.name
+
+
+def _values(view: View, scan: Scan, found: tuple[Field, str]) -> Given:
+    """The values of a field as `x`; NULL for an event without any."""
+    column = Column(*found)
+    kind = {"long": "BIGINT", "boolean": "BOOLEAN"}.get(found[0].type, "VARCHAR")
+    loose = [(value,) for event in _fitting(view, scan) for value in column.values(event)]
+    return Given({"x": kind}, column.columns, f"{column.by} AS x", loose)
 
 
 def _percentiles(ask: _Ask, *, exact: bool) -> tuple[tuple[float, float], ...]:

@@ -1,4 +1,4 @@
-"""Counting: events over time, and the most frequent values of a field."""
+"""Counting: events over time, and what an event adds to the count of a field's values."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from jwtrail.ecs import CATALOGUE, Event, Field
 from jwtrail.errors import QueryError
 from jwtrail.predicate.sql_text import pointer, quoted
 from jwtrail.query.intervals import MAX_BUCKETS, begin, interval_for, offset_of
-from jwtrail.query.page import Bucket, Histogram, SearchRequest, TopValues, Value
+from jwtrail.query.page import Bucket, Histogram, SearchRequest, Value
 from jwtrail.query.rows import ISO_FORMAT
 from jwtrail.query.scan import View, at_us
 
-__all__ = ["Bars", "Column", "bounded", "span", "top_values"]
+__all__ = ["Bars", "Column", "bounded", "span"]
 
 _OUTCOMES = ("success", "failure")
 
@@ -93,14 +93,6 @@ class Column:
 def _each_once(items: str) -> str:
     """Each item of a list once; one NULL for an event without any, so that it is counted as missing."""
     return f"unnest(CASE WHEN len({items}) > 0 THEN list_distinct({items}) ELSE [NULL] END)"
-
-
-def top_values(field: str, counts: Counter[Value | None], size: int) -> TopValues:
-    """The most frequent ones of a count."""
-    missing = counts.pop(None, 0)
-    known = [(value, count) for value, count in counts.items() if value is not None]
-    known.sort(key=lambda pair: (-pair[1], str(pair[0])))
-    return TopValues(field, tuple(known[:size]), sum(count for _, count in known[size:]), missing)
 
 
 def bounded(number: int, low: int, high: int, what: str) -> None:
