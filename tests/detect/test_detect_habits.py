@@ -166,6 +166,14 @@ def test_a_step_sees_a_number_that_jumps_within_its_group():
     assert (alert.group, alert.sequence, alert.count) == ({"jwtrail.writer": "x"}, 2, 3)
 
 
+def test_a_step_also_sees_what_we_caused_ourselves():
+    rules = ruleset(A + "jwtrail: {group-by: [jwtrail.writer], step: {field: jwtrail.writer_seq}}\n")
+    own = {"jwtrail_flags": ("self_inflicted",), "jwtrail_writer": "x"}
+    events = [event(0, 0, jwtrail_writer="x", jwtrail_writer_seq=1), event(1, 1, jwtrail_writer_seq=2, **own)]
+    assert fed(rules, [*events, event(2, 2, jwtrail_writer="x", jwtrail_writer_seq=3)]) == []
+    assert len(fed(rules, [events[0], event(1, 1, jwtrail_writer_seq=5, **own)])) == 1
+
+
 HEALTH = (
     "jwtrail: {code: I9, suppress: 60s, holds-back: [X1]}\n---\n"
     + B.strip()

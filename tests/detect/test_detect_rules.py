@@ -117,7 +117,7 @@ def test_rules_can_be_switched_off_and_their_parts_go_on_working():
 
 
 def test_a_rule_that_does_not_exist_cannot_be_switched_off():
-    with pytest.raises(ConfigError, match=r"did you mean C6[ab]"):
+    with pytest.raises(ConfigError, match=r"did you mean C6[abc]"):
         load_ruleset(disabled=["C6"])
 
 

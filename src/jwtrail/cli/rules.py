@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jwtrail import clock
 from jwtrail.cli.common import (
     LEVEL_STYLES,
     config_option,
+    data_option,
     draw,
     is_terminal,
     json_line,
     note,
+    open_store,
     settings_of,
 )
+from jwtrail.cli.detect import replay, stretch
 from jwtrail.cli.exits import ERROR, FOUND, one_line
 from jwtrail.cli.plain import visible
 
@@ -126,6 +130,53 @@ def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> No
     _tell_refused(ruleset)
     note(f"{len(results) - failed} of {len(results)} examples pass.")
     if failed or ruleset.refused:
+        sys.exit(ERROR)
+
+
+@rules.command()
+@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@stretch
+@click.option("--json", "as_json", is_flag=True, help="One JSON document. [default when not a terminal]")
+@config_option
+@data_option
+def backtest(
+    *,
+    file: Path,
+    start: str | None,
+    end: str | None,
+    warm_up: str | None,
+    as_json: bool,
+    config_file: Path | None,
+    data: Path | None,
+) -> None:
+    """What the rules of a file would have said, by day and group, and what they cost. Nothing is answered or recorded.
+
+    \b
+    jwtrail rules backtest my-rules/export.yml --from now-30d
+    """
+    from jwtrail.detect.backtest import alone, summary  # noqa: PLC0415
+    from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.query.times import parse_time  # noqa: PLC0415
+
+    ruleset = alone(file, settings_of(data, config_file).detect)
+    _tell_refused(ruleset)
+    found = replay(ruleset, start, end, warm_up, data)
+    now = clock.now_us()
+    request = SearchRequest(
+        from_us=parse_time(start, now) if start else None, to_us=parse_time(end, now) if end else None
+    )
+    made = summary(ruleset, found.alerts, events=open_store(data).count(request), took_ms=found.took_ms)
+    if as_json or not is_terminal():
+        json_line(made)
+    else:
+        for rule in made.rules:
+            note(f"{rule.code or rule.id} {visible(rule.title)}: {rule.alerts:,} alerts")
+        rows = [(*row[:2], visible(row[2]), f"{row[3]:,}") for row in made.rows()]
+        draw(("day", "rule", "group", "alerts"), rows, flexible=("group",))
+        note(
+            f"{made.alerts:,} alerts on {made.events:,} events, {made.per_10k:.2f} on 10,000; {made.took_ms:,} ms."
+        )
+    if ruleset.refused:
         sys.exit(ERROR)
 
 

@@ -205,7 +205,8 @@ def alert_of(
 
     Args:
         key: tells the group from others, in the alert's id.
-        at_us: event time at which the condition was fulfilled; `sequence` the event that told so.
+        at_us: event time at which the condition was fulfilled.
+        sequence: index of the last event that counts.
     """
     return Alert(
         id=alert_id(meta.id, key, firing.first[1]),

@@ -43,8 +43,8 @@ class Timed(Machine):
         """When the next window can be closed; None when none is open."""
         return self._ends[0][0] + LATENESS_US if self._ends else None
 
-    def close(self, now_us: int, sequence: int) -> list[Alert]:
-        """Close every window that is over at this event time; `sequence` is the event that told the time."""
+    def close(self, now_us: int) -> list[Alert]:
+        """Close every window that is over at this event time."""
         alerts = []
         while self._ends and self._ends[0][0] + LATENESS_US < now_us:
             end_us, key = heappop(self._ends)
@@ -54,7 +54,7 @@ class Timed(Machine):
             if group.due_us > end_us:  # it was seen again since
                 heappush(self._ends, (group.due_us, key))
                 continue
-            if (alert := self._end(key, group, sequence)) is not None:
+            if (alert := self._end(key, group)) is not None:
                 alerts.append(alert)
         return alerts
 
@@ -77,7 +77,7 @@ class Timed(Machine):
             heapify(self._ends)
 
     @abstractmethod
-    def _end(self, key: str, group: Group, sequence: int) -> Alert | None:
+    def _end(self, key: str, group: Group) -> Alert | None:
         """Judge a window that is over."""
 
 
@@ -101,13 +101,14 @@ class Ending(Correlated, Timed):
         group = self.groups.touch(key, at_us)
         fired = None
         if group.due_us and at_us > group.due_us:  # the next window begins before the last one was closed
-            alert = self._end(key, group, event.event_sequence or 0)
+            alert = self._end(key, group)
             fired = Fired({}, alert) if alert is not None else None
         if not group.due_us:
             reset(group)
             group.latest_us = at_us
             group.first = (at_us, event.event_id)
             self._open(key, group, at_us + self._span_us)
+        group.last = event.event_sequence or 0
         if at_us >= group.first[0]:
             self._holds(group, event, at_us, steps)
         return fired
@@ -129,14 +130,14 @@ class Ending(Correlated, Timed):
             see(group, one, at_us, event.event_id, span_us=self._span_us, threshold=self._most)
         return False
 
-    def _end(self, key: str, group: Group, sequence: int) -> Alert | None:
+    def _end(self, key: str, group: Group) -> Alert | None:
         end_us, group.due_us = group.due_us, 0
         found = self._judged(group)
         if found is None:
             return None
         values = dict(zip(self._fields, key.split(SEPARATOR) if self._fields else (), strict=True))
         return self._alert(
-            values, group, found, at_us=end_us, sequence=sequence, targets=targets_of_group(values)
+            values, group, found, at_us=end_us, sequence=group.last, targets=targets_of_group(values)
         )
 
     def _judged(self, group: Group) -> Firing | None:
@@ -176,10 +177,11 @@ class Absent(Timed):
         if at_us >= group.latest_us:
             group.latest_us = at_us
             group.first = (at_us, event.event_id)
+            group.last = event.event_sequence or 0
             self._open(key, group, at_us + self._span_us)
         return None
 
-    def _end(self, key: str, group: Group, sequence: int) -> Alert | None:
+    def _end(self, key: str, group: Group) -> Alert | None:
         end_us, group.due_us = group.due_us, 0
         values = dict(zip(self._fields, key.split(SEPARATOR) if self._fields else (), strict=True))
         return self._alert(
@@ -187,6 +189,6 @@ class Absent(Timed):
             group,
             Firing(group.first, (group.first[1],), 0),
             at_us=end_us,
-            sequence=sequence,
+            sequence=group.last,
             targets=targets_of_group(values),
         )

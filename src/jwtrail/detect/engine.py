@@ -17,14 +17,20 @@ from jwtrail.detect.ruleset import Active, RuleSet
 from jwtrail.ecs import Event
 from jwtrail.errors import StateError
 from jwtrail.predicate.python import compile_many
-from jwtrail.sigma import Correlation
+from jwtrail.sigma import Correlation, Step
 
 __all__ = ["SELF_INFLICTED", "Detector", "Stats"]
 
 SELF_INFLICTED = "self_inflicted"
 """Flag of an event that our own answer caused; it never counts, or a ban would feed the ban."""
 
+MAX_COMBINATIONS = 4_096
+"""Combinations of rules whose machines are remembered; with more it starts over."""
+
 _VERSION = 1
+
+_BEFORE = -(2**62)
+"""In front of every index, also of what a replay gets to know before the trail begins."""
 
 _NEVER = "~"
 """Behind every time an event can have."""
@@ -94,12 +100,16 @@ class Detector:
         ]
         self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
         self._watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
+        # What we caused ourselves never counts, but a gap in numbers is only seen by whoever sees every number.
+        self._steps = {rule.meta.id: rule.predicate for rule in active.rules if isinstance(rule.watch, Step)}
+        self._step = compile_many(self._steps)
         self._due = _NEVER
         self._health = Health(rule.meta for rule in active.everything())
         self._rules = len(active.alerting)
         self._plans = _plans(active, self._machines)
+        self._together: dict[tuple[str, ...], list[Machine]] = {}
         self._counts = _Counts()
-        self._sequence = -1
+        self._sequence = _BEFORE
         if snapshot is not None:
             self._restore(snapshot)
 
@@ -122,10 +132,21 @@ class Detector:
             flags = event.jwtrail_flags
             if event.event_kind == "alert" or (flags is not None and SELF_INFLICTED in flags):
                 counts.ignored += 1
+                if self._steps and (ids := self._step(event)):
+                    self._react(event, ids, alerts)
                 continue
             if ids := self._match(event):
                 self._react(event, ids, alerts)
         counts.alerts += len(alerts)
+        return alerts
+
+    def advance(self, to_us: int) -> list[Alert]:
+        """Close the windows that are over at this event time, as an event of that time would.
+
+        A replay that reads only what fits its rules tells so how far the whole trail goes.
+        """
+        alerts = self._closed(to_us)
+        self._counts.alerts += len(alerts)
         return alerts
 
     def snapshot(self) -> bytes:
@@ -144,7 +165,7 @@ class Detector:
         """Where it stands."""
         return Stats(
             rules=self._rules,
-            sequence=self._sequence,
+            sequence=max(self._sequence, -1),
             events=self._counts.events,
             matched=self._counts.matched,
             ignored=self._counts.ignored,
@@ -163,11 +184,7 @@ class Detector:
         self._counts.matched += 1
         # A rule with a watch is hit when its machine says so, not when an event fits.
         hits: Hits = {rule: {} for rule in ids if rule not in self._watched}
-        numbers = (
-            self._plans[ids[0]] if len(ids) == 1 else sorted({n for rule in ids for n in self._plans[rule]})
-        )
-        for number in numbers:
-            machine = self._machines[number]
+        for machine in self._reached(ids):
             fired = machine.observe(event, at_us, hits)
             if fired is None:
                 continue
@@ -177,16 +194,33 @@ class Detector:
         if self._timed:
             self._due = self._next_due()
 
+    def _reached(self, ids: list[str]) -> list[Machine]:
+        """The machines that these rules can set off, in their order. Few combinations of rules ever come together."""
+        if len(ids) == 1:
+            return self._plans[ids[0]]
+        key = tuple(ids)
+        found = self._together.get(key)
+        if found is None:
+            reached = {id(machine) for rule in ids for machine in self._plans[rule]}
+            found = [machine for machine in self._machines if id(machine) in reached]
+            if len(self._together) == MAX_COMBINATIONS:
+                self._together.clear()
+            self._together[key] = found
+        return found
+
     def _close(self, event: Event, alerts: list[Alert]) -> None:
         """Close the windows that are over at the time of this event, before the event itself counts."""
         try:
             now_us = parse_iso(event.timestamp)
         except ValueError:
             return  # `feed` counts it, if it matters to any rule
-        for machine in self._timed:
-            found = machine.close(now_us, _sequence(event))
-            alerts += (self._health.judged(alert) for alert in found)
+        alerts += self._closed(now_us)
+
+    def _closed(self, now_us: int) -> list[Alert]:
+        found = [alert for machine in self._timed for alert in machine.close(now_us)]
+        found.sort(key=lambda alert: (alert.at_us, alert.id))
         self._due = self._next_due()
+        return [self._health.judged(alert) for alert in found]
 
     def _next_due(self) -> str:
         """The time after which a window can be closed, in the form that events have it: comparing texts is enough."""
@@ -209,8 +243,8 @@ class Detector:
         self._due = self._next_due()
 
 
-def _plans(active: Active, machines: list[Machine]) -> dict[str, list[int]]:
-    """For each rule on single events the machines it can set off, by their number: lower ones feed higher ones."""
+def _plans(active: Active, machines: list[Machine]) -> dict[str, list[Machine]]:
+    """For each rule on single events the machines it can set off: earlier ones feed later ones."""
     above: dict[str, set[str]] = {}
     for one in active.correlations:
         for source in one.sources:
@@ -222,7 +256,7 @@ def _plans(active: Active, machines: list[Machine]) -> dict[str, list[int]]:
             fresh = above.get(todo.pop(), set()) - reached
             reached |= fresh
             todo += fresh
-        plans[rule.meta.id] = [number for number, machine in enumerate(machines) if machine.id in reached]
+        plans[rule.meta.id] = [machine for machine in machines if machine.id in reached]
     return plans
 
 

@@ -23,12 +23,23 @@ def _reader(name: str) -> Callable[[Event], Any]:
     return lambda event: (whole(event) or {}).get(leaf)
 
 
+def _texts(fields: tuple[str, ...]) -> list[str] | None:
+    """The attributes of these fields when each is a text of its own, which need no care one by one."""
+    found = [resolve(name) for name in fields]
+    if len(fields) < 2 or any(one is None or one[1] or one[0].sql_type != "VARCHAR" for one in found):
+        return None
+    return [one[0].attribute for one in found if one is not None]
+
+
 def key_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...] | None]:
     """The values of some single-valued fields, as text; None when any of them is missing. Case and form are kept."""
     readers = [_reader(name) for name in fields]
     if len(readers) == 1:
         only = readers[0]
         return lambda event: None if (value := only(event)) is None else (str(value),)
+    if (attributes := _texts(fields)) is not None:
+        together = attrgetter(*attributes)
+        return lambda event: None if None in (values := together(event)) else values
 
     def read(event: Event) -> tuple[str, ...] | None:
         values = [reader(event) for reader in readers]

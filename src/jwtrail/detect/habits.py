@@ -1,5 +1,7 @@
 """Rules that know what a group usually does: values it has not shown before, more than its own past, gaps in a count."""
 
+from abc import abstractmethod
+
 from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
 from jwtrail.detect.machines import Fired, Hits, Machine
 from jwtrail.detect.measures import nearest_rank
@@ -40,9 +42,9 @@ class _Habit(Machine):
         values = dict(zip(self._fields, parts, strict=True))
         return Fired(values, self._alert_on(event, at_us, values, group, firing))
 
+    @abstractmethod
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         """Take the event in; a firing when it is out of the usual."""
-        raise NotImplementedError
 
 
 class FirstSeen(_Habit):

@@ -48,6 +48,8 @@ Hits = dict[str, dict[str, str]]
 SHARE_KEPT = 1_000
 """Events or values that each side of a share keeps at the most; with more, the share is that of the latest ones."""
 
+_FIRST = [0]
+
 _NOBODY: dict[str, str] = {}
 
 
@@ -168,6 +170,9 @@ class Correlated(Machine):
         self._span_us = rule.span_us
         self._rules = rule.rules
         self._fields = rule.meta.group_by
+        # The most frequent form by far: one rule on single events, its fields called as they are.
+        alone = len(rule.sources) == 1 and not rule.aliases and bool(self._fields)
+        self._plain = key_reader(self._fields) if alone else None
         self._keys = {
             source: tuple(
                 key_reader((rule.aliases.get(field, {}).get(source, field),)) for field in self._fields
@@ -176,9 +181,12 @@ class Correlated(Machine):
         }
 
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        fired = None
         if self._allows is not None and self._allows(event):
             return None
+        if self._plain is not None and not hits.get(self._rules[0]):
+            parts = self._plain(event)
+            return None if parts is None else self._step(event, at_us, parts, _FIRST)
+        fired = None
         by_key: dict[tuple[str, ...], list[int]] = {}
         for step, source in enumerate(self._rules):
             if source in hits and (parts := self._parts(event, source, hits[source])) is not None:

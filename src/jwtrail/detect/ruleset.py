@@ -187,9 +187,9 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _read_directory(directory: Path, texts: dict[str, str], refused: list[RuleError]) -> None:
-    if not directory.is_dir():
+    if not directory.exists():
         raise ConfigError("no such directory of rules", where=str(directory), hint="see `[detect] rules`")
-    for path in sorted(directory.rglob("*")):
+    for path in [directory] if directory.is_file() else sorted(directory.rglob("*")):
         if path.suffix not in (".yml", ".yaml") or not path.is_file():
             continue
         try:

@@ -43,7 +43,7 @@ class Group(Struct, omit_defaults=True, array_like=True):
         quiet_us: no alert up to and including this event time.
         seen: for counts: what was counted (event id, value or rule) to time and id of its latest event, by time.
         chains: for ordered sequences: for each step but the last, the sequence up to it that began last.
-        due_us: when an open window ends, 0 for none; `first` is the event that opened it.
+        due_us: when an open window ends, 0 for none; `first` is the event that opened it, `last` the index of its last one.
         samples: for measures: time, id and number of each event, by time; `total` is their sum.
         terms: values (or numbers) remembered, with a time or number each.
         since_us: time of the group's first event.
@@ -64,6 +64,7 @@ class Group(Struct, omit_defaults=True, array_like=True):
     bars: list[int] = []
     bar: int = -1
     others: "Group | None" = None
+    last: int = 0
 
 
 def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, threshold: int) -> bool:

@@ -4,7 +4,7 @@ from jwtrail.ecs.catalogue import Field, near_miss, resolve
 from jwtrail.errors import PredicateError
 from jwtrail.predicate.ir import And, Node, Not, Or, Predicate
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "MAX_PIECES", "MAX_REGEX", "check_size", "field_of", "refuse"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "MAX_PIECES", "MAX_REGEX", "check_size", "count_nodes", "field_of", "refuse"]
 
 MAX_DEPTH = 150
 """Levels of `And`, `Or` and `Not`: below the 200 parentheses that Python's own parser allows."""
@@ -41,6 +41,15 @@ def check_size(predicate: Predicate) -> None:
         if nodes > MAX_NODES:
             raise refuse(predicate, f"more than {MAX_NODES} conditions", "split it")
         level = [child for node in level for child in _children(node)]
+
+
+def count_nodes(predicate: Predicate) -> int:
+    """How many nodes it has; `MAX_NODES` may be asked at once."""
+    nodes, todo = 0, [predicate]
+    while todo:
+        nodes += 1
+        todo += _children(todo.pop())
+    return nodes
 
 
 def _children(node: Predicate) -> tuple[Predicate, ...]:

@@ -1,0 +1,102 @@
+"""What the rules of one file would have said about a stretch of the trail: by rule, day and group."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jwtrail.clock import iso
+from jwtrail.detect.alert import Alert, group_text
+from jwtrail.detect.ruleset import Choices, RuleSet, configured
+from jwtrail.errors import ConfigError
+
+__all__ = ["MAX_GROUPS", "Backtest", "RuleCount", "alone", "summary"]
+
+MAX_GROUPS = 100
+"""Groups that are told of each rule and day, those with most alerts first."""
+
+
+class RuleCount(Struct, frozen=True, kw_only=True):
+    """What one rule said.
+
+    Args:
+        days: by day (UTC) and group, how many alerts; at most `MAX_GROUPS` groups a day.
+    """
+
+    id: str
+    code: str
+    title: str
+    alerts: int
+    days: dict[str, dict[str, int]]
+
+
+class Backtest(Struct, frozen=True, kw_only=True):
+    """What the rules of a file said.
+
+    Args:
+        events: recorded in the stretch; `alerts` on them; `per_10k` alerts on 10,000 events.
+        took_ms: what it cost.
+    """
+
+    events: int
+    alerts: int
+    per_10k: float
+    took_ms: int
+    rules: tuple[RuleCount, ...]
+
+    def rows(self) -> list[tuple[str, str, str, int]]:
+        """Day, rule, group and count, in order of days."""
+        found = [
+            (day, rule.code or rule.title, group, count)
+            for rule in self.rules
+            for day, groups in rule.days.items()
+            for group, count in groups.items()
+        ]
+        return sorted(found, key=lambda row: (row[0], row[1], -row[3], row[2]))
+
+
+def alone(file: Path, choices: Choices) -> RuleSet:
+    """The rules of one file switched on, whatever they say about themselves; all others are only there to be referred to.
+
+    Raises:
+        ConfigError: no rule of the file loads and none is refused: there is none in it; or as `configured`.
+    """
+    everything = configured(choices, [file])
+    own = frozenset(
+        rule.meta.id for rule in everything.everything() if rule.meta.file == str(file) and rule.meta.alerts
+    )
+    refused = tuple(error for error in everything.refused if error.file == str(file))
+    if not own and not refused:
+        raise ConfigError("no rule that alerts is in this file", where=str(file))
+    others = frozenset(rule.meta.id for rule in everything.everything()) - own
+    return replace(everything, disabled=others, enabled=own, refused=refused)
+
+
+def summary(ruleset: RuleSet, alerts: Sequence[Alert], *, events: int, took_ms: int) -> Backtest:
+    """Alerts counted by rule, day and group."""
+    counts: dict[str, dict[str, Counter[str]]] = {}
+    for alert in alerts:
+        day = counts.setdefault(alert.rule, {}).setdefault(iso(alert.at_us)[:10], Counter())
+        day[group_text(alert.group)] += 1
+    rules = tuple(
+        RuleCount(
+            id=meta.id,
+            code=meta.code,
+            title=meta.title,
+            alerts=sum(alert.rule == meta.id for alert in alerts),
+            days={
+                day: dict(groups.most_common(MAX_GROUPS)) for day, groups in counts.get(meta.id, {}).items()
+            },
+        )
+        for meta in ruleset.metas()
+        if ruleset.is_on(meta)
+    )
+    return Backtest(
+        events=events,
+        alerts=len(alerts),
+        per_10k=10_000 * len(alerts) / events if events else 0.0,
+        took_ms=took_ms,
+        rules=rules,
+    )
