@@ -174,6 +174,13 @@ def test_a_block_may_spare_verified_tokens_and_other_routes():
     assert held(view, route="/login") is not None
 
 
+def test_where_credentials_are_given_a_token_of_ones_own_does_not_help():
+    view = RestraintView([restraint(unauthenticated_only=True)])
+    facts = {"source.ip": "203.0.113.9", "user.id": "mallory"}
+    assert view.check(facts, "/login", True, NOW_US) is None
+    assert view.check(facts, "/login", True, NOW_US, entrance=True) is not None
+
+
 def test_a_throttle_lets_through_a_burst_and_then_its_rate():
     view = RestraintView([restraint(per_minute=30)])
     passed = [held(view) is None for _ in range(7)]

@@ -56,7 +56,13 @@ class RestraintView:
         return bool(self._rows)
 
     def check(
-        self, facts: Mapping[str, str | None], route: str, authenticated: bool, now_us: int
+        self,
+        facts: Mapping[str, str | None],
+        route: str,
+        authenticated: bool,
+        now_us: int,
+        *,
+        entrance: bool = False,
     ) -> Held | None:
         """None when the request may pass; each throttle that applies is charged for it.
 
@@ -65,12 +71,14 @@ class RestraintView:
                 fits no restraint.
             route: the template of the route; empty when none matched.
             authenticated: the request has a verified token.
+            entrance: on this path credentials are given (`http.open_paths`). A token that somebody holds already is no reason
+                to let them go on guessing at others there, so `unauthenticated_only` spares nobody.
         """
         rows = self._rows
         held = None
         for fact in facts.items() if rows else ():
             for row in rows.get(fact, ()):
-                if _applies(row, route, authenticated, now_us):
+                if _applies(row, route, authenticated and not entrance, now_us):
                     wait_s = self._wait_s(row, now_us)
                     if wait_s and (held is None or wait_s > held.retry_after_s):
                         held = Held(wait_s, row.id, row.alert)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from jwtrail.ecs import event_for
 from jwtrail.web import pages
+from jwtrail.web.answers import failure
 from jwtrail.web.security import Session, SignIns, TooManyFailures
 from jwtrail.web.services import Services
 from jwtrail.web.settings import WebSettings
@@ -32,6 +34,10 @@ class Entrance:
         nonce = request.state.nonce
         if request.method != "GET":  # a preview of the link must not use it up
             return Response(status_code=204)
+        if not _is_opened(request.headers):
+            return failure(
+                403, "origin_mismatch", "Another site asked for this.", hint="open the link itself"
+            )
         source = request.client.host if request.client else ""
         key = request.query_params.get("key", "")[:MAX_KEY]
         try:
@@ -74,3 +80,15 @@ class Entrance:
             "message": words if session else "refused a sign-in link for the console",
         }
         self._services.record(event_for("console-login", at_us=self._services.now_us(), **fields))
+
+
+def _is_opened(headers: Headers) -> bool:
+    """False when a page of another site asks by itself: as a picture, by a script, in a frame, or sending the browser on.
+
+    A person's click on the link counts wherever it stands, such as in a web terminal. What is no browser says nothing
+    (Fetch Metadata, W3C).
+    """
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return True
+    asked = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"), headers.get("sec-fetch-user"))
+    return asked == ("navigate", "document", "?1")

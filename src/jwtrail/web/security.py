@@ -1,4 +1,4 @@
-"""Sign-in by one-time link, sessions in memory, and a brake on guessing.
+"""Sign-in by one-time link, sessions in memory, and a brake on wrong links.
 
 A link is worth one sign-in and ends soon, so that it does no harm in a shell history or a browser's. Keys and session
 ids are kept as SHA-256 only; they are looked up by that digest, so no comparison depends on a secret's bytes.
@@ -24,7 +24,8 @@ MAX_SESSIONS = 256
 """Browsers signed in; the least recently used gives way."""
 
 MAX_FAILURES = 10
-"""Wrong keys a minute, from anybody: 256-bit keys are not found by guessing, but nobody needs to try faster."""
+"""Wrong keys a minute, from anybody, that are answered and recorded one by one. 256-bit keys are not found by guessing; this
+keeps noise out of the trail, and never a right key out of the console."""
 
 _MINUTE = 60_000_000
 _SECOND = 1_000_000
@@ -76,16 +77,17 @@ class SignIns:
         """A new session for an unused key; None when the key is wrong, used or too old.
 
         Raises:
-            TooManyFailures: the brake is on; not even a right key is looked at.
+            TooManyFailures: another wrong key while the brake is on. A right one counts all the same: any web page can make
+                a browser spend the tries.
         """
         now = self._now()
         with self._lock:
+            if self._keys.pop(_digest(key), 0) > now:
+                return self._open(source, now)
             if len(self._failures) == MAX_FAILURES and now - self._failures[0] < _MINUTE:
                 raise TooManyFailures
-            if self._keys.pop(_digest(key), 0) <= now:
-                self._failures.append(now)
-                return None
-            return self._open(source, now)
+            self._failures.append(now)
+            return None
 
     def find(self, cookie: str, *, touch: bool = True) -> Session | None:
         """The session of a cookie; None when it has ended. `touch` counts this as a sign of life."""
