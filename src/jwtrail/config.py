@@ -19,6 +19,7 @@ from msgspec import Struct
 from jwtrail.errors import ConfigError
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.respond.settings import RespondSettings
+from jwtrail.structtable import Setting, rows_of
 from jwtrail.tokens.settings import TokenSettings
 from jwtrail.trail.settings import TrailSettings
 
@@ -186,15 +187,6 @@ class Loaded(Struct, frozen=True):
     origin: dict[str, str]
 
 
-class Setting(Struct, frozen=True):
-    """One row of the table of settings."""
-
-    name: str
-    type: str
-    default: Any
-    doc: str
-
-
 def load(
     overrides: Mapping[str, Any] | None = None,
     *,
@@ -228,7 +220,7 @@ def load(
 
 def table() -> tuple[Setting, ...]:
     """Every setting in order: the one source of the reference page, `config show` and the checks."""
-    return tuple(_walk(Settings, ""))
+    return tuple(rows_of(Settings))
 
 
 def child_env(extra: Mapping[str, str]) -> dict[str, str]:
@@ -376,44 +368,3 @@ def _listed(name: str, value: str) -> Any:
     return (
         [part.strip() for part in value.split(",") if part.strip()] if row.type.startswith("list") else value
     )
-
-
-def _struct_of(kind: Any) -> type[Struct] | None:
-    return kind if isinstance(kind, type) and issubclass(kind, Struct) else None
-
-
-def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
-    meanings = _meanings(struct)
-    rows: list[Setting] = []
-    for field in msgspec.structs.fields(struct):
-        if (inner := _struct_of(field.type)) is not None:
-            rows += _walk(inner, f"{prefix}{field.name}.")
-            continue
-        default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-        rows.append(
-            Setting(prefix + field.name, _type_name(field.type), default, meanings.get(field.name, ""))
-        )
-    return rows
-
-
-def _type_name(kind: Any) -> str:
-    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__origin__") else str(kind)
-    return (
-        "list of text"
-        if text.startswith("tuple[str")
-        else re.sub(r"\bstr\b", "text", text.replace("typing.", ""))
-    )
-
-
-def _meanings(struct: type[Struct]) -> dict[str, str]:
-    """Meaning of each setting, from the `Args:` of its Struct's docstring."""
-    _, _, args = (struct.__doc__ or "").partition("Args:")
-    found: dict[str, str] = {}
-    name = ""
-    for line in args.splitlines():
-        if entry := re.match(r" {8}(\w+): (.*)", line):
-            name = entry[1]
-            found[name] = entry[2]
-        elif name and line.strip():
-            found[name] += " " + line.strip()
-    return found
