@@ -157,3 +157,12 @@ def test_vectors_are_judged_line_by_line():
     assert all(0 <= row["ms"] < 1000 for row in answers)
     assert "line 4" in done.stderr
     assert "line 5" in done.stderr
+
+
+def test_the_sign_ins_of_a_user(run):
+    run("token", "issue", "alice", "--device", "phone")
+    run("token", "issue", "alice", "--device", "laptop")
+    rows = run("token", "sessions", "alice")
+    assert [row["device"] for row in rows] == ["laptop", "phone"]
+    run("token", "revoke", "family", rows[0]["id"], "--yes")
+    assert run("token", "sessions", "alice")["device"] == "phone"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jwtrail.ecs import Event
     from jwtrail.state.records import IssuedToken, Revocation
 
-__all__ = ["issue", "revoke", "trace"]
+__all__ = ["issue", "revoke", "sessions", "trace"]
 
 MAX_TRACED = 500
 """Events of one token that are shown."""
@@ -47,13 +47,14 @@ _ACTIONS: dict[str, tuple[str, str]] = {
 @click.option("--client", default="", help="client_id. [default: from the settings]")
 @click.option("--role", "roles", multiple=True, help="May be given several times.")
 @click.option("--tenant", default="")
+@click.option("--device", default="", help="A label by which the user knows the device again.")
 @click.option(
     "--act", default="", metavar="WHO", help="Who acts as the subject (RFC 8693): for impersonation."
 )
 @data_option
 @config_option
 def issue(
-    *, subject: str, scope: str, client: str, roles: tuple[str, ...], tenant: str, act: str,
+    *, subject: str, scope: str, client: str, roles: tuple[str, ...], tenant: str, device: str, act: str,
     data: Path | None, config_file: Path | None,
 ) -> None:  # fmt: skip
     """Sign a user in by hand: an access and a refresh token on stdout, an event in the trail.
@@ -67,7 +68,7 @@ def issue(
     ring = new_ring_of(settings)
     with state_of(settings) as state:
         pair = Issuer(settings.tokens, ring, state).issue(
-            subject, scope=scope, client_id=client, roles=roles, tenant=tenant, act=act
+            subject, scope=scope, client_id=client, roles=roles, tenant=tenant, device=device, act=act
         )
     record(
         settings.root,
@@ -155,6 +156,26 @@ def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) 
         out.print(
             f"live until {clock.iso(known.exp_us)[:19]}, {known.kind} of {known.subject}", style="green"
         )
+
+
+@click.command()
+@click.argument("subject", metavar="SUBJECT")
+@data_option
+@config_option
+def sessions(subject: str, data: Path | None, config_file: Path | None) -> None:
+    """The sign-ins of a user that are not over: one JSON document a line, the last used first.
+
+    \b
+    jwtrail token revoke family ID      ends one
+    jwtrail token revoke subject ID     ends all
+    """
+    from jwtrail.cli.verifying import state_of  # noqa: PLC0415
+    from jwtrail.tokens.sessions import sessions_of  # noqa: PLC0415
+
+    settings = settings_of(data, config_file)
+    with state_of(settings) as state:
+        for session in sessions_of(state, settings.tokens, subject, clock.now_us()):
+            json_line(msgspec.structs.asdict(session))
 
 
 def _hits(row: "Revocation", token: "IssuedToken | None") -> bool:

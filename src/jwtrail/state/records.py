@@ -69,6 +69,7 @@ class Family(Struct, frozen=True, kw_only=True):
         generation: exchanges since sign-in.
         source: address of the last exchange.
         expires_us: absolute end of the session.
+        device: what the application called the device at sign-in.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Family(Struct, frozen=True, kw_only=True):
     client_id: str = ""
     scope: str = ""
     claims: str = "{}"
+    device: str = ""
 
 
 class IssuedToken(Struct, frozen=True, kw_only=True):

@@ -48,6 +48,7 @@ MIGRATIONS: Migrations = (
             at_us INTEGER NOT NULL
         ) WITHOUT ROWID""",
     ),
+    ("ALTER TABLE families ADD COLUMN device TEXT NOT NULL DEFAULT ''",),
 )
 """Entry n brings a file from `user_version` n to n + 1. A published entry never changes."""
 

@@ -16,6 +16,7 @@ from jwtrail.tokens.ends import end_of, end_of_access
 from jwtrail.tokens.keyring import KeyRing, SigningKey
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import RevocationView, keys_of
+from jwtrail.tokens.sessions import MAX_DEVICE, Session, sessions_of
 from jwtrail.tokens.settings import ACCESS_TYP, REFRESH_TYP, TokenSettings
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Signed
 from jwtrail.tokens.verifier import Verifier, fingerprint_of
@@ -133,6 +134,7 @@ class Issuer:
         roles: Iterable[str] = (),
         tenant: str = "",
         act: str = "",
+        device: str = "",
         source: str = "",
         now_us: int | None = None,
     ) -> TokenPair:
@@ -143,6 +145,7 @@ class Issuer:
             scope: words divided by spaces, or a list of them.
             claims: further claims of the access token, JSON values.
             act: who acts as the subject, for impersonation (RFC 8693 section 4.1).
+            device: a label by which the user knows the device again; cut to `MAX_DEVICE` characters.
             source: the client's address; an exchange from it may be repeated when its answer got lost.
 
         Raises:
@@ -169,6 +172,7 @@ class Issuer:
             client_id=client_id or self._settings.client_id,
             scope=" ".join(words),
             claims=_json(own),
+            device=clean(device, set(), MAX_DEVICE),
         )
         pair = self._pair(family, now)
         self._store.add_family(family, _rows(pair, source, now))
@@ -243,6 +247,16 @@ class Issuer:
         row = Revocation(kind="family", value=family, at_us=now, until_us=until, cause=cause, by=by)
         self._store.revoke(row)
         return row
+
+    def end_all(self, subject: str, *, cause: str, by: str = "jwtrail") -> Revocation:
+        """Log a user out everywhere: every token issued until now is dead, and nothing is exchanged any more."""
+        for family in self._store.families_of(subject):
+            self._store.end_family(family.id)
+        return self.revoke("subject", subject, cause=cause, by=by)
+
+    def sessions(self, subject: str) -> tuple[Session, ...]:
+        """The sign-ins of a user that are not over, the last used first."""
+        return sessions_of(self._store, self._settings, subject, self._now_us())
 
     def _authentic(self, token: str, now_us: int) -> Claims:
         """The claims of a refresh token that verifies and is not revoked, asked of the file itself: no exchange may
