@@ -150,12 +150,12 @@ def _process(run: Path, home: Path, jdk: Path) -> Iterator[Client]:
     port, transport = _free_ports()
     _configure(home, run, port, transport)
     command = ["-p", str(run / "pid")]
+    # Killed with us, however we end.
+    as_whom = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
     if os.geteuid() == 0:
         home = _hand_over(run, home)
-        as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        command = [*as_nobody, str(home / "bin/opensearch"), *command]
-    else:
-        command = [str(home / "bin/opensearch"), *command]
+        as_whom += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    command = [*as_whom, str(home / "bin/opensearch"), *command]
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(run),

@@ -64,3 +64,13 @@ def test_other_functions(case: dict[str, Any]) -> None:
 def test_written_out_it_is_the_same_query(case: dict[str, Any]) -> None:
     written = to_kql(parse(case["input"]))
     assert to_json(parse(written)) == to_json(parse(case["input"]))
+
+
+def test_an_unquoted_null_is_no_field() -> None:
+    """As Kibana's `is` function has it: a field that is the literal null asks every field."""
+    assert kibana_dsl(parse("null: foo")) == kibana_dsl(parse("foo"))
+    assert kibana_dsl(parse("null: *")) == {"query_string": {"query": "*"}}
+    assert kibana_dsl(parse('"null": foo')) != kibana_dsl(parse("foo"))
+    assert kibana_dsl(parse("a: { null: foo }"))["nested"]["query"] == {
+        "bool": {"should": [{"match": {"a.null": "foo"}}], "minimum_should_match": 1}
+    }

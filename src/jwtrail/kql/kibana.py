@@ -36,7 +36,7 @@ def kibana_dsl(clause: Clause, path: str = "") -> Query:
 
 
 def _is(field: Term | None, value: Term, path: str) -> Query:
-    if field is None and not path:
+    if not path and (field is None or literal(field) is None):  # Kibana takes an unquoted `null` for no field
         return _everywhere(value)
     if field is not None and field.star and value.star:
         return {"match_all": {}}
