@@ -107,6 +107,12 @@ def test_each_part_of_a_state(state, reason):
     assert verdict(token, key={**KEY, "kid": "k1"}, state=state) == reason
 
 
+def test_a_session_that_is_named_twice():
+    token = forge(None, good(fam="f1", sid="s1"))
+    for name in ("f1", "s1"):
+        assert verdict(token, state={"revoked_sid": [name]}) == "revoked_session"
+
+
 def test_a_token_for_one_use_must_have_an_id():
     assert verdict(forge(None, good(jti=...)), state={"single_use": True}) == "claim_missing"
 
@@ -208,7 +214,7 @@ def test_key_health_of_rsa_keys(key, reason):
 
 @pytest.mark.parametrize(
     "change",
-    [{"y": text(b"\1" * 32)}, {"crv": "P-384"}, {"crv": "secp256k1"}, {"x": None}, {"x": text(b"\1" * 31)}],
+    [{"y": text(b"\1" * 32)}, {"crv": "P-384"}, {"x": None}, {"x": text(b"\1" * 31)}],
 )
 def test_points_off_the_curve(change):
     key = {**jwk_of(ec.generate_private_key(ec.SECP256R1()).public_key()), **change}
@@ -285,6 +291,14 @@ def test_the_payload_of_the_signature_layer_is_still_base64url():
 
 
 # the vector itself
+
+
+@pytest.mark.parametrize(("kty", "crv"), [("EC", "secp256k1"), ("OKP", "X25519"), ("OKP", "Ed448")])
+def test_keys_of_curves_that_are_for_something_else(kty, crv):
+    key = {"kty": kty, "crv": crv, "x": text(b"x" * 32), "y": text(b"y" * 32)}
+    for alg in ("ES256", "EdDSA"):
+        token = forge({"alg": alg, "typ": "at+jwt"}, signature=b"x" * 64)
+        assert verdict(token, key=key, alg_allowed=[alg]) == "alg_key_mismatch"
 
 
 def test_es256k_is_off():

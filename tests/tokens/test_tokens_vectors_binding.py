@@ -102,6 +102,7 @@ HASH = hashlib.sha256(b"certificate")
 def test_rfc_8705_certificates(shown, reason, name):
     token = forge(None, good(cnf={"x5t#S256": text(HASH.digest())}))
     assert verdict(None, token, scheme="Bearer", **{name: shown}) == reason
+    assert verdict(None, token, scheme="Bearer", **{name: shown and {"x5t#S256": shown}}) == reason
 
 
 def test_a_bound_token_without_any_request_is_not_taken():

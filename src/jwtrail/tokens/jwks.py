@@ -15,6 +15,7 @@ MAX_SET = 100
 
 Jwk = Mapping[str, Any]
 
+_FOREIGN_CURVES = ("secp256k1", "Ed448", "X25519", "X448")
 _PUBLIC = {one.kty for one in ALGORITHMS.values()} - {"oct"}
 
 
@@ -85,7 +86,9 @@ class JwkSet:
             judged = {**jwk, "alg": _judged_by(jwk, alg)}
             key = load_jwk(judged, patterned=self._patterned, examples=self._examples)
         except KeyRefusedError as error:
-            raise Refusal(error.reason) from None
+            # Nothing is wrong with a key of such a curve; it is for an algorithm that is not this one.
+            foreign = error.reason == "key_invalid" and jwk.get("crv") in _FOREIGN_CURVES
+            raise Refusal("alg_key_mismatch" if foreign else error.reason) from None
         if jwk.get("alg", alg) not in (alg, None) or alg not in key.algs:
             raise Refusal("alg_key_mismatch")
         return key

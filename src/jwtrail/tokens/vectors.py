@@ -98,7 +98,10 @@ def _scheme(request: Mapping[str, Any]) -> str:
 def _certificate(request: Mapping[str, Any]) -> str:
     """The thumbprint of the client certificate, whatever its field is called, base64url or hexadecimal."""
     names = [name for name in request if _CERTIFICATE.search(name)]
-    value = str(next((request[name] for name in names if request[name]), "")).rstrip("=")
+    found = next((request[name] for name in names if request[name]), "")
+    if isinstance(found, Mapping):
+        found = next(iter(found.values()), "")
+    value = str(found).rstrip("=")
     return base64url.encode(bytes.fromhex(value)) if _HEX.fullmatch(value) else value
 
 

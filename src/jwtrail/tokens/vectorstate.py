@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import structs
+
 from jwtrail.state.records import Revocation, RevocationKind
 from jwtrail.tokens.revocation import RevocationView, Revoked
 from jwtrail.tokens.verdict import Claims
@@ -48,6 +50,11 @@ class VectorState:
             row = _row("subject", claims.sub, round(before * _US) - 1)
             if (found := RevocationView([row]).check(claims, now_us)) is not None:
                 return found
+        # A token may name its session twice: as we do (`fam`) and as OpenID providers do.
+        sid = claims.extra.get("sid")
+        if isinstance(sid, str) and sid != claims.family:
+            both = structs.replace(claims, family=sid)
+            return self._view.check(claims, now_us) or self._view.check(both, now_us)
         return self._view.check(claims, now_us)
 
     def replayed(self, claims: Claims) -> str | None:
