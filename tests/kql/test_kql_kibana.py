@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from jwtrail.errors import KqlError
-from jwtrail.kql import parse
+from jwtrail.kql import compile_kql, parse
 from jwtrail.kql.ast import to_json
 from jwtrail.kql.kibana import kibana_dsl
 from jwtrail.kql.lucene import looks_like_lucene
 from jwtrail.kql.printer import escape, has_bare_words, quote, to_kql
+from jwtrail.predicate.text import to_text
 
 CASES = json.loads((Path(__file__).parents[1] / "vectors" / "kql_kibana.json").read_text())["cases"]
 OTHER: dict[str, Callable[[str], Any]] = {
@@ -74,3 +75,11 @@ def test_an_unquoted_null_is_no_field() -> None:
     assert kibana_dsl(parse("a: { null: foo }"))["nested"]["query"] == {
         "bool": {"should": [{"match": {"a.null": "foo"}}], "minimum_should_match": 1}
     }
+
+
+def test_a_star_in_a_range_is_a_wildcard_in_the_tree_and_a_character_in_the_query() -> None:
+    """Kibana's grammar takes any literal behind `>`, and its range function writes a wildcard as `*`."""
+    tree = parse("foo > ba*")
+    assert to_json(tree)["arguments"][2] == {"type": "wildcard", "value": "ba@kuery-wildcard@"}
+    assert kibana_dsl(tree)["bool"]["should"] == [{"range": {"foo": {"gt": "ba*"}}}]
+    assert to_text(compile_kql("user.id > ba*", 0)) == 'user.id > "ba*"'

@@ -61,7 +61,7 @@ class Is(Struct, frozen=True):
 
 
 class Compare(Struct, frozen=True):
-    """`field > value` and its kin; a `*` in the value is an ordinary character."""
+    """`field > value` and its kin; a `*` in the value is read as a wildcard, and compared as an ordinary character."""
 
     field: Term
     op: Op

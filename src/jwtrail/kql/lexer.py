@@ -71,16 +71,13 @@ class Cursor:
         self.at += len(mark)
         return True
 
-    def term(self, *, wild: bool = True) -> Term | None:
+    def term(self) -> Term | None:
         """A quoted or unquoted term, or None when none begins here.
-
-        Args:
-            wild: a `*` of an unquoted term is a wildcard.
 
         Raises:
             KqlError: an escape that KQL does not have, or a quote without an end.
         """
-        return self._quoted() if self.text.startswith('"', self.at) else self._unquoted(wild=wild)
+        return self._quoted() if self.text.startswith('"', self.at) else self._unquoted()
 
     def _quoted(self) -> Term:
         start = self.at
@@ -110,7 +107,7 @@ class Cursor:
             return unicode
         return (after, at + 2) if after in ("\\", '"') else ("\\", at + 1)
 
-    def _unquoted(self, *, wild: bool) -> Term | None:
+    def _unquoted(self) -> Term | None:
         start = self.at
         parts: list[str | None] = []
         while self.at < len(self.text):
@@ -121,7 +118,7 @@ class Cursor:
                 continue
             char = self.text[self.at]
             if char == "*":
-                parts.append(None if wild else "*")
+                parts.append(None)
                 self.at += 1
             elif char == "\\":
                 parts.append(self._escape())

@@ -116,7 +116,7 @@ class _Parser:
 
     def _compared(self, field: Term, op: Op, start: int) -> Clause:
         self.cursor.skip_spaces()
-        value = self.cursor.term(wild=False)
+        value = self.cursor.term()
         if value is None:
             raise self.unexpected("a value")
         return Compare(field, op, value, Span(start, value.span.end))
