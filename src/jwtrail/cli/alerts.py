@@ -16,6 +16,7 @@ from jwtrail.cli.common import (
     is_terminal,
     json_line,
     note,
+    open_alerts,
     open_state,
     open_store,
 )
@@ -61,7 +62,7 @@ def list_(
     data: Path | None,
 ) -> None:
     """Alerts, newest first."""
-    with open_state(data) as state:
+    with open_alerts(data) as state:
         rows = state.alerts(status=status, rule=rule, limit=limit)
     if as_json or not is_terminal():
         for row in rows:
@@ -82,7 +83,7 @@ def show(alert_id: str, as_json: bool, data: Path | None) -> None:
     """One alert: what happened, the events, and what was done about it. The beginning of an ID is enough."""
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
 
-    with open_state(data) as state:
+    with open_alerts(data) as state:
         row = _found(state, alert_id)
     store = open_store(data)
     alert = _json(row)

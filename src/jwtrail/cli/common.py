@@ -26,6 +26,7 @@ __all__ = [
     "json_line",
     "layout_of",
     "note",
+    "open_alerts",
     "open_state",
     "open_store",
     "settings_of",
@@ -114,6 +115,19 @@ def open_state(data: Path | None) -> "StateStore":
     from jwtrail.state import open_state  # noqa: PLC0415
 
     return open_state(layout_of(data).state, settings_of(data).state_url)
+
+
+def open_alerts(data: Path | None) -> "StateStore":
+    """Alerts, only to be read, so that the data directory may be one that cannot be written."""
+    from jwtrail.errors import StateError  # noqa: PLC0415
+    from jwtrail.state import StateStore  # noqa: PLC0415
+
+    try:
+        return StateStore(layout_of(data).state, read_only=True)
+    except (
+        StateError
+    ):  # missing, or of an older version: opening it to write makes or changes it, or says what is wrong
+        return open_state(data)
 
 
 def is_terminal() -> bool:

@@ -4,13 +4,13 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from jwtrail import clock
 from jwtrail.errors import StateError
-from jwtrail.state.schema import MIGRATIONS, Migrations, migrate
+from jwtrail.state.schema import MIGRATIONS, Migrations, is_newest, migrate
 
 __all__ = ["BUSY_MS", "FILE_MODE", "Database"]
 
@@ -41,11 +41,16 @@ class Database:
     Args:
         path: the file; made when missing.
         migrations: its tables.
+        read_only: nothing is made or changed: the file must be there, with the newest tables. It may lie where nobody can
+            write.
     """
 
-    def __init__(self, path: Path | str, migrations: Migrations = MIGRATIONS) -> None:
+    def __init__(
+        self, path: Path | str, migrations: Migrations = MIGRATIONS, *, read_only: bool = False
+    ) -> None:
         self.path = str(path)
         self._migrations = migrations
+        self._read_only = read_only
         self._read_lock = threading.RLock()
         self._write_lock = threading.RLock()
         self._reader: sqlite3.Connection | None = None
@@ -110,17 +115,26 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self._closed:
             raise StateError("closed", where=self.path)
-        _create(self.path)
         self._opened += 1
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-        )
+        uri = Path(self.path).absolute().as_uri()
+        if not self._read_only:
+            _create(self.path)
+            return _prepared(uri, self._prepare)
         try:
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _prepared(f"{uri}?mode=ro", self._check)
+        except sqlite3.OperationalError:
+            # In WAL mode readers write too: locks, beside the file. Without a log nobody has it open, and none are needed.
+            if Path(f"{self.path}-wal").exists():
+                raise
+            return _prepared(f"{uri}?mode=ro&immutable=1", self._check)
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        if not is_newest(connection, self.path, self._migrations):
+            raise StateError(
+                "written by an older jwtrail",
+                where=self.path,
+                hint="make the data directory writable for this user, once",
+            )
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """WAL mode and the newest tables. Processes that open a new file together get "locked" at once, for SQLite does
@@ -163,6 +177,18 @@ class Database:
         """Let both sides open their own connections."""
         self._read_lock.release()
         self._write_lock.release()
+
+
+def _prepared(uri: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, uri=True
+    )
+    try:
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _create(path: str) -> None:

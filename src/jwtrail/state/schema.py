@@ -61,6 +61,15 @@ SPENT_MIGRATIONS: Migrations = (
 """Of `spent.db`, which is written at every use of a proof: beside `state.db`, so that its watchers sleep on."""
 
 
+def is_newest(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> bool:
+    """Whether the file has the newest tables; changes nothing.
+
+    Raises:
+        StateError: the file was written by a newer version.
+    """
+    return _version(connection, path, len(migrations)) == len(migrations)
+
+
 def migrate(connection: sqlite3.Connection, path: str, migrations: Migrations = MIGRATIONS) -> None:
     """Bring the file to the newest version; safe when several processes open it at once.
 

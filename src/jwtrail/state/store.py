@@ -52,16 +52,19 @@ class StateStore:
 
     Args:
         path: the file; it and its directory are made when missing.
+        read_only: nothing is made or changed, and nothing can be; see `Database`.
         now_us: source of the time, used only where a row records that it was changed.
 
     Raises:
         StateError: (any method) the file is closed, locked, damaged, from a newer version, or the disk failed.
     """
 
-    def __init__(self, path: Path | str, *, clock: clock.Clock = clock.now_us) -> None:
+    def __init__(
+        self, path: Path | str, *, clock: clock.Clock = clock.now_us, read_only: bool = False
+    ) -> None:
         self.path = Path(path)
         self._now_us = clock
-        self._db = Database(path)
+        self._db = Database(path, read_only=read_only)
         self._spent = SpentStore(self.path.with_name("spent.db"), clock=clock)
         self.version()  # open now: a directory that cannot be written is refused at start, not at the first sign-in
 
