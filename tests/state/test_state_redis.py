@@ -7,7 +7,8 @@ import pytest
 
 from jwtrail import clock
 from jwtrail.errors import ConfigError, StateError
-from jwtrail.state import AlertRow, Restraint, Revocation, StateStore, open_state
+from jwtrail.state import AlertRow, Family, IssuedToken, Restraint, Revocation, StateStore, open_state
+from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.tokens import LiveState
 from jwtrail.tokens.verdict import Claims
 from redis_server import Server
@@ -135,3 +136,39 @@ def test_two_hosts_share_what_matters_and_keep_their_alerts(server, tmp_path):
     assert not there.spend("p", clock.now_us() + HOUR)
     here.close()
     there.close()
+
+
+def test_a_person_is_told_of_and_taken_out(server, tmp_path):
+    now = clock.now_us()
+    store = open_state(tmp_path / "state.db", server.url)
+    for subject in ("u1", "u2"):
+        store.add_family(
+            Family(
+                id=f"f-{subject[1]}", subject=subject, jti="r", generation=0, created_us=now, rotated_us=now,
+                expires_us=now + HOUR,
+            ),
+            [IssuedToken(jti=f"t-{subject[1]}", subject=subject, kind="access", at_us=now, exp_us=now + HOUR, kid="k")],
+        )  # fmt: skip
+    store.revoke(
+        Revocation(kind="subject", value="u1", at_us=now, until_us=now + HOUR, cause="operator"),
+        Revocation(kind="subject", value="u2", at_us=now, until_us=now + HOUR, cause="operator"),
+    )
+
+    def tells(text):
+        return text == "u1"
+
+    assert sorted(table for table, _ in shared_rows_about(server.url, tells)) == [
+        "families", "issued", "revocations",
+    ]  # fmt: skip
+    done = forget_shared(server.url, tells, now)
+    assert (done.rows, done.kept, done.kept_until_us) == (2, 1, now + HOUR)
+    assert store.family("f-1") is None
+    assert store.family("f-2") is not None
+    assert [row.jti for row in store.tokens_of("key", "k", now)] == ["t-2"]
+    assert len(store.revocations(now)) == 2
+    names = b" ".join(server.command("KEYS", "*"))
+    assert names.count(b"u1") == 1  # the revocation, which still counts
+    assert forget_shared(server.url, tells, now + 2 * HOUR).rows == 1
+    assert forget_shared("", tells, now).rows == 0
+    assert list(shared_rows_about("", tells)) == []
+    store.close()

@@ -1,6 +1,7 @@
 """Everything held about one person: handed out, or taken away."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from jwtrail.errors import LockedError
 from jwtrail.query.filters import IdFilters
 from jwtrail.runtime.daemon import CROWD, CURSOR
 from jwtrail.state.erasure import forget, rows_about
+from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.state.store import StateStore
 from jwtrail.trail.erasure import blank_logs, erased_lines, rewrite
 from jwtrail.trail.holding import Held, find
@@ -38,7 +40,7 @@ class Erased(Struct, frozen=True, kw_only=True):
         events: records that no longer tell of the person.
         segments: files written anew.
         log_lines: lines blanked in logs that the application still has open.
-        state_rows: rows removed from `state.db`.
+        state_rows: rows removed from `state.db`, and from the store shared with other hosts.
         kept_rows: revocations and restraints that still count, and name the person until `kept_until`.
         restricted: records that the retention profile still wants; they are as they were.
         restricted_until: from then on the last of them may be erased; empty when there are none.
@@ -74,7 +76,8 @@ def held_about(settings: Settings, subject: str, tell: Tell | None = None) -> It
     for one in held:
         yield from one.docs
     yield from (doc for doc in unsealed if finder.in_event(doc))
-    for table, row in rows_about(layout.state, finder.in_text):
+    shared = shared_rows_about(settings.state_url, finder.in_text)
+    for table, row in chain(rows_about(layout.state, finder.in_text), shared):
         yield {
             "_table": table,
             **{name: value for name, value in row.items() if not isinstance(value, bytes)},
@@ -108,7 +111,9 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
             held, clock.iso(max(0, kept_for.may_go_before(now))) if kept_for.days else ""
         )
         # State first: what leads to it (names, token ids) is known only as long as the segments say it.
-        state = forget(layout.state, Finder(person).in_text, now)
+        tells = Finder(person).in_text
+        state, shared = forget(layout.state, tells, now), forget_shared(settings.state_url, tells, now)
+        kept_until_us = max(state.kept_until_us, shared.kept_until_us)
         _forget_windows(layout, person)
         # All new files, then one manifest: an interruption leaves either nothing or everything of this step.
         made = [rewrite(layout, one.segment, {doc["event.sequence"] for doc in one.docs}) for one in free]
@@ -126,9 +131,9 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         events=len(hashes),
         segments=len(free),
         log_lines=lines,
-        state_rows=state.rows,
-        kept_rows=state.kept,
-        kept_until=clock.iso(state.kept_until_us) if state.kept else "",
+        state_rows=state.rows + shared.rows,
+        kept_rows=state.kept + shared.kept,
+        kept_until=clock.iso(kept_until_us) if kept_until_us else "",
         restricted=len(restricted),
         restricted_until=clock.iso(kept_for.may_go_at(clock.parse_iso(newest))) if newest else "",
         hashes=hashes,

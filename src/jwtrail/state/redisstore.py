@@ -18,6 +18,7 @@ from redis.retry import Retry
 
 from jwtrail import clock
 from jwtrail.errors import StateError
+from jwtrail.state.erasure import PROTECTING, Forgotten
 from jwtrail.state.records import BlastRadius, Family, IssuedToken, Restraint, Revocation, RevocationKind
 from jwtrail.state.redisfollow import RedisFollower
 from jwtrail.state.shared import Follower, merged, radius_of
@@ -31,6 +32,14 @@ _PREFIX = "{jwtrail}:"  # one hash tag: a cluster keeps all of it in one slot, w
 _CHANNEL = _PREFIX + "changed"
 _EPOCH, _VERSION = _PREFIX + "epoch", _PREFIX + "version"
 _REVOCATIONS, _RESTRAINTS = "revocation", "restraint"
+
+_TABLES: dict[str, tuple[str, type[msgspec.Struct]]] = {
+    _REVOCATIONS: ("revocations", Revocation),
+    _RESTRAINTS: ("restraints", Restraint),
+    "family": ("families", Family),
+    "token": ("issued", IssuedToken),
+}
+_SCAN = 1000  # keys looked at in one round trip
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 _encode = msgspec.json.Encoder().encode
@@ -226,6 +235,38 @@ class RedisStore:
                     return subscription.get_message(timeout=seconds) is not None
 
             yield changed
+
+    # a person
+
+    def rows_about(self, tells: Callable[[str], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rows in which a text tells of somebody, with the name their table has in `state.db`."""
+        for _, table, row in self._telling(tells):
+            yield table, row
+
+    def forget(self, tells: Callable[[str], bool], now_us: int) -> Forgotten:
+        """Remove those rows, but not a revocation or restraint that still counts: a stolen token would live again."""
+        rows = kept = until = 0
+        for name, table, row in list(self._telling(tells)):
+            if table in PROTECTING and row["until_us"] > now_us:
+                kept, until = kept + 1, max(until, row["until_us"])
+                continue
+            with self._named_errors():
+                rows += self._client.delete(name)
+        for pattern in ("families:*", "issued:*"):  # their names end with whom they are about
+            with self._named_errors():
+                for name in self._client.scan_iter(match=_PREFIX + pattern, count=_SCAN):
+                    if tells(name.decode().rpartition(":")[2]):
+                        self._client.delete(name)
+        return Forgotten(rows, kept, until)
+
+    def _telling(self, tells: Callable[[str], bool]) -> Iterator[tuple[bytes, str, dict[str, Any]]]:
+        for kind, (table, struct) in _TABLES.items():
+            with self._named_errors():
+                names = list(self._client.scan_iter(match=f"{_PREFIX}{kind}:*", count=_SCAN))
+            for name in names:
+                for row in map(msgspec.structs.asdict, self._rows([name], struct)):
+                    if any(isinstance(value, str) and tells(value) for value in row.values()):
+                        yield name, table, row
 
     def close(self) -> None:
         """See `SharedState`."""

@@ -1,11 +1,13 @@
 """One state over two stores: what hosts share in Redis or Valkey, alerts and cursors in this host's file."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jwtrail import clock
 from jwtrail.errors import ConfigError
+from jwtrail.state.erasure import Forgotten
 from jwtrail.state.records import (
     AlertRow,
     BlastRadius,
@@ -21,7 +23,7 @@ from jwtrail.state.store import StateStore
 if TYPE_CHECKING:
     from jwtrail.state.redisstore import RedisStore
 
-__all__ = ["SplitStore", "open_state"]
+__all__ = ["SplitStore", "forget_shared", "open_state", "shared_rows_about"]
 
 
 def open_state(path: Path | str, url: str = "", *, clock: clock.Clock = clock.now_us) -> StateStore:
@@ -43,6 +45,34 @@ def open_state(path: Path | str, url: str = "", *, clock: clock.Clock = clock.no
             "redis-py is not installed", where="state_url", hint='pip install "jwtrail[redis]"'
         ) from error
     return SplitStore(path, RedisStore(url), clock=clock)
+
+
+def shared_rows_about(url: str, tells: Callable[[str], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As `erasure.rows_about`, of the shared part; nothing without a URL.
+
+    Raises:
+        StateError: the server cannot be used.
+    """
+    if not url:
+        return
+    from jwtrail.state.redisstore import RedisStore  # noqa: PLC0415  # only those who use it need redis-py
+
+    with closing(RedisStore(url)) as shared:
+        yield from shared.rows_about(tells)
+
+
+def forget_shared(url: str, tells: Callable[[str], bool], now_us: int) -> Forgotten:
+    """As `erasure.forget`, of the shared part; nothing without a URL.
+
+    Raises:
+        StateError: the server cannot be used.
+    """
+    if not url:
+        return Forgotten()
+    from jwtrail.state.redisstore import RedisStore  # noqa: PLC0415  # only those who use it need redis-py
+
+    with closing(RedisStore(url)) as shared:
+        return shared.forget(tells, now_us)
 
 
 class SplitStore(StateStore):
