@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -64,17 +65,26 @@ def mounted(place, *options):
 
 @contextlib.contextmanager
 def working(data, *more):
-    """A child at work; a list that fills with the ids it has acknowledged when it is over."""
+    """A child at work; the list of ids it has acknowledged so far, whole once it is over."""
     acknowledged = []
     child = subprocess.Popen(
         [sys.executable, CHILD, data, *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+
+    def listen():
+        for line in child.stdout:
+            if line.endswith("\n"):
+                acknowledged.append(line.strip())
+
+    listener = threading.Thread(target=listen)
+    listener.start()
     try:
-        yield child, acknowledged
+        yield acknowledged
     finally:
         child.send_signal(signal.SIGKILL)
-        said = child.communicate(timeout=30)[0]
-        acknowledged += [line for line in said.split("\n")[:-1] if line]
+        child.wait(30)
+        listener.join(30)
+        child.stdout.close()
 
 
 def recovered(data):
@@ -104,8 +114,8 @@ def recovered(data):
 def test_killed_at_any_moment(tmp_path):
     pick = random.Random(5)
     promised = set()
-    for _ in range(4):
-        with working(tmp_path / "data") as (_child, acknowledged):
+    for _ in range(3):
+        with working(tmp_path / "data") as acknowledged:
             time.sleep(0.6 + pick.random() * 0.4)
         promised |= set(acknowledged)
         assert promised <= recovered(tmp_path / "data")
@@ -120,13 +130,15 @@ def power_cuts(tmp_path, rounds, *more):
     for _ in range(rounds):
         with (
             mounted(tmp_path / "disk", "-o", "loop", image) as disk,
-            working(disk / "data", *more) as (_child, acknowledged),
+            working(disk / "data", *more) as acknowledged,
         ):
             time.sleep(0.6 + pick.random() * 0.5)
             fd = os.open(disk, os.O_RDONLY)
+            # What was said before the power went. Unlike a machine, the process outlives its disk, and a sync that waits
+            # for a commit which the shutdown ends may return success (jbd2 finds nothing left to wait for).
+            promised |= set(acknowledged)
             fcntl.ioctl(fd, FS_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
             os.close(fd)
-        promised |= set(acknowledged)
         with mounted(tmp_path / "disk", "-o", "loop", image) as disk:
             yield promised, recovered(disk / "data")
 
