@@ -217,3 +217,20 @@ def test_an_expired_token_still_tells_whose_it_was(verifier):
     assert told.claims.sub == "u1"
     forged = verifier.verify(forge(None, good(exp=NOW_S - 60), secret=SECRET + b"x"), NOW_US)
     assert forged.claims is None
+
+
+def test_a_known_header_does_not_excuse_the_form():
+    judge = Verifier(POLICY, KeySet(load_secret(SECRET)), cache_size=0)
+    token = forge()
+    assert isinstance(judge.verify(token, NOW_US), Accepted)
+    head, payload, signature = token.split(".")
+    for parts, reason in (
+        ((head, signature), "malformed_segments"),
+        ((head,), "malformed_segments"),
+        ((head, payload, payload, signature), "malformed_segments"),
+        ((head, payload, payload, payload, signature), "encrypted_token_unexpected"),
+        ((head, "", signature), "signature_invalid"),
+        ((head, payload, ""), "signature_missing"),
+        ((head, "", ""), "signature_missing"),
+    ):
+        assert judge.verify(".".join(parts), NOW_US).reason == reason

@@ -113,9 +113,12 @@ class Verifier:
     def _verified(self, raw: bytes, print_: str, keys: Keys, now_us: int) -> Claims:
         """Everything that does not change while the token lives, in the order of the vocabulary."""
         message, _, signature = raw.rpartition(b".")
-        head, _, payload = message.partition(b".")
-        _check_form(raw)
-        signer = self._signer(head, keys)
+        head, dot, payload = message.partition(b".")
+        signer = self._signers.get(head)
+        # A known header, and one dot behind it: then the form is right as well.
+        if signer is None or signer.keys is not keys or not dot or _DOT in payload:
+            _check_form(raw)
+            signer = self._signer(head, keys)
         _check_signature(message, signer.check, signature)
         claims = read_claims(base64url.decode(payload), signer.signed, self._policy.required, print_)
         check_claims(claims, self._policy, now_us)
@@ -123,9 +126,6 @@ class Verifier:
 
     def _signer(self, segment: bytes, keys: Keys) -> _Signer:
         """The header and the key it names. Few headers are in use, so what was found is remembered."""
-        known = self._signers.get(segment)
-        if known is not None and known.keys is keys:
-            return known
         signer = _signer_of(segment, self._policy, keys)
         if len(self._signers) >= MAX_HEADERS:
             self._signers.clear()
