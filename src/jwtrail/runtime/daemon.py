@@ -21,6 +21,7 @@ from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.indexer import Indexer
+from jwtrail.runtime.rulewatch import RuleWatch
 from jwtrail.state.split import open_state
 from jwtrail.tokens.ends import end_of
 from jwtrail.trail.keeper import Keeper
@@ -40,6 +41,9 @@ SNAPSHOT_US = 5_000_000
 
 HOUSEKEEPING_US = 60_000_000
 """Between two clean-ups of rows whose time is over."""
+
+RULES_US = 2_000_000
+"""Between two looks at the user's rule files."""
 
 MAX_DRAINS = 1000
 """Looks at the logs at start and end: each takes all there is, so only an application that writes without pause needs more than a few."""
@@ -81,6 +85,7 @@ class Daemon:
         self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, filters=filters)
         self._indexer = Indexer(TrailFiles(self.layout), filters)
         self.rules = configured(settings.detect)
+        self._rule_files = RuleWatch(settings.detect.rules)
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
         self.lag_ms = 0
@@ -98,7 +103,7 @@ class Daemon:
         self._on_events = on_events
         self._on_alerts = on_alerts
         self._recent: deque[tuple[int, int]] = deque()
-        self._saved_us = self._cleaned_us = self.started_us
+        self._saved_us = self._cleaned_us = self._looked_us = self.started_us
         self._stop = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -180,7 +185,26 @@ class Daemon:
         if now - self._cleaned_us > HOUSEKEEPING_US:
             self._cleaned_us = now
             self.state.prune(now)
+        if now - self._looked_us > RULES_US:
+            self._looked_us = now
+            if self._rule_files.changed():
+                self._take_rules()
         return bool(events)
+
+    def _take_rules(self) -> None:
+        """Go on with changed rules. Those that are the same keep what they remember; the others begin anew."""
+        try:
+            rules = configured(self.settings.detect)
+            detector = Detector(rules, self.detector.snapshot())
+        except JwtrailError as error:  # half-written files, say: the rules in use stay in use
+            _log.warning("rules were not taken: %s", error)
+            return
+        self.rules, self.detector = rules, detector
+        self._evicted = detector.stats().evicted
+        count, refused = detector.stats().rules, len(rules.refused)
+        self.record(
+            event_for("rule-changed", service_name="jwtrail", message=f"{count} rules, {refused} refused")
+        )
 
     def _follow(self, events: Sequence[Event]) -> None:
         self._crowd.see(events)

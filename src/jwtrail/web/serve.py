@@ -31,7 +31,7 @@ from jwtrail.web.rules import rules_page
 from jwtrail.web.security import SignIns
 from jwtrail.web.services import Facts, Services
 from jwtrail.web.settings import LOOPBACK_NAMES, WebSettings
-from jwtrail.web.shapes import DetectorStatus, TrailState, TrailStatus
+from jwtrail.web.shapes import DetectorStatus, RulesPage, TrailState, TrailStatus
 
 __all__ = ["listen", "serve", "web_settings"]
 
@@ -189,17 +189,30 @@ class _Server(uvicorn.Server):
 
 
 def _services(daemon: Daemon, live: Live) -> Services:
-    page = rules_page(daemon.rules, _texts(daemon.rules))
     return Services(
         store=daemon.store,
         state=daemon.state,
         prove=prover(daemon.reader, daemon.store),
         facts=lambda: _facts(daemon),
-        rules=lambda: page,
+        rules=_rules(daemon),
         record=daemon.record,
         log=partial(resource, daemon.reader),
         live=live,
     )
+
+
+def _rules(daemon: Daemon) -> Callable[[], RulesPage]:
+    """The page of the rules in use, made again when the daemon has taken others."""
+    made = daemon.rules, rules_page(daemon.rules, _texts(daemon.rules))
+
+    def page() -> RulesPage:
+        nonlocal made
+        rules = daemon.rules
+        if made[0] is not rules:
+            made = rules, rules_page(rules, _texts(rules))
+        return made[1]
+
+    return page
 
 
 def _publisher(live: Live) -> Callable[[Sequence[Alert]], None]:
