@@ -15,6 +15,8 @@ from jwtrail.query.local import LocalStore
 from jwtrail.sigma import Proposal
 from jwtrail.state import StateStore
 from jwtrail.state.records import AlertRow
+from jwtrail.tokens.ends import end_of
+from jwtrail.tokens.settings import TokenSettings
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.publish import resource
@@ -86,6 +88,7 @@ class World:
             facts=lambda: Facts(service="shop", size=self.reader.size, started_us=NOW - MINUTE),
             rules=lambda: rules_page(self.ruleset, dict(packaged_texts())),
             record=self.recorded.append,
+            ends=partial(end_of, self.state, TokenSettings()),
             log=partial(resource, self.reader),
             live=self.live,
             now_us=lambda: NOW,

@@ -162,6 +162,7 @@ def test_revoke_look_first_then_do_then_undo(signed_in, world):
         f"{V1}/revocations", json={**target, "reason": "stolen laptop"}, headers=signed_in.csrf
     )
     assert answer.json()["by"] == "operator"
+    assert answer.json()["until_us"] == now + (90 * 86_400 + 30) * 1_000_000  # as long as its tokens can live
     assert signed_in.get(f"{V1}/revocations").json()["revocations"][0]["value"] == "eve"
     assert signed_in.get(f"{V1}/revocations/preview", params=target).json()["revoked"]
 

@@ -15,7 +15,6 @@ from jwtrail.web.call import Call
 __all__ = ["lift", "list_all", "preview", "revoke", "undo"]
 
 _DAY_US = 86_400_000_000
-_SECOND_US = 1_000_000
 
 # Where a kind's value stands in an event, how the event of its revocation is called, and the attribute that names it there.
 _FIELD: dict[RevocationKind, str] = {
@@ -75,7 +74,7 @@ def revoke(call: Call) -> shapes.RevocationView:
         kind=body.kind,
         value=body.value,
         at_us=now,
-        until_us=now + call.settings.max_session_s * _SECOND_US,
+        until_us=call.services.ends(body.kind, body.value, now),
         cause="operator",
         by=call.session.user,
     )

@@ -22,6 +22,7 @@ from jwtrail.detect.alert import Alert
 from jwtrail.detect.ruleset import MAX_FILE, RuleSet, packaged_texts
 from jwtrail.errors import ServeError
 from jwtrail.runtime.daemon import Daemon
+from jwtrail.tokens.ends import end_of
 from jwtrail.trail.publish import resource
 from jwtrail.web import alerts
 from jwtrail.web.app import build
@@ -132,7 +133,6 @@ def web_settings(settings: Settings, port: int) -> WebSettings:
         hosts=LOOPBACK_NAMES | names,
         https=public.scheme == "https",
         public_log=settings.serve.public_log,
-        max_session_s=settings.tokens.longest_s,
     )
 
 
@@ -196,6 +196,7 @@ def _services(daemon: Daemon, live: Live) -> Services:
         facts=lambda: _facts(daemon),
         rules=_rules(daemon),
         record=daemon.record,
+        ends=partial(end_of, daemon.state, daemon.settings.tokens),
         log=partial(resource, daemon.reader),
         live=live,
     )

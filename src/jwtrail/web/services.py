@@ -10,6 +10,7 @@ from jwtrail.clock import Clock
 from jwtrail.ecs import Event
 from jwtrail.query.local import LocalStore
 from jwtrail.state import StateStore
+from jwtrail.state.records import RevocationKind
 from jwtrail.web.live import Live
 from jwtrail.web.shapes import DetectorStatus, Proof, RulesPage, TrailStatus
 
@@ -45,6 +46,7 @@ class Services:
         facts: what the daemon knows.
         rules: the rule set that runs.
         record: puts an event into the trail; must not block for long.
+        ends: when a revocation made at a time may be forgotten: after the last token that it concerns.
         log: a resource of the tiled log by its path below `/tlog/`; None when there is none.
         live: where the daemon publishes new events and alerts.
         now_us: the time.
@@ -56,6 +58,7 @@ class Services:
     facts: Callable[[], Facts]
     rules: Callable[[], RulesPage]
     record: Callable[[Event], None]
+    ends: Callable[[RevocationKind, str, int], int]
     log: Callable[[str], bytes | None]
     live: Live = field(default_factory=Live)
     now_us: Clock = clock.now_us

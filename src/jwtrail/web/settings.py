@@ -24,7 +24,6 @@ class WebSettings(Struct, frozen=True, kw_only=True):
         key_ttl_s: life of a one-time link.
         idle_s: a session ends after so long without a request.
         absolute_s: and after so long in any case.
-        max_session_s: longest life of a token or sign-in, so that a revocation can be forgotten afterwards.
         https: the console is reached over https, so the cookie is `Secure`.
         public_log: `/tlog/` is answered without sign-in.
     """
@@ -37,7 +36,6 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     key_ttl_s: int = 600
     idle_s: int = 8 * 3600
     absolute_s: int = _DAY
-    max_session_s: int = 30 * _DAY
     https: bool = False
     public_log: bool = False
 
@@ -48,7 +46,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
                 where="console.root_path",
                 hint="such as /audit",
             )
-        for name in ("key_ttl_s", "idle_s", "absolute_s", "max_session_s"):
+        for name in ("key_ttl_s", "idle_s", "absolute_s"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be positive", where=f"console.{name}")
 
