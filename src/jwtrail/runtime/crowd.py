@@ -30,7 +30,9 @@ class Crowd:
         so that somebody with a list of found passwords does not become a crowd.
         """
         for event in events:
-            if event.event_action.startswith("response-"):  # about the request of somebody, not one itself
+            if (event.event_action or "").startswith(
+                "response-"
+            ):  # about the request of somebody, not one itself
                 if event.event_action == "response-revoke" and not event.jwtrail_response_dry_run:
                     self._seen.get(event.source_ip or "", {}).pop(event.user_id or "", None)
                 continue
