@@ -4,7 +4,16 @@ from jwtrail.ecs.catalogue import Field, near_miss, resolve
 from jwtrail.errors import PredicateError
 from jwtrail.predicate.ir import And, Node, Not, Or, Predicate
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "MAX_PIECES", "MAX_REGEX", "check_size", "count_nodes", "field_of", "refuse"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "MAX_PIECES",
+    "MAX_REGEX",
+    "check_size",
+    "count_nodes",
+    "field_of",
+    "refuse",
+]
 
 MAX_DEPTH = 150
 """Levels of `And`, `Or` and `Not`: below the 200 parentheses that Python's own parser allows."""
