@@ -134,6 +134,10 @@ def test_a_backtest_counts_by_day_and_group(trail, tmp_path):
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 0, result.output
     made = json.loads(result.stdout)
+    directory = CliRunner().invoke(
+        cli, ["rules", "backtest", str(tmp_path), "--json", "--data", str(trail[0])]
+    )
+    assert json.loads(directory.stdout)["alerts"] == made["alerts"]
     [found] = made["rules"]
     assert (found["code"], found["alerts"]) == ("Z1", made["alerts"])
     assert sum(sum(groups.values()) for groups in found["days"].values()) == made["alerts"] > 0

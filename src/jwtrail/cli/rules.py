@@ -134,7 +134,7 @@ def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> No
 
 
 @rules.command()
-@click.argument("file", metavar="FILE", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.argument("file", metavar="FILE|DIR", type=click.Path(exists=True, path_type=Path))
 @stretch
 @click.option("--json", "as_json", is_flag=True, help="One JSON document. [default when not a terminal]")
 @config_option
@@ -149,7 +149,7 @@ def backtest(
     config_file: Path | None,
     data: Path | None,
 ) -> None:
-    """What the rules of a file would have said, by day and group, and what they cost. Nothing is answered or recorded.
+    """What the rules of a file or directory would have said, by day and group, and what they cost. Nothing is answered or recorded.
 
     \b
     jwtrail rules backtest my-rules/export.yml --from now-30d

@@ -58,20 +58,24 @@ class Backtest(Struct, frozen=True, kw_only=True):
 
 
 def alone(file: Path, choices: Choices) -> RuleSet:
-    """The rules of one file switched on, whatever they say about themselves; all others are only there to be referred to.
+    """The rules of one file or directory switched on, whatever they say about themselves; all others are only there to be referred to.
 
     Raises:
-        ConfigError: no rule of the file loads and none is refused: there is none in it; or as `configured`.
+        ConfigError: there is no rule in it that alerts; or as `configured`.
     """
     everything = configured(choices, [file])
     own = frozenset(
-        rule.meta.id for rule in everything.everything() if rule.meta.file == str(file) and rule.meta.alerts
+        rule.meta.id for rule in everything.everything() if rule.meta.alerts and _below(rule.meta.file, file)
     )
-    refused = tuple(error for error in everything.refused if error.file == str(file))
+    refused = tuple(error for error in everything.refused if _below(error.file, file))
     if not own and not refused:
-        raise ConfigError("no rule that alerts is in this file", where=str(file))
+        raise ConfigError("there is no rule here that alerts", where=str(file))
     others = frozenset(rule.meta.id for rule in everything.everything()) - own
     return replace(everything, disabled=others, enabled=own, refused=refused)
+
+
+def _below(name: str, file: Path) -> bool:
+    return name == str(file) or file in Path(name).parents
 
 
 def summary(ruleset: RuleSet, alerts: Sequence[Alert], *, events: int, took_ms: int) -> Backtest:
