@@ -48,8 +48,11 @@ def canonical(row: dict, *, personal: bool) -> bytes:
 
 def entry(row: dict) -> bytes:
     """The 81 bytes of an event."""
-    kept = row.get("jwtrail.personal_commitment")  # of a person who was erased: then nothing personal may be left
-    assert kept is None or (row["jwtrail.salt"] is None and canonical(row, personal=True) == b"{}"), "not erased"
+    # What an erasure left. It counts only where nothing personal is left beside it.
+    kept = row.get("jwtrail.personal_commitment")
+    assert kept is None or (row["jwtrail.salt"] is None and canonical(row, personal=True) == b"{}"), (
+        "not erased"
+    )
     personal = kept or hashlib.sha256(row["jwtrail.salt"] + canonical(row, personal=True)).digest()
     identity = bytes.fromhex(row["event.id"].replace("-", ""))
     return b"\x01" + identity + hashlib.sha256(canonical(row, personal=False)).digest() + personal
