@@ -89,6 +89,8 @@ class Verifier:
         """
         if token is None:
             return ABSENT
+        if len(token) > self._policy.max_token_bytes:  # before it is copied
+            return rejected("token_too_large", b"")
         now_us = clock.now_us() if now_us is None else now_us
         raw = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
         if not raw:
