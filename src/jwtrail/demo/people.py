@@ -107,7 +107,7 @@ async def _day(client: Client, pair: dict[str, Any], chance: random.Random, stop
             await _read_invoice(client, token, chance)
         else:  # an honest mistake: a dead link, a forgotten sign-in, somebody else's order
             path, sent = chance.choice(
-                [("/product/7", token), ("/me", None), (f"/orders/{chance.randint(1, 9)}", token)]
+                [("/product/7", token), ("/me", None), (f"/orders/{chance.randint(1, 2)}", token)]
             )
             await client.send("GET", path, token=sent)
         if step % 10 == 9:
