@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
 from jwtrail import clock
+from jwtrail.ecs import CATALOGUE
 from jwtrail.errors import ConfigError, StateError
 from jwtrail.middleware.asgi import TrailMiddleware
 from jwtrail.middleware.bindings import challenge_of
@@ -19,9 +20,12 @@ from jwtrail.middleware.observed import seen
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.issuer import TokenPair as Issued
+from jwtrail.tokens.sessions import Session
 from jwtrail.tokens.verdict import Absent, Accepted, Claims, Rejected
 
-__all__ = ["Claims", "JWTrail", "TokenPair"]
+__all__ = ["Claims", "JWTrail", "Session", "TokenPair"]
+
+_ATTRIBUTES = frozenset(field.attribute for field in CATALOGUE.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class JWTrail:
         roles: tuple[str, ...] = (),
         tenant: str = "",
         client_id: str = "",
+        device: str = "",
+        act: str = "",
     ) -> TokenPair:
         """Sign `subject` in: an access token (RFC 9068), a refresh token, and the `login` and `token-issued` events.
 
@@ -93,11 +99,14 @@ class JWTrail:
             roles: become `roles`.
             tenant: becomes `tenant`.
             client_id: OAuth client.
+            device: label of the device, for a person's list of sign-ins.
+            act: who acts as `subject` (RFC 8693 section 4.1): support staff, never the person itself.
 
         Raises:
             TokenError: a claim cannot be issued.
         """
         about = {"scope": scope, "claims": claims, "roles": roles, "tenant": tenant, "client_id": client_id}
+        about |= {"device": device, "act": act}
         return _pair(self._worker.sign_in(subject, name=name or subject, **about))
 
     def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[Claims]]:
@@ -154,7 +163,13 @@ class JWTrail:
         Args:
             object_id: id of the object when it is not the last path parameter.
             **fields: attributes of `Event`, e.g. `jwtrail_subject_ids=("u7",)`, `jwtrail_records=12`.
+
+        Raises:
+            TypeError: a field that `Event` does not have.
         """
+        if unknown := fields.keys() - _ATTRIBUTES:
+            msg = f"an event has no {', '.join(sorted(unknown))}"
+            raise TypeError(msg)
         exchange = current.get()
         if exchange is None:
             return
@@ -185,6 +200,14 @@ class JWTrail:
         self._worker.sign_out(claims)
         if self._worker.cookies is not None and (exchange := current.get()) is not None:
             exchange.answer_headers.extend(self._worker.cookies.clear())
+
+    def logout_everywhere(self, subject: str) -> None:
+        """End every sign-in of this person, on every device; what is issued from now on counts."""
+        self._worker.sign_out_everywhere(subject)
+
+    def sessions(self, subject: str) -> tuple[Session, ...]:
+        """The sign-ins of a person that are not over, the last used first: device, address, times."""
+        return self._worker.issuer.sessions(subject)
 
     def router(self) -> APIRouter:
         """Routes to mount: `POST /token/refresh`, `/token/revoke` (RFC 7009), `/token/introspect` (RFC 7662), `/logout`, and

@@ -76,7 +76,7 @@ def test_packaging_a_newer_source_asks_for_node(tree):
 
 def test_packaging_what_is_not_a_source_asks_for_nothing(tree):
     put(tree / "dashboard/node_modules/vite/index.js", NEW + 99)
-    put(tree / "dashboard/dev/notes.txt", NEW + 99)
+    put(tree / "dashboard/e2e/notes.txt", NEW + 99)
     assert hook_of(tree).dependencies() == []
 
 

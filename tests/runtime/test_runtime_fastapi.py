@@ -49,6 +49,10 @@ class Shop:
         def mine(thing: str, who: Annotated[Claims, Depends(trail.require())]) -> None:
             raise trail.denied()
 
+        @app.post("/logout/everywhere", status_code=204)
+        def everywhere(who: Annotated[Claims, Depends(trail.require())]) -> None:
+            trail.logout_everywhere(who.sub)
+
         @app.get("/boom")
         def boom() -> None:
             raise RuntimeError("secret detail")
@@ -354,3 +358,30 @@ def test_a_mounted_application_sees_revocations_too(tmp_path: Path) -> None:
             assert clock.monotonic_ns() < deadline
     event = shop.requests()[0]
     assert event.http_route == "/login"  # as this application knows it
+
+
+def test_logging_out_everywhere_ends_every_device(shop: Shop) -> None:
+    phone, laptop = shop.sign_in(), shop.sign_in()
+    assert len(shop.trail.sessions("u42")) == 2
+    headers = {"Authorization": f"Bearer {phone['access_token']}"}
+    assert shop.client.post("/logout/everywhere", headers=headers).status_code == 204
+    assert shop.get("/orders/1", laptop["access_token"]).status_code == 401
+    assert shop.trail.sessions("u42") == ()
+    assert (
+        shop.client.post("/token/refresh", data={"refresh_token": laptop["refresh_token"]}).status_code == 400
+    )
+    ended = next(event for event in shop.events() if event.event_action == "subject-revoked")
+    assert (ended.user_target_id, ended.user_id) == ("u42", "u42")
+
+
+def test_a_device_and_who_acts_are_kept(shop: Shop) -> None:
+    pair = shop.trail.issue("u42", name="kim", device="Pixel 9", act="support7", scope="orders:read")
+    assert [one.device for one in shop.trail.sessions("u42")] == ["Pixel 9"]
+    assert shop.get("/orders/1", pair.access_token).status_code == 200
+    event = shop.requests()[-1]
+    assert (event.user_id, event.user_effective_id) == ("support7", "u42")
+
+
+def test_a_field_that_no_event_has_is_refused_where_it_is_written(shop: Shop) -> None:
+    with pytest.raises(TypeError, match="jwtrail_recordz"):
+        shop.trail.touch(jwtrail_recordz=1)

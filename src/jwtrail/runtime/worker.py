@@ -178,6 +178,20 @@ class Worker:
         self.live.refresh()
         self.record("logout", **fields_of_claims(claims, clock.now_us()))
 
+    def sign_out_everywhere(self, subject: str) -> None:
+        """End every sign-in of a subject on every worker, and record `subject-revoked`."""
+        exchange = current.get()
+        by = (
+            exchange.verdict.claims.sub
+            if exchange is not None and isinstance(exchange.verdict, Accepted)
+            else "jwtrail"
+        )
+        self.issuer.end_all(subject, cause="logout", by=by)
+        self.live.refresh()
+        self.record(
+            "subject-revoked", user_target_id=subject, related_user=(subject,), event_reason="revoked_subject"
+        )
+
     def pair_of(self, access_token: str, refresh_token: str) -> TokenPair:
         """The pair of two tokens that were issued here and still count, with their claims.
 
