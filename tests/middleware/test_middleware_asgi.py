@@ -257,9 +257,10 @@ def test_a_held_source_gets_429_and_does_not_feed_the_detector(tmp_path) -> None
     assert sent[0]["status"] == 429
     assert int(dict(sent[0]["headers"])[b"retry-after"]) <= 60
     assert (bench.event.event_reason, bench.event.jwtrail_flags) == ("rate_limited", ("self_inflicted",))
-    # somebody with a good token behind the same address goes on working
+    # somebody with a good token behind the same address goes on working, but not where credentials are given
     token = bench.issuer.issue("u1").access_token
     assert bench.run(headers=bench.bearer(token))[0]["status"] == 200
+    assert bench.run(headers=bench.bearer(token), path="/login")[0]["status"] == 429
 
 
 def test_what_an_alert_revoked_is_marked_as_our_own_doing(tmp_path) -> None:

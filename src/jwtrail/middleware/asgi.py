@@ -153,7 +153,11 @@ class TrailMiddleware:
             claims = verdict.claims
             facts |= {"user.id": claims.act or claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
         template = template_of(dict(scope), str(scope.get("root_path", "")))
-        held = self._restraints.check(facts, template or "", isinstance(verdict, Accepted), clock.now_us())
+        # Where credentials are given, a token of one's own must not buy free guesses at those of others.
+        entrance = str(scope.get("path", "")).startswith(self._settings.open_paths)
+        held = self._restraints.check(
+            facts, template or "", isinstance(verdict, Accepted), clock.now_us(), entrance=entrance
+        )
         if held is not None:
             exchange.flags.add("self_inflicted")
         return held
