@@ -48,6 +48,7 @@ BASE64 = base64.b64encode(DER).decode()
         f'By=spiffe://a;Hash={DIGEST};Subject="CN=client,O=x";URI=spiffe://b',  # Envoy
         f"Hash={'0' * 64};URI=spiffe://first, By=spiffe://a;Hash={DIGEST}",
     ],
+    ids=range(10),  # the certificate is made anew: its texts are no names
 )  # fmt: skip
 def test_every_proxy_tells_of_the_same_certificate(value):
     assert certificate_thumbprint(value) == THUMBPRINT
