@@ -90,6 +90,7 @@ def _copy_trail(layout: Layout, copy: Layout, tell: Tell | None) -> None:
         (layout.checkpoint, copy.checkpoint),
         (layout.hold, copy.hold),
         (layout.manifest, copy.manifest),
+        (layout.signed_list, copy.signed_list),
     ):
         if one.exists():
             _copy(one, other)

@@ -13,7 +13,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.clock import Clock
 from jwtrail.ecs.event import Event
-from jwtrail.errors import CorruptionError, LockedError, TrailError
+from jwtrail.errors import CorruptionError, IntegrityError, LockedError, TrailError
 from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.trail.checkpointer import Checkpointer
 from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory, write_all
@@ -24,6 +24,7 @@ from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifes
 from jwtrail.trail.segment import seal
 from jwtrail.trail.sequencer import Sequencer
 from jwtrail.trail.settings import TrailSettings
+from jwtrail.trail.signedlist import ListKeeper
 
 __all__ = ["Keeper"]
 
@@ -61,6 +62,7 @@ class Keeper:
         self._lock = _take_lock(layout)
         with ExitStack() as undo:
             undo.callback(os.close, self._lock)
+            self._refuse_unsigned()
             self._manifest = read_manifest(layout.manifest)
             self._sequencer = Sequencer(layout, self._manifest.size, self._manifest.writers)
             undo.callback(self._sequencer.close)
@@ -77,8 +79,20 @@ class Keeper:
                 if path.suffix == ".tmp" or covered:
                     path.unlink()
 
+    def _refuse_unsigned(self) -> None:
+        """The first start signs an empty tree: with events but no checkpoint, somebody removed it, and we do not sign for them."""
+        mirror = self._settings.mirror
+        if self._layout.checkpoint.exists() or (mirror is not None and mirror.exists()):
+            return
+        ordered = self._layout.order.exists() and self._layout.order.stat().st_size
+        if ordered or self._layout.manifest.exists() or self._layout.segment_names():
+            raise IntegrityError(
+                "there are events but no checkpoint; they will not be signed as if they were new",
+                where=str(self._layout.checkpoint),
+                hint="put it back from the mirror or a backup, then `jwtrail trail verify`",
+            )
+
     def _start(self) -> None:
-        self._sweep()
         self._signer = load_signer(self._layout, self._settings.origin)
         self._checkpointer = Checkpointer(self._layout, self._signer, self._settings.mirror)
         self._rows = self._sequencer.replay()
@@ -89,7 +103,11 @@ class Keeper:
         self._retry_us = 0
         leaves = SegmentLeaves(self._layout, self._manifest.segments)
         self._checkpointer.restore(self._manifest.size, leaves.read, [row.entry for row in self._rows])
+        self._list = ListKeeper(self._layout.signed_list, self._signer)
+        self._list.restore(self._manifest.segments)
         self._checkpointer.sign(self._oldest_us)
+        self._list.cover(self._manifest.segments)
+        self._sweep()  # last: nothing is removed from a directory that was refused
 
     def step(self, now_us: int) -> list[Event]:
         """Order what came, seal and sign when it is due. Cheap when nothing is.
@@ -140,6 +158,7 @@ class Keeper:
             self._checkpointer.sign(now_us)
         if seal_now:
             self._begin_seal(now_us, signed=True)
+        self._list.cover(self._manifest.segments)  # does nothing unless a write failed
 
     def _begin_seal(self, now_us: int, *, signed: bool = False) -> None:
         """Only what a checkpoint covers is sealed. A thread, as detection must not wait for it."""
@@ -163,6 +182,7 @@ class Keeper:
         self._manifest, self._oldest_us = manifest, sealing.begun_us
         # New lists, not cut ones: who reads the old head keeps a whole one.
         self._rows, self._head = self._rows[sealing.count :], self._head[sealing.count :]
+        self._list.cover(manifest.segments)
         self._sequencer.drop_sealed(manifest.size, sealing.positions)
 
     def seal(self, now_us: int) -> None:
@@ -188,8 +208,10 @@ class Keeper:
         old = [info for info in self._manifest.segments if info.first in by_first]
         segments = tuple(by_first.get(info.first, info) for info in self._manifest.segments)
         manifest = msgspec.structs.replace(self._manifest, segments=segments)
+        self._list.replacing(self._manifest.segments, segments)
         write_manifest(self._layout.manifest, manifest)
         self._manifest = manifest
+        self._list.cover(segments)
         with storage_errors("remove an old edition from", self._layout.segments):
             for info in old:
                 (self._layout.segments / info.file).unlink(missing_ok=True)

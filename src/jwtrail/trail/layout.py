@@ -77,6 +77,7 @@ class Layout:
         self.tlog = root / "tlog"
         self.checkpoint = root / "tlog" / "checkpoint"
         self.witnessed = root / "tlog" / "witnessed"
+        self.signed_list = root / "tlog" / "segments"
         self.tiles = root / "tlog" / "tile"
         self.keys = root / "keys"
         self.log_key = root / "keys" / "log.pem"
@@ -92,6 +93,13 @@ class Layout:
         """
         for path in (self.wal, self.order.parent, self.segments, self.tiles, self.keys):
             make_directory(path)
+
+    def segment_names(self) -> list[SegmentName]:
+        """Files in `segments/` that are named like segments, sorted; also those that the manifest does not name."""
+        if not self.segments.is_dir():
+            return []
+        names = [SegmentName.parse(path.name) for path in self.segments.iterdir()]
+        return sorted(name for name in names if name is not None)
 
     def writers(self) -> list[str]:
         """Ids of the writers that have a directory, sorted."""

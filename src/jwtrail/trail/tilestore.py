@@ -24,6 +24,9 @@ class TileStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._waiting: dict[tuple[int, int, int], bytes] = {}
+        self._written: dict[
+            int, tuple[int, int]
+        ] = {}  # by level: number and width of the partial tile we wrote
 
     def keep(self, level: int, number: int, data: bytes) -> None:
         """A sink for `Tree`: full tiles wait for `flush`. Level 0 is not stored."""
@@ -39,13 +42,15 @@ class TileStore:
         for level in range(1, tree.levels):
             if row := tree.partial(level):
                 number = tree.size >> 8 * (level + 1)
-                if not self._path(level, number, len(row)).exists():
+                # What lies there already counts only when we wrote it: it may have been put there before its time.
+                if self._written.get(level) != (number, len(row)):
                     self._waiting[level, number, len(row)] = b"".join(row)
         for (level, number, width), data in sorted(self._waiting.items()):
             path = self._path(level, number, width)
             make_directory(path.parent)
             replace_file(path, data)
             self._forget_narrower(level, number, width)
+            self._written[level] = number, width
         self._waiting.clear()
 
     def _forget_narrower(self, level: int, number: int, width: int) -> None:

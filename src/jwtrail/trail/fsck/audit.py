@@ -9,9 +9,11 @@ from jwtrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.tlog.note import Verifier
 from jwtrail.trail.fsck.erasures import ErasureAudit
+from jwtrail.trail.fsck.listed import ListAudit
 from jwtrail.trail.fsck.logs import LogAudit, order_runs
 from jwtrail.trail.fsck.report import Findings, Report
 from jwtrail.trail.fsck.rows import SegmentAudit
+from jwtrail.trail.fsck.tiles import TileFiles
 from jwtrail.trail.fsck.tree import TreeAudit
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
 from jwtrail.trail.recompute import Engine
@@ -19,6 +21,10 @@ from jwtrail.trail.recompute import Engine
 __all__ = ["verify"]
 
 _TRIES = 4
+
+_SNAPSHOTS = 20
+"""Looks at what is not sealed. Each takes as long as reading the logs of one segment, far less than filling them."""
+
 _TELL_EVERY = 8192
 
 Tell = Callable[[int, int], None]
@@ -46,12 +52,21 @@ def verify(
     """
     verifier = Verifier.parse(vkey) if vkey is not None else None
     for _ in range(_TRIES):
-        audit = _Audit(root, verifier, mirror, progress)
+        audit = _snapshot(root, verifier, mirror, progress)
         report = audit.run()
-        # A daemon that seals moves events from the logs to a segment; what looked damaged may only have moved.
-        if report.ok or not audit.moved():
+        # Only an erasure changes a segment; what looked damaged may only have been replaced.
+        if report.ok or not audit.replaced():
             break
     return report
+
+
+def _snapshot(root: Path, verifier: Verifier | None, mirror: Path | None, tell: Tell | None) -> "_Audit":
+    """What a seal moves, read in one piece: segments stay as they are, so they may take longer than a seal is away."""
+    for _ in range(_SNAPSHOTS):
+        audit = _Audit(root, verifier, mirror, tell)
+        if not audit.moved():
+            break
+    return audit
 
 
 class _Audit:
@@ -60,22 +75,30 @@ class _Audit:
         self._findings = Findings()
         self._mirror = mirror
         self._tell = tell
+        self._tiles = TileFiles(root / "tlog" / "tile", self._findings)
         # What was signed is read first: events are only ever added, so they cannot be behind it.
         self._verifier = verifier or self._own_verifier()
         self._signed = self._checkpoints()
+        self._list = ListAudit(self._root / "tlog" / "segments", self._verifier, self._findings)
         self._manifest = self._read_manifest()
         self._engine = Engine()
         self._erasures = ErasureAudit(self._findings, self._engine)
         self._last: dict[str, int] = {}
         self._all_read = True
+        # The order first: a line is written before it is ordered, so every line of this order is in logs read after it.
+        order = self._root / "head" / "order.ndjson"
+        self._runs = list(order_runs(order, self._manifest.size, self._findings))
+        self._logs = self._read_logs()
 
     def run(self) -> Report:
-        tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings)
+        tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings, self._tiles)
         for info in self._manifest.segments:
             self._segment(info, tree)
         self._positions()
         self._unsealed(tree)
+        tree.finish()
         self._erasures.compare()
+        self._list.compare(self._manifest)
         signed = max(self._signed, default=0)
         self._compare_sizes(tree.size)
         newest = tree.roots.get(signed)
@@ -88,11 +111,19 @@ class _Audit:
         )
 
     def moved(self) -> bool:
-        """Whether a segment was sealed since the audit began."""
+        """Whether events went from the logs to a segment since the audit began."""
+        return self._now().size != self._manifest.size
+
+    def replaced(self) -> bool:
+        """Whether a segment that was looked at is another one now."""
+        segments = self._manifest.segments
+        return self._now().segments[: len(segments)] != segments
+
+    def _now(self) -> Manifest:
         try:
-            return read_manifest(self._root / "manifest.json").size != self._manifest.size
+            return read_manifest(self._manifest_path())
         except (CorruptionError, OSError):
-            return False
+            return self._manifest
 
     # what was signed
 
@@ -129,7 +160,8 @@ class _Audit:
         return signed
 
     def _missing_checkpoint(self, name: str) -> None:
-        if self._manifest_path().exists() or (self._root / "tlog" / "checkpoint").exists():
+        checkpoint = self._root / "tlog" / "checkpoint"
+        if self._manifest_path().exists() or checkpoint.exists() or self._segment_files():
             self._findings.add("unsigned", "there is no checkpoint", file=name)
 
     def _manifest_path(self) -> Path:
@@ -156,17 +188,25 @@ class _Audit:
 
     def _read_manifest(self) -> Manifest:
         try:
-            return read_manifest(self._manifest_path())
+            manifest = read_manifest(self._manifest_path())
         except (CorruptionError, OSError) as error:
             self._findings.add("unreadable", str(error), file="manifest.json")
+            return self._manifest_from_names()
+        if self._manifest_path().exists() or not self._segment_files() or self._list.is_empty:
+            return manifest
+        self._findings.add("unreadable", "the manifest is gone, but segments are here", file="manifest.json")
         return self._manifest_from_names()
+
+    def _segment_files(self) -> list[str]:
+        names = (path.name for path in (self._root / "segments").glob("*.parquet"))
+        return sorted(name for name in names if _SEGMENT.fullmatch(name))
 
     def _manifest_from_names(self) -> Manifest:
         """What the names of the segments say when the manifest cannot be read."""
         newest: dict[tuple[int, int], tuple[int, str]] = {}
-        for path in (self._root / "segments").glob("*.parquet"):
-            if found := _SEGMENT.fullmatch(path.name):
-                place, edition = (int(found[1]), int(found[2])), (int(found[3] or 0), path.name)
+        for name in self._segment_files():
+            if found := _SEGMENT.fullmatch(name):
+                place, edition = (int(found[1]), int(found[2])), (int(found[3] or 0), name)
                 newest[place] = max(newest.get(place, edition), edition)
         segments = [
             SegmentInfo(
@@ -206,18 +246,14 @@ class _Audit:
     # what is not sealed
 
     def _unsealed(self, tree: TreeAudit) -> None:
-        # The order first: a line is written before it is ordered, so every line of this order is in logs read after it.
-        order = self._root / "head" / "order.ndjson"
-        runs = list(order_runs(order, self._manifest.size, self._findings))
-        logs = self._logs()
-        for index, writer, number in runs:
-            entry = logs[writer].entries.get(number) if writer in logs else None
+        for index, writer, number in self._runs:
+            entry = self._logs[writer].entries.get(number) if writer in self._logs else None
             if entry is None:
                 detail = f"the line with number {number} is damaged or missing"
                 self._findings.add("missing_range", detail, index=index, file=f"wal/{writer}")
             tree.add(None if entry is None else leaf_hash(entry))
 
-    def _logs(self) -> dict[str, LogAudit]:
+    def _read_logs(self) -> dict[str, LogAudit]:
         directory = self._root / "wal"
         found = sorted(path for path in directory.glob("*") if _WRITER.fullmatch(path.name))
         logs = {}

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import duckdb
 
-from jwtrail.ecs.catalogue import CATALOGUE_VERSION
+from jwtrail.ecs.catalogue import CATALOGUE, CATALOGUE_VERSION
 from jwtrail.trail.fsck.report import Findings, Kind
 from jwtrail.trail.manifest import SegmentInfo
-from jwtrail.trail.recompute import Engine, entry_sql, parquet, quoted, text_literal
+from jwtrail.trail.recompute import COMMITMENT, SALT, Engine, entry_sql, parquet, quoted, text_literal
 
 __all__ = ["Leaf", "SegmentAudit"]
 
@@ -74,7 +74,13 @@ class SegmentAudit:
 
     def _columns(self) -> frozenset[str]:
         rows = self._engine.rows(f"DESCRIBE FROM read_parquet({text_literal(str(self._path))})")
-        found = frozenset(row[0] for row in rows)
+        types: dict[str, str] = {row[0]: row[1] for row in rows}
+        found = frozenset(types)
+        # A text where a number belongs could speak for the columns behind it: types are part of what is hashed.
+        odd = sorted(name for name, kind in types.items() if kind != _sql_type(name))
+        if odd:
+            what = ", ".join(f"{name} {types[name]}" for name in odd[:5])
+            self._add("altered_file", f"columns that no segment has: {what}", index=self._info.first)
         if found != frozenset(self._info.columns):
             odd = sorted(found ^ frozenset(self._info.columns))
             self._add(
@@ -160,6 +166,12 @@ class SegmentAudit:
 
     def _add(self, kind: Kind, detail: str, *, index: int, last: int | None = None) -> None:
         self._findings.add(kind, detail, index=index, last=last, segment=self._info.file)
+
+
+def _sql_type(column: str) -> str | None:
+    if column in (SALT, COMMITMENT):
+        return "BLOB"
+    return CATALOGUE[column].sql_type if column in CATALOGUE else None
 
 
 def _short(error: Exception) -> str:

@@ -8,8 +8,11 @@ from jwtrail.tlog.merkle import EMPTY_ROOT, HASH_SIZE, TILE_WIDTH, Tree, root_of
 from jwtrail.tlog.tiles import tile_path
 from jwtrail.trail.fsck.report import Findings
 from jwtrail.trail.fsck.rows import Leaf
+from jwtrail.trail.fsck.tiles import TileFiles
 
 __all__ = ["TreeAudit"]
+
+_TRIES = 3
 
 
 class TreeAudit:
@@ -19,10 +22,18 @@ class TreeAudit:
         tiles: `tlog/tile`.
         signed: checkpoints to compare, by size.
         findings: where to.
+        files: the tiles that are stored, listed earlier.
     """
 
-    def __init__(self, tiles: Path, signed: Mapping[int, tuple[str, Checkpoint]], findings: Findings) -> None:
+    def __init__(
+        self,
+        tiles: Path,
+        signed: Mapping[int, tuple[str, Checkpoint]],
+        findings: Findings,
+        files: TileFiles | None = None,
+    ) -> None:
         self._tiles = tiles
+        self._files = files or TileFiles(tiles, findings)
         self._signed = signed
         self._findings = findings
         self._chunks = Tree(
@@ -76,6 +87,15 @@ class TreeAudit:
                 "forked", f"the first {self.size} events do not give the signed root", file=name
             )
 
+    def finish(self) -> None:
+        """After the last leaf: look at every tile that is stored, also at those that no checkpoint needs."""
+        for level in range(self._chunks.levels):
+            row = self._chunks.partial(level)
+            if row:
+                number = self.size >> 8 * (level + 2)
+                self._files.compare(level + 1, number, b"".join(row), known=self._whole)
+        self._files.finish()
+
     def _partial_tiles(self) -> None:
         for level in range(self._chunks.levels):
             row = self._chunks.partial(level)
@@ -85,6 +105,7 @@ class TreeAudit:
     def _full_tile(self, level: int, number: int, data: bytes) -> None:
         if (number + 1) * TILE_WIDTH ** (level + 2) <= max(self._signed, default=0):
             self._compare(level + 1, number, data)
+        self._files.compare(level + 1, number, data, known=self._whole)
 
     def _compare(self, level: int, number: int, data: bytes) -> None:
         stored = self._load(level, number, len(data) // HASH_SIZE)
@@ -107,13 +128,16 @@ class TreeAudit:
         """The narrowest stored tile with at least `width` hashes."""
         full = self._tiles / tile_path(level, number)
         partial = full.with_name(full.name + ".p")
-        widths = sorted(int(path.name) for path in partial.glob("*") if path.name.isdigit())
-        candidates = [partial / str(found) for found in widths if found >= width] + [full]
-        for path in candidates:
-            if path.is_file():
+        for _ in range(_TRIES):  # a tile gives way to a wider one while a daemon signs
+            widths = sorted(int(path.name) for path in partial.glob("*") if path.name.isdigit())
+            candidates = [partial / str(found) for found in widths if found >= width] + [full]
+            for path in candidates:
+                if not path.is_file():
+                    continue
                 data = self._findings.read(path, str(path.relative_to(self._tiles.parents[1])))
-                expected = TILE_WIDTH if path == full else int(path.name)
-                return data if len(data) == expected * HASH_SIZE else None
+                if data or path.is_file():
+                    expected = TILE_WIDTH if path == full else int(path.name)
+                    return data if len(data) == expected * HASH_SIZE else None
         return None
 
     def _name(self, level: int, number: int) -> str:
