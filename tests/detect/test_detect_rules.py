@@ -194,3 +194,15 @@ def test_what_the_operator_knows_of_tokens_and_networks():
     assert alerts_of("E8", 0, DetectSettings(scanners=("203.0.113.0/24",))) == []
     assert alerts_of("F1", 2, DetectSettings(batch_clients=("nightly",))) == []
     assert alerts_of("D13", 0, DetectSettings(public_routes=("/ord*",))) == []
+
+
+def test_what_a_rule_says_to_people_is_text() -> None:
+    # `- name: reason` is a mapping in YAML, and would be shown as one.
+    import yaml
+
+    from jwtrail.detect.ruleset import packaged_texts
+
+    for name, text in packaged_texts():
+        for document in yaml.safe_load_all(text):
+            words = [*document.get("falsepositives", ()), *document.get("references", ())]
+            assert all(isinstance(word, str) for word in words), name
