@@ -101,13 +101,16 @@ def test_tail_follows_without_a_daemon(tmp_path):
     layout.create()
     command = [sys.executable, "-m", "jwtrail", "tail", "user.id: bob", "--data", str(layout.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        writer = TrailWriter(layout, TrailSettings())
-        for user in ("alice", "bob") * 2:
-            writer.put(event_for("login", user_id=user), "sync").result(10)
-        seen = [json.loads(process.stdout.readline())["user.id"] for _ in range(2)]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == INTERRUPTED
-        assert "Traceback" not in process.stderr.read()
+        try:
+            writer = TrailWriter(layout, TrailSettings())
+            for user in ("alice", "bob") * 2:
+                writer.put(event_for("login", user_id=user), "sync").result(10)
+            seen = [json.loads(process.stdout.readline())["user.id"] for _ in range(2)]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == INTERRUPTED
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
     writer.close()
     assert seen == ["bob", "bob"]
 

@@ -117,3 +117,8 @@ def test_whoever_an_answer_turned_out_is_not_counted_among_an_addresss_users():
             ]
         )
         assert crowd.users("203.0.113.9", now) == left
+
+
+def test_a_damaged_memory_of_addresses_starts_anew():
+    now = clock.now_us()
+    assert Crowd(b"\xff\x00 not msgpack").users("203.0.113.9", now) == 0

@@ -143,6 +143,14 @@ def test_too_late_or_from_elsewhere_it_is_reuse(shop, seconds, source):
     assert refused(shop, first.refresh_token, source).reason == "refresh_reused"
 
 
+def test_a_clock_that_was_set_back_does_not_hold_the_grace_open(shop):
+    first = shop.issuer.issue("u1", source=HOME)
+    shop.at(100)
+    shop.issuer.refresh(first.refresh_token, source=HOME)
+    shop.at(50)
+    assert refused(shop, first.refresh_token).reason == "refresh_reused"
+
+
 def test_two_unknown_sources_are_not_the_same(shop):
     first = shop.issuer.issue("u1")
     shop.issuer.refresh(first.refresh_token)

@@ -22,7 +22,10 @@ class Crowd:
     """Users seen behind each address within the last day of event time, bounded."""
 
     def __init__(self, saved: bytes | None = None) -> None:
-        seen = msgspec.msgpack.decode(saved, type=dict[str, dict[str, int]]) if saved else {}
+        try:
+            seen = msgspec.msgpack.decode(saved, type=dict[str, dict[str, int]]) if saved else {}
+        except msgspec.DecodeError:  # a day fills it again; nothing else hangs on it
+            seen = {}
         self._seen: OrderedDict[str, dict[str, int]] = OrderedDict(seen)
 
     def see(self, events: Iterable[Event]) -> None:

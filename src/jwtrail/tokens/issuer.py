@@ -277,7 +277,8 @@ class Issuer:
         family = self._store.family(claims.family)
         if family is None:
             raise RefreshError("revoked_session", claims=claims)
-        in_time = now_us - family.rotated_us <= self._settings.grace_s * _US
+        # Not before it either: a clock that was set back must not hold the grace open.
+        in_time = 0 <= now_us - family.rotated_us <= self._settings.grace_s * _US
         # An unknown source is never the same as another unknown one.
         if claims.jti == family.previous and in_time and source and source == family.source:
             return family
