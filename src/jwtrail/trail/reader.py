@@ -238,7 +238,9 @@ class TrailReader:
             before = read_manifest(self._layout.manifest).size
             try:
                 made = read()
-            except (TrailError, FileNotFoundError):
+            except FileNotFoundError:
+                continue  # a log goes a moment after the manifest that covers it, so the manifest tells nothing of it
+            except TrailError:
                 # Once more in any case: a tile may have given way to a wider one.
                 if attempt and read_manifest(self._layout.manifest).size == before:
                     raise
