@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from jwtrail.elastic.settings import EngineSettings
 from jwtrail.errors import ConfigError
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.respond.settings import RespondSettings
@@ -39,7 +40,7 @@ __all__ = [
 MAX_FILE_BYTES = 1 << 20
 """A settings file larger than this is not one."""
 
-SECRETS = frozenset({"keys_passphrase", "state_url"})
+SECRETS = frozenset({"keys_passphrase", "state_url", "engine.password", "engine.api_key", "engine.bearer"})
 """Never shown; each may also be given as `NAME_file`, the path of a file whose first line it is."""
 
 _PREFIX = "JWTRAIL_"
@@ -168,6 +169,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     detect: DetectSettings = DetectSettings()
     respond: RespondSettings = RespondSettings()
     serve: ServeSettings = ServeSettings()
+    engine: EngineSettings = EngineSettings()
 
     @property
     def root(self) -> Path:

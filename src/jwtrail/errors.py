@@ -9,6 +9,8 @@ __all__ = [
     "AlertNotFound",
     "ConfigError",
     "CorruptionError",
+    "EngineAway",
+    "EngineError",
     "EventNotFound",
     "HoldError",
     "IntegrityError",
@@ -184,6 +186,51 @@ class AlertNotFound(QueryError):  # noqa: N818
     """No alert has this id."""
 
     code = "alert_not_found"
+
+
+class EngineError(JwtrailError):
+    """Elasticsearch or OpenSearch refused a request, or its answer cannot be used.
+
+    Args:
+        status: HTTP status; 0 when there was no answer.
+        kind: the engine's own type of error, such as `mapper_parsing_exception`.
+        retry_after_s: how long the engine asks to be left alone; None when it does not say.
+    """
+
+    code = "engine_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 0,
+        kind: str = "",
+        retry_after_s: float | None = None,
+        where: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.status = status
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+
+
+class EngineAway(EngineError):  # noqa: N818  # reads as a sentence where it is caught
+    """No answer, or not all of it.
+
+    Args:
+        maybe_done: the engine may have carried the request out; False when it never got there.
+        timed_out: it was there and took too long.
+    """
+
+    code = "engine_away"
+
+    def __init__(
+        self, message: str, *, maybe_done: bool, timed_out: bool = False, where: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.maybe_done = maybe_done
+        self.timed_out = timed_out
 
 
 class RuleError(JwtrailError):

@@ -6,13 +6,12 @@ A value that its type cannot hold (`testclient` in an address field) does not re
 the engine keeps its name in `_ignored`, which `predicate.dsl` asks for where a field must exist.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from jwtrail.ecs.catalogue import CATALOGUE, CATALOGUE_VERSION, Field
+from jwtrail.elastic.address import Flavour
 
-__all__ = ["ANALYZER", "Flavour", "index_body", "index_template"]
-
-Flavour = Literal["opensearch", "elasticsearch"]
+__all__ = ["ANALYZER", "index_body", "index_template"]
 
 ANALYZER = "jwtrail_words"
 """Cuts a text into runs of letters, marks, digits and `_`, and folds their case."""
@@ -22,6 +21,12 @@ DATA_STREAMS = "logs-jwtrail.*-*"
 
 PRIORITY = 500
 """Above the engines' own template for `logs-*-*`, which has 100."""
+
+PROOF_FIELDS = ("jwtrail.personal_commitment", "jwtrail.salt")
+"""What a shipped document carries beside the event, in hexadecimal, so that its entry can be recomputed: the salt, or what an
+erasure leaves of salt and personal fields. Kept in the document only; nobody searches for it."""
+
+_ONLY_KEPT = {"type": "keyword", "index": False, "doc_values": False}
 
 _FLATTENED: dict[Flavour, str] = {"opensearch": "flat_object", "elasticsearch": "flattened"}
 
@@ -44,7 +49,10 @@ def index_body(flavour: Flavour) -> dict[str, Any]:
         "mappings": {
             "dynamic": "strict",
             "date_detection": False,
-            "properties": {field.name: _property(field, flavour) for field in CATALOGUE.values()},
+            "properties": {
+                **{field.name: _property(field, flavour) for field in CATALOGUE.values()},
+                **dict.fromkeys(PROOF_FIELDS, _ONLY_KEPT),
+            },
         },
     }
 

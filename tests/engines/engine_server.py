@@ -1,0 +1,254 @@
+"""A real engine on a free loopback port: fetched once from Maven Central, run as nobody in a directory that goes away."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+READY_S = 180
+NOBODY = 64_920
+"""Engines refuse root; any uid does, it needs no entry in passwd."""
+
+_UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack"
+
+
+class Unavailable(Exception):  # noqa: N818  # reads as a sentence where it is caught
+    """What is missing on this machine."""
+
+
+class Client:
+    """The engine's HTTP API, JSON in and out, over one kept connection."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+    def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """The answer; raises `RuntimeError` with the engine's words for any status from 400 on."""
+        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
+        self._connection.request(method, path, data, {"content-type": kind} if data is not None else {})
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        if answer.status >= 400:
+            raise RuntimeError(f"{answer.status} {text}")
+        return json.loads(text) if text else {}
+
+    def bulk(self, index: str, documents: Sequence[tuple[str, bytes]], *, refresh: bool = True) -> None:
+        """Documents by id, searchable when this returns if `refresh`."""
+        lines = [
+            line
+            for name, document in documents
+            for line in (json.dumps({"index": {"_id": name}}).encode(), document)
+        ]
+        answer = self.call(
+            "POST", f"/{index}/_bulk?refresh={str(refresh).lower()}", b"\n".join(lines) + b"\n"
+        )
+        if answer["errors"]:
+            refused = [one["index"]["error"] for one in answer["items"] if "error" in one["index"]]
+            raise RuntimeError(json.dumps(refused[0]))
+
+    def msearch(self, index: str, bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Many searches in one call; an answer of its own, or `error`, for each."""
+        lines = [line for body in bodies for line in (b"{}", json.dumps(body).encode())]
+        answer = self.call("POST", f"/{index}/_msearch", b"\n".join(lines) + b"\n")
+        return list(answer["responses"])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One engine as Maven Central has it.
+
+    Args:
+        name: of the program, of its settings file, and of the unpacked directory.
+        group: of its artifact.
+        prefix: of its environment variables.
+        min_java: the oldest JDK it runs on.
+        settings: further lines of its settings file.
+    """
+
+    name: str
+    version: str
+    group: str
+    prefix: str
+    min_java: int
+    heap: str = "512m"
+    settings: tuple[str, ...] = ()
+
+    def home(self) -> Path:
+        """The unpacked server, fetched into the cache when it is not there yet."""
+        cache = Path.home() / ".cache/jwtrail-tests"
+        home = cache / f"{self.name}-{self.version}"
+        if not (home / "bin" / self.name).exists():
+            if shutil.which("mvn") is None:
+                raise Unavailable(f"no {self.name} in ~/.cache/jwtrail-tests and no mvn to fetch it with")
+            fresh = cache / f"fresh-{self.name}-{os.getpid()}"
+            artifact = f"{self.group}:{self.name}:{self.version}:zip"
+            command = ["mvn", "-B", "-q", _UNPACK, f"-Dartifact={artifact}", f"-DoutputDirectory={fresh}"]
+            try:
+                fetched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+                if fetched.returncode:
+                    raise Unavailable(f"mvn could not fetch {self.name}: {fetched.stdout[-500:]}")
+                shutil.rmtree(home, ignore_errors=True)
+                (fresh / home.name).rename(home)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+        return home
+
+    def java(self) -> Path:
+        """A JDK that is new enough."""
+        for release in sorted(Path("/usr/lib/jvm").glob("*/release"), reverse=True):
+            for line in release.read_text(errors="replace").splitlines():
+                if (
+                    line.startswith("JAVA_VERSION=")
+                    and int(line.split('"')[1].split(".")[0]) >= self.min_java
+                ):
+                    return release.parent
+        raise Unavailable(f"no JDK {self.min_java} or newer in /usr/lib/jvm")
+
+
+@dataclass
+class Server:
+    """One server with its data; may be killed and started again on the same port."""
+
+    what: Distribution
+    run: Path
+    port: int
+    transport: int
+    client: Client = field(init=False)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.client = Client(self.port)
+        self._home, self._jdk = self.what.home(), self.what.java()
+        self._configure()
+        self._as_whom = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        if os.geteuid() == 0:
+            self._hand_over()
+            self._as_whom += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+
+    @property
+    def url(self) -> str:
+        return f"{self.what.name}+http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Run it and wait until it answers."""
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.run),
+            "LANG": "C.UTF-8",
+            f"{self.what.prefix}_JAVA_HOME": str(self._jdk),
+            f"{self.what.prefix}_PATH_CONF": str(self.run / "config"),
+            f"{self.what.prefix}_TMPDIR": str(self.run / "tmp"),
+            f"{self.what.prefix}_JAVA_OPTS": f"-Xms{self.what.heap} -Xmx{self.what.heap}",
+        }
+        (self.run / "pid").unlink(missing_ok=True)
+        with (self.run / "out.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*self._as_whom, str(self._home / "bin" / self.what.name), "-p", str(self.run / "pid")],
+                cwd=self.run,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait()
+
+    def kill(self) -> None:
+        """End it as a power failure would (its data stay)."""
+        self.client.close()
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(30)
+            self._process = None
+
+    def _configure(self) -> None:
+        for name in ("data", "logs", "tmp"):
+            (self.run / name).mkdir()
+        shutil.copytree(self._home / "config", self.run / "config")
+        lines = [
+            "discovery.type: single-node",
+            "network.host: 127.0.0.1",
+            f"http.port: {self.port}",
+            f"transport.port: {self.transport}",
+            f"path.data: {self.run}/data",
+            f"path.logs: {self.run}/logs",
+            "cluster.routing.allocation.disk.threshold_enabled: false",
+            *self.what.settings,
+        ]
+        (self.run / f"config/{self.what.name}.yml").write_text("\n".join(lines) + "\n")
+        # The options name files relative to the server's directory, which belongs to somebody else.
+        options = self.run / "config/jvm.options"
+        kept = [
+            line
+            for line in options.read_text().splitlines()
+            if "Xlog:gc" not in line and "Path=" not in line and "ErrorFile" not in line
+        ]
+        options.write_text("\n".join([*kept, f"-XX:ErrorFile={self.run}/logs/hs_err_pid%p.log"]) + "\n")
+
+    def _hand_over(self) -> None:
+        """Give the server's user its files; the distribution too, as links, when it lies where only root may go."""
+        if not all(parent.stat().st_mode & 0o001 for parent in self._home.parents):
+            copy = self.run / "server"
+            try:
+                shutil.copytree(self._home, copy, copy_function=os.link)
+            except (OSError, shutil.Error):  # another file system
+                shutil.rmtree(copy, ignore_errors=True)
+                shutil.copytree(self._home, copy)
+            self._home = copy
+        os.chown(self.run, NOBODY, NOBODY)
+        for name in ("config", "data", "logs", "tmp"):
+            for path in (self.run / name, *(self.run / name).rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+
+    def _wait(self) -> None:
+        give_up = time.monotonic() + READY_S
+        while time.monotonic() < give_up:
+            if self._process is None or self._process.poll() is not None:
+                raise RuntimeError(f"{self.what.name} ended: {(self.run / 'out.log').read_text()[-2000:]}")
+            try:
+                # Believe only a server that wrote its own pid: another may have taken the port meanwhile.
+                if (self.run / "pid").exists():
+                    self.client.call("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
+                    return
+            except (OSError, http.client.HTTPException, RuntimeError):
+                self.client.close()
+            time.sleep(0.25)
+        raise RuntimeError(f"{self.what.name} was not ready after {READY_S} s")
+
+
+@contextmanager
+def server_of(what: Distribution) -> Iterator[Server]:
+    """A server with nothing in it, in a directory of its own that goes away with it.
+
+    Raises:
+        Unavailable: something that it needs is not on this machine.
+    """
+    run = Path(tempfile.mkdtemp(prefix=f"jwtrail-{what.name}-"))
+    try:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            two.bind(("127.0.0.1", 0))
+            port, transport = one.getsockname()[1], two.getsockname()[1]
+        server = Server(what, run, port, transport)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+    finally:
+        shutil.rmtree(run, ignore_errors=True)
