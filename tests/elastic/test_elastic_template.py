@@ -2,12 +2,13 @@
 
 from jwtrail.ecs import CATALOGUE
 from jwtrail.elastic import index_body, index_template
+from jwtrail.elastic.template import PROOF_FIELDS
 
 
 def test_every_field_has_a_type_and_nothing_else_is_taken() -> None:
     for flavour in ("opensearch", "elasticsearch"):
         mappings = index_body(flavour)["mappings"]
-        assert set(mappings["properties"]) == set(CATALOGUE)
+        assert set(mappings["properties"]) == {*CATALOGUE, *PROOF_FIELDS}
         assert mappings["dynamic"] == "strict"
 
 
