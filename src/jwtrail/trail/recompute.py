@@ -18,6 +18,7 @@ __all__ = [
     "RowHash",
     "commitment_sql",
     "entry_sql",
+    "member_sql",
     "parquet",
     "quoted",
     "row_hashes",
@@ -97,7 +98,7 @@ def parquet(path: Path) -> str:
     return f"read_parquet({text_literal(str(path))}, file_row_number = true)"
 
 
-def _member(field: Field) -> str:
+def member_sql(field: Field) -> str:
     """SQL for `"name":value`, NULL when the field is absent."""
     column = quoted(field.name)
     head = text_literal(f'"{field.name}":')
@@ -110,7 +111,7 @@ def _member(field: Field) -> str:
 
 def _canonical(klass: FieldClass, columns: frozenset[str]) -> str:
     members = [
-        _member(field)
+        member_sql(field)
         for name, field in sorted(CATALOGUE.items())
         if field.klass == klass and name in columns
     ]

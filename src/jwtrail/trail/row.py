@@ -9,7 +9,7 @@ from jwtrail.ecs.event import Event
 from jwtrail.trail.tail import TailLine
 from jwtrail.trail.wal import WalLine, b64
 
-__all__ = ["Row", "event_of", "make_row"]
+__all__ = ["Row", "document_of", "event_of", "make_row"]
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -37,9 +37,14 @@ def make_row(tailed: TailLine, index: int, ingested: str) -> Row:
     Raises:
         msgspec.DecodeError: the line is not an event.
     """
-    derived = b',"event.ingested":"%b","event.sequence":%d' % (ingested.encode(), index)
-    doc = _document(tailed.line, tailed.entry, derived)
+    doc = document_of(tailed, index, ingested)
     return Row(tailed.line, tailed.entry, doc, decode_line(doc))
+
+
+def document_of(tailed: TailLine, index: int, ingested: str) -> bytes:
+    """The document of a line that has an index, see `Row.doc`; whether it is an event is not looked at."""
+    derived = b',"event.ingested":"%b","event.sequence":%d' % (ingested.encode(), index)
+    return _document(tailed.line, tailed.entry, derived)
 
 
 def event_of(tailed: TailLine) -> Event:
