@@ -19,6 +19,7 @@ from msgspec import Struct
 from jwtrail.elastic.settings import EngineSettings
 from jwtrail.errors import ConfigError
 from jwtrail.middleware.settings import HttpSettings
+from jwtrail.respond.notify.settings import Channel, check_channels
 from jwtrail.respond.settings import RespondSettings
 from jwtrail.structtable import Setting, rows_of
 from jwtrail.tokens.settings import TokenSettings
@@ -34,6 +35,7 @@ __all__ = [
     "child_env",
     "is_ci",
     "load",
+    "secret",
     "table",
 ]
 
@@ -155,6 +157,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         state_url: Redis or Valkey (`redis://`, `rediss://`, `unix://`) for revocations, sign-ins and restraints of an API on
             several hosts; empty keeps them in the data directory (secret, for it may hold a password).
         state_url_file: path of a file that holds it.
+        notify: who is told about alerts: a table for each channel, with its `kind`: `webhook`, `slack`, `email` or `plugin`.
     """
 
     data: str = "jwtrail-data"
@@ -168,8 +171,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     trail: TrailSettings = TrailSettings()
     detect: DetectSettings = DetectSettings()
     respond: RespondSettings = RespondSettings()
+    notify: dict[str, Channel] = {}
     serve: ServeSettings = ServeSettings()
     engine: EngineSettings = EngineSettings()
+
+    def __post_init__(self) -> None:
+        """Refuse channels that cannot run."""
+        check_channels(self.notify)
 
     @property
     def root(self) -> Path:
@@ -237,6 +245,18 @@ def as_environ(overrides: Mapping[str, Any]) -> dict[str, str]:
         text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
         made[_PREFIX + name.upper().replace(".", "__")] = text
     return {name: text for name, text in made.items() if text != "None"}
+
+
+def secret(*, file: str, env: str, where: str) -> str:
+    """A secret that a setting says the place of: the first line of a file, or an environment variable.
+
+    Raises:
+        ConfigError: it cannot be read, or is empty.
+    """
+    found = os.environ.get(env, "").strip() if env else _first_line(file, where)
+    if not found:
+        raise ConfigError("the secret is empty", where=where, hint=env or file)
+    return found
 
 
 def is_ci() -> bool:
@@ -333,11 +353,15 @@ def _secrets_from_files(flat: dict[str, Any], origin: dict[str, str]) -> None:
         path = flat.get(f"{name}_file")
         if not path or flat.get(name):
             continue
-        try:
-            flat[name] = Path(path).expanduser().read_text(encoding="utf-8").split("\n", 1)[0].strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read the secret: {error}", where=origin[f"{name}_file"]) from error
+        flat[name] = _first_line(path, origin[f"{name}_file"])
         origin[name] = origin[f"{name}_file"]
+
+
+def _first_line(path: str, where: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8").split("\n", 1)[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the secret: {error}", where=where) from error
 
 
 def _convert(flat: dict[str, Any], origin: dict[str, str]) -> Settings:

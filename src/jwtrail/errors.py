@@ -9,6 +9,7 @@ __all__ = [
     "AlertNotFound",
     "ConfigError",
     "CorruptionError",
+    "DeliveryNotFound",
     "EngineAway",
     "EngineError",
     "EventNotFound",
@@ -19,6 +20,7 @@ __all__ = [
     "KqlError",
     "LockedError",
     "NoteError",
+    "NotifyError",
     "PredicateError",
     "ProofError",
     "QueryError",
@@ -186,6 +188,30 @@ class AlertNotFound(QueryError):  # noqa: N818
     """No alert has this id."""
 
     code = "alert_not_found"
+
+
+class DeliveryNotFound(QueryError):  # noqa: N818
+    """No delivery has this id."""
+
+    code = "delivery_not_found"
+
+
+class NotifyError(JwtrailError):
+    """Somebody could not be told.
+
+    Args:
+        final: trying again cannot help: the receiver refused it, or the channel is set up wrongly.
+        retry_after_s: the receiver asked not to be tried before; 0 when it did not say.
+    """
+
+    code = "notify_failed"
+
+    def __init__(
+        self, message: str, *, where: str = "", hint: str = "", final: bool = False, retry_after_s: int = 0
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.final = final
+        self.retry_after_s = retry_after_s
 
 
 class EngineError(JwtrailError):

@@ -22,6 +22,7 @@ from jwtrail.cli.common import (
 )
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import ago, line, moment
+from jwtrail.cli.notifying import deliveries, notify_test, resend
 from jwtrail.cli.plain import visible
 from jwtrail.errors import AlertNotFound
 from jwtrail.state.records import AlertRow, AlertStatus
@@ -41,6 +42,10 @@ SHORTEST_ID = 4
 @click.group(short_help="What was detected, and its triage.")
 def alerts() -> None:
     """What was detected, and its triage."""
+
+
+for command in (notify_test, deliveries, resend):
+    alerts.add_command(command)
 
 
 @alerts.command("list")

@@ -79,6 +79,10 @@ response-revoke         intrusion_detection         info,denied
 response-throttle       intrusion_detection         info,denied
 response-block          intrusion_detection         info,denied
 response-notify         intrusion_detection         info
+response-exec           intrusion_detection         info,denied
+response-undone         intrusion_detection         info,change
+notification-sent       intrusion_detection         info
+notification-failed     intrusion_detection         info,error
 alert-raised            intrusion_detection         info               alerts
 """
 

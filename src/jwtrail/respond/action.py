@@ -22,6 +22,7 @@ class Action(Struct, frozen=True, kw_only=True):
         value: the target's value.
         at_us: event time of what caused it, µs; `until_us` when it ends by itself.
         per_minute: requests let through, 0 for a block.
+        hook: of `exec`, the entry point that is called.
         why: why it is less than was asked for; empty when it is not.
     """
 
@@ -37,6 +38,7 @@ class Action(Struct, frozen=True, kw_only=True):
     route: str = ""
     unauthenticated_only: bool = False
     dry_run: bool = False
+    hook: str = ""
     why: str = ""
 
     @property

@@ -7,7 +7,7 @@ from jwtrail.detect import Alert, event_of, stable_id
 from jwtrail.ecs import Event, event_for
 from jwtrail.respond.action import Action
 
-__all__ = ["response_event", "story"]
+__all__ = ["response_event", "sentence", "story"]
 
 
 def story(alert: Alert, actions: Iterable[Action], *, now_us: int) -> list[Event]:
@@ -16,13 +16,13 @@ def story(alert: Alert, actions: Iterable[Action], *, now_us: int) -> list[Event
 
 
 def response_event(action: Action, alert: Alert, *, now_us: int) -> Event:
-    """`response-revoke`, `-throttle`, `-block` or `-notify`, flagged so that no rule counts it."""
+    """`response-revoke`, `-throttle`, `-block`, `-exec` or `-notify`, flagged so that no rule counts it."""
     who = alert.targets
     event = event_for(
         f"response-{action.kind}",
         at_us=now_us,
         flags={"self_inflicted"},
-        message=_sentence(action),
+        message=sentence(action),
         rule_id=action.rule,
         rule_name=action.rule_name,
         jwtrail_alert_id=action.alert,
@@ -41,10 +41,12 @@ def response_event(action: Action, alert: Alert, *, now_us: int) -> Event:
     return stable_id(event, action.id, action.at_us)
 
 
-def _sentence(action: Action) -> str:
+def sentence(action: Action) -> str:
+    """What was done, or would be, in one line for people."""
     would = "would " if action.dry_run else ""
     tail = f" ({action.why})" if action.why else ""
     if action.kind == "notify":
         return f"{action.rule_name}: {'no answer' if action.why else 'told'}{tail}"
-    verb = {"revoke": "revoke", "throttle": "throttle", "block": "block"}[action.kind]
-    return f"{action.rule_name}: {would}{verb} {action.target} until {iso(action.until_us)}{tail}"
+    if action.kind == "exec":
+        return f"{action.rule_name}: {would}run {action.hook} for {action.target}{tail}"
+    return f"{action.rule_name}: {would}{action.kind} {action.target} until {iso(action.until_us)}{tail}"

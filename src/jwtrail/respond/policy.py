@@ -15,7 +15,7 @@ from jwtrail.respond.action import REVOKES, Action
 from jwtrail.respond.settings import Answer, RespondSettings
 from jwtrail.state.records import RevocationKind
 
-__all__ = ["LONGEST_US", "SHARED_PER_MINUTE", "SHARED_USERS", "Ends", "longest", "plan"]
+__all__ = ["LONGEST_US", "SHARED_PER_MINUTE", "SHARED_USERS", "Ends", "longest", "plan", "spared"]
 
 SHARED_USERS = 4
 """Users behind one address from which on it is never blocked, and who there succeeded says nothing (RULES.md: more than
@@ -50,7 +50,6 @@ def plan(
         shared_sources: how many users were lately seen behind an address.
         ends: of revocations.
     """
-    networks = [ipaddress.ip_network(network) for network in settings.allow_sources]
     made = []
     for alert in alerts:
         answer = _answer(settings, alert)
@@ -58,7 +57,7 @@ def plan(
             continue
         if alert.held:
             made.append(_notice(alert, f"held back while {alert.held} is active", dry_run=True))
-        elif why := _spared(settings, networks, alert):
+        elif why := spared(settings, alert):
             made.append(_notice(alert, why, dry_run=answer.dry_run or settings.dry_run))
         else:
             made.append(_action(settings, alert, answer, shared_sources, ends))
@@ -74,11 +73,8 @@ def _answer(settings: RespondSettings, alert: Alert) -> Answer | None:
     return Answer(kind=proposal.kind, target=proposal.target, minutes=proposal.minutes, dry_run=True)
 
 
-def _spared(
-    settings: RespondSettings,
-    networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
-    alert: Alert,
-) -> str:
+def spared(settings: RespondSettings, alert: Alert) -> str:
+    """Why nothing is done about an alert, nor anybody told: who caused it is on an allow-list. Empty when it is not so."""
     who = alert.targets
     if who.user and who.user in settings.allow_users:
         return "the user is on the allow-list"
@@ -86,6 +82,7 @@ def _spared(
         address = ipaddress.ip_address(who.source)
     except ValueError:
         return ""
+    networks = map(ipaddress.ip_network, settings.allow_sources)
     return "the source is on the allow-list" if any(address in network for network in networks) else ""
 
 
@@ -119,6 +116,8 @@ def _action(
     )
     if answer.kind == "revoke":
         return action
+    if answer.kind == "exec":
+        return replace(action, hook=answer.hook)
     action = replace(
         action,
         per_minute=0 if answer.kind == "block" else answer.per_minute,

@@ -1,6 +1,6 @@
 """Answers to alerts: planned, committed in one transaction with the detector's progress, then told to the trail."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -10,8 +10,11 @@ from jwtrail.detect import Alert, group_text
 from jwtrail.ecs import Event
 from jwtrail.respond.action import Action, restraint_of, revocation_of
 from jwtrail.respond.events import story
-from jwtrail.respond.policy import Ends, longest, plan
+from jwtrail.respond.notify.notice import deliveries_of
+from jwtrail.respond.notify.settings import Channel
+from jwtrail.respond.policy import Ends, longest, plan, spared
 from jwtrail.respond.settings import RespondSettings
+from jwtrail.state.outbox import Delivery
 from jwtrail.state.records import AlertRow, Restraint, Revocation
 
 __all__ = ["REPAIR_ROWS", "REPAIR_WHOLE", "Commit", "Responder"]
@@ -33,6 +36,7 @@ class Commit(Protocol):
         alerts: Sequence[AlertRow] = (),
         revocations: Sequence[Revocation] = (),
         restraints: Sequence[Restraint] = (),
+        deliveries: Sequence[Delivery] = (),
     ) -> list[str]:
         """All of it in one transaction; ids of the alerts that were new. Answers to the others are not taken again."""
 
@@ -57,6 +61,8 @@ class Responder:
         commit: `StateStore.commit`.
         record: puts an event into the trail.
         ends: when a revocation may be forgotten.
+        channels: who is told.
+        console: public address of the console, for links in what is told.
     """
 
     def __init__(
@@ -66,7 +72,11 @@ class Responder:
         commit: Commit,
         record: Callable[[Event], None],
         ends: Ends = longest,
+        channels: Mapping[str, Channel] | None = None,
+        console: str = "",
     ) -> None:
+        self._channels = channels or {}
+        self._console = console
         self._settings = settings
         self._ends = ends
         self._commit = commit
@@ -112,11 +122,19 @@ class Responder:
             alerts=[_row(alert, planned[alert.id]) for alert in by_id.values()],
             revocations=[row for one in actions if (row := revocation_of(one)) is not None],
             restraints=[held for one in actions if (held := restraint_of(one)) is not None],
+            deliveries=[
+                one for alert in by_id.values() for one in self._told(alert, planned[alert.id], now_us)
+            ],
         )
         for alert_id in new:
             for event in story(by_id[alert_id], planned[alert_id], now_us=now_us):
                 self._record(event)
         return tuple(by_id[alert_id] for alert_id in new)
+
+    def _told(self, alert: Alert, actions: Sequence[Action], now_us: int) -> list[Delivery]:
+        if spared(self._settings, alert):
+            return []
+        return deliveries_of(self._channels, alert, actions, now_us=now_us, console=self._console)
 
     def repair(self, rows: AlertRows, recorded: Callable[[str], bool], *, now_us: int) -> int:
         """At start: write the events about alerts that a crash kept from the trail.

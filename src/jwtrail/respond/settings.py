@@ -5,10 +5,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-__all__ = ["MAX_MINUTES", "PACKAGED", "Answer", "AnswerKind", "AnswerTarget", "RespondSettings"]
+__all__ = [
+    "MAX_MINUTES",
+    "PACKAGED",
+    "Answer",
+    "AnswerKind",
+    "AnswerTarget",
+    "RespondSettings",
+]
 
-# The words of `sigma.Proposal`; a test holds them equal. Not imported: see `respond/__init__.py`.
-AnswerKind = Literal["revoke", "throttle", "block", "notify"]
+# The words of `sigma.Proposal`, and `exec`, which no rule can propose; a test holds them equal. Not imported: see `respond/__init__.py`.
+AnswerKind = Literal["revoke", "throttle", "block", "notify", "exec"]
 AnswerTarget = Literal["jti", "family", "user", "source"]
 
 MAX_MINUTES = 7 * 24 * 60
@@ -19,7 +26,8 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to do when a rule fires.
 
     Args:
-        kind: `revoke` a `jti`, `family` or `user`; `throttle` or `block` a `source`, `user` or `jti`; or only `notify`.
+        kind: `revoke` a `jti`, `family` or `user`; `throttle` or `block` a `source`, `user` or `jti`; `exec` a hook; or only
+            `notify`.
         target: which verified identity of the completing event, or its source. When the event does not know it nothing
             is done: no wider key takes its place.
         minutes: how long a throttle or block lasts. A revocation outlives every token of what it revokes.
@@ -28,6 +36,7 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         same_route: hold up only the route on which it happened.
         spare_shared: of a revocation, only tell when more than three users were seen behind the source in the last day:
             of a rule that knows the address and not who did it.
+        hook: of `exec`: name of an entry point of the group `jwtrail.responses`.
         dry_run: say what would be done, and do not do it.
     """
 
@@ -38,6 +47,7 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unauthenticated_only: bool = True
     same_route: bool = False
     spare_shared: bool = False
+    hook: str = ""
     dry_run: bool = False
 
 
@@ -93,6 +103,9 @@ class RespondSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError(msg)
             if answer.kind in ("block", "throttle") and answer.target == "family":
                 msg = f"answers.{name}: a family cannot be held up; revoke it"
+                raise ValueError(msg)
+            if (answer.kind == "exec") != bool(answer.hook):
+                msg = f"answers.{name}: `exec` and `hook` go together"
                 raise ValueError(msg)
 
     def answer_for(self, rule: str, code: str) -> Answer | None:

@@ -19,9 +19,12 @@ from jwtrail.query.local import LocalStore
 from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
+from jwtrail.runtime.channels import senders_of
+from jwtrail.runtime.courier import Courier
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.indexer import Indexer
 from jwtrail.runtime.rulewatch import RuleWatch
+from jwtrail.state.outbox import Outbox
 from jwtrail.state.split import open_state
 from jwtrail.tokens.ends import end_of
 from jwtrail.trail.keeper import Keeper
@@ -74,6 +77,7 @@ class Daemon:
         on_events: Callable[[Sequence[Event]], None] | None = None,
         on_alerts: Callable[[Sequence[Alert]], None] | None = None,
     ) -> None:
+        senders = senders_of(settings)  # first: a channel that cannot run is refused before anything is held
         self.settings = settings
         self.started_us = clock.now_us()
         self.layout = Layout(settings.root)
@@ -97,7 +101,11 @@ class Daemon:
             commit=self.state.commit,
             record=self.record,
             ends=partial(end_of, self.state, settings.tokens),
+            channels=settings.notify,
+            console=settings.serve.public_url,
         )
+        self.outbox = Outbox(self.layout.state)
+        self._courier = Courier(self.outbox, senders, self.record)
         self._evicted = self.detector.stats().evicted
         self._waiting: list[Alert] = []
         self._on_events = on_events
@@ -120,6 +128,7 @@ class Daemon:
         self._thread.start()
         self.auditor.start()
         self._indexer.start()
+        self._courier.start()
 
     def close(self) -> None:
         """Sequence what is there, sign, save the detector, let go of the directory. Idempotent."""
@@ -131,6 +140,7 @@ class Daemon:
             self._thread.join(timeout=30)
         self.auditor.close()
         self._indexer.close()
+        self._courier.close()
         self.writer.close()
         with contextlib.suppress(JwtrailError):  # what cannot be done now is done at the next start
             for _ in range(MAX_DRAINS):
@@ -139,6 +149,7 @@ class Daemon:
             if not self._waiting:
                 self._save()
         self.keeper.close()
+        self.outbox.close()
         self.state.close()
 
     def record(self, event: Event) -> None:
@@ -185,6 +196,7 @@ class Daemon:
         if now - self._cleaned_us > HOUSEKEEPING_US:
             self._cleaned_us = now
             self.state.prune(now)
+            self.outbox.prune(now)
         if now - self._looked_us > RULES_US:
             self._looked_us = now
             if self._rule_files.changed():
@@ -218,8 +230,10 @@ class Daemon:
         )
         self._waiting = []
         self.lag_ms = max(0, (clock.now_us() - max(alert.at_us for alert in alerts)) // 1000)
-        if new and self._on_alerts is not None:
-            self._on_alerts(new)
+        if new:
+            self._courier.wake()
+            if self._on_alerts is not None:
+                self._on_alerts(new)
 
     def _catch_up(self) -> None:
         """Feed what was sequenced after the last snapshot: from segments, then what is not sealed."""

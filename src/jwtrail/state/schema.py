@@ -49,6 +49,14 @@ MIGRATIONS: Migrations = (
         ) WITHOUT ROWID""",
     ),
     ("ALTER TABLE families ADD COLUMN device TEXT NOT NULL DEFAULT ''",),
+    (
+        """CREATE TABLE deliveries (
+            id TEXT PRIMARY KEY, channel TEXT NOT NULL, alert TEXT NOT NULL, doc TEXT NOT NULL,
+            at_us INTEGER NOT NULL, due_us INTEGER NOT NULL, state TEXT NOT NULL, tries INTEGER NOT NULL,
+            sent_us INTEGER NOT NULL, error TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX deliveries_due ON deliveries (channel, state, due_us)",
+    ),
 )
 """Entry n brings a file from `user_version` n to n + 1. A published entry never changes."""
 

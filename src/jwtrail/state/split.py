@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jwtrail import clock
 from jwtrail.errors import ConfigError
 from jwtrail.state.erasure import Forgotten
+from jwtrail.state.outbox import Delivery
 from jwtrail.state.records import (
     AlertRow,
     BlastRadius,
@@ -149,6 +150,7 @@ class SplitStore(StateStore):
         alerts: Sequence[AlertRow] = (),
         revocations: Sequence[Revocation] = (),
         restraints: Sequence[Restraint] = (),
+        deliveries: Sequence[Delivery] = (),
     ) -> list[str]:
         """See `StateStore.commit`. The answers go out first: after a crash in between they are given again, which changes
         nothing, unless a person lifted one in that very moment.
@@ -157,7 +159,7 @@ class SplitStore(StateStore):
         self._shared.revoke(*(row for row in revocations if row.alert not in answered))
         if held := [row for row in restraints if row.alert not in answered]:
             self._shared.restrain(*held)
-        return super().commit(cursor=cursor, alerts=alerts)
+        return super().commit(cursor=cursor, alerts=alerts, deliveries=deliveries)
 
     def close(self) -> None:
         self._shared.close()

@@ -10,6 +10,7 @@ import msgspec
 from jwtrail import clock
 from jwtrail.errors import AlertNotFound
 from jwtrail.state.database import Database
+from jwtrail.state.outbox import Delivery, enqueue
 from jwtrail.state.records import (
     AlertRow,
     AlertStatus,
@@ -267,6 +268,7 @@ class StateStore:
         alerts: Sequence[AlertRow] = (),
         revocations: Sequence[Revocation] = (),
         restraints: Sequence[Restraint] = (),
+        deliveries: Sequence[Delivery] = (),
     ) -> list[str]:
         """A follower's progress, its alerts and the answers to them: all of it, or after a crash nothing.
 
@@ -274,6 +276,7 @@ class StateStore:
 
         Args:
             cursor: name and value of the follower's position or snapshot.
+            deliveries: what is to be told about these alerts; only of those that are new.
 
         Returns:
             Ids of the alerts that are new.
@@ -290,6 +293,7 @@ class StateStore:
             for restraint in restraints:
                 if restraint.alert not in answered:
                     _RESTRAINTS.put(connection, restraint)
+            enqueue(connection, (one for one in deliveries if one.alert not in answered))
             if cursor is not None:
                 connection.execute("INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", cursor)
         return new
