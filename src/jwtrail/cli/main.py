@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "stats": Entry("stats:stats", "Count values of fields; the busiest users, addresses, tokens."),
     "alerts": Entry("alerts:alerts", "What was detected, and its triage."),
     "detect": Entry("detect:detect", "Run the detection rules over the past."),
+    "simulate": Entry("simulate:simulate", "A month of a service, with labelled attacks."),
     "rules": Entry("rules:rules", "The detection rules."),
     "kql": Entry("kql:kql", "Show how a query is understood."),
     "trail": Entry("trail:trail", "Verify the trail, prove an event."),
