@@ -1,6 +1,6 @@
 """From leaves to Python expressions: names for constants, one local for each view of a field, cheap tests first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jwtrail import clock
@@ -19,23 +19,24 @@ from jwtrail.predicate.leaves import (
     leaves_of,
     pair_of,
 )
+from jwtrail.predicate.memo import COSTS, TEXTUAL, VIEW_COSTS, Memo, cost_of, only_text, weight
 from jwtrail.predicate.values import fold, ip_key, regex
 
-__all__ = ["TEXTUAL", "Scope", "Unit"]
+__all__ = ["Scope", "Unit"]
 
 _OPS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _UNSET = object()
 _SEPARATOR = "\n"  # no text of an event holds a control character (ecs.clean)
-TEXTUAL = frozenset(("keyword", "text", "wildcard", "ip", "geo_point", "flattened"))
 _TEXT_ATTRIBUTES = tuple(
     field.attribute for field in CATALOGUE.values() if field.type in TEXTUAL and not field.many
 )
 _LIST_ATTRIBUTES = tuple(
     field.attribute for field in CATALOGUE.values() if field.type in TEXTUAL and field.many
 )
-_COSTS: dict[type, int] = {Present: 1, Is: 1, Compare: 2, Between: 2, Word: 3, Matches: 80}
-_VIEW_COSTS = {"raw": 0, "text": 0, "fold": 3, "ip": 6}
 _HAYSTACK_COST = 120
+
+_WORTH = 12
+"""Cost from which the answer for a text is looked up by the text: two words looked for without case."""
 
 
 def _optional_fold(text: str | None) -> str | None:
@@ -72,9 +73,9 @@ def _haystack(event: Event) -> str:
 
 _HELPERS: dict[str, Any] = {
     "U": _UNSET,
+    "F": Memo(_optional_fold),
     "fold": fold,
     "haystack": _haystack,
-    "fold_one": _optional_fold,
     "fold_all": _fold_all,
     "ip_one": _optional_ip,
     "ip_all": _ip_all,
@@ -83,9 +84,14 @@ _HELPERS: dict[str, Any] = {
 
 
 class Unit:
-    """Source being written, and the constants it names."""
+    """Source being written, and the constants it names.
 
-    def __init__(self) -> None:
+    Args:
+        remembers: answers that only depend on one text are remembered by that text.
+    """
+
+    def __init__(self, *, remembers: bool = False) -> None:
+        self.remembers = remembers
         self.lines: list[str] = []
         self.constants: dict[str, Any] = {}
         self.lazy: dict[tuple[str, str, str], str] = {}
@@ -113,6 +119,14 @@ class Unit:
             self._names[key] = f"c{len(self._names)}"
             self.constants[self._names[key]] = regex(source).search
         return self._names[key]
+
+    def memo(self, predicate: Predicate, field: Field, key: str) -> str:
+        """A name for the answers to a predicate that looks at one text alone, by that text."""
+        found = (Memo, predicate)
+        if found not in self._names:
+            self._names[found] = f"c{len(self._names)}"
+            self.constants[self._names[found]] = Memo(_of_text(predicate, field, key))
+        return self._names[found]
 
     def local(self) -> str:
         self._locals += 1
@@ -150,6 +164,10 @@ class Scope:
         self.unit.lines.extend(self.indent + text for text in self._pending)
         self._pending.clear()
 
+    def holds(self, field: Field, key: str, name: str) -> None:
+        """A field's value is in a variable already."""
+        self._fetches[field.attribute, key] = name
+
     def condition(self, predicate: Predicate) -> str:
         """A Python expression of this truth; call `flush` before it is written."""
         return self._cost_and_text(predicate)[1]
@@ -161,10 +179,12 @@ class Scope:
             case Nothing():
                 return 0, "False"
             case And(items=items):
-                return self._join(" and ", items, "True")
+                made, others = self._remembered(And, items)
+                return self._join(" and ", others, "True", made)
             case Or(items=items):
-                sets, others = self._alternatives(items)
-                return self._join(" or ", others, "False", sets)
+                made, others = self._remembered(Or, items)
+                sets, others = self._alternatives(others)
+                return self._join(" or ", others, "False", [*made, *sets])
             case Not(item=item):
                 cost, text = self._cost_and_text(item)
                 return cost, f"(not {text})" if isinstance(item, Not) else f"not {text}"
@@ -185,6 +205,24 @@ class Scope:
             return 0, empty
         return sum(cost for cost, _ in parts), f"({word.join(text for _, text in parts)})"
 
+    def _remembered(
+        self, kind: type[And | Or], items: Sequence[Predicate]
+    ) -> tuple[list[tuple[int, str]], Sequence[Predicate]]:
+        """What looks at one text alone and costs something as a look-up by that text, and the items that do not."""
+        if not self.unit.remembers:
+            return [], items
+        by_text: dict[tuple[Field, str], list[Predicate]] = {}
+        for item in items:
+            if (text := only_text(item)) is not None:
+                by_text.setdefault(text, []).append(item)
+        made, taken = [], set[int]()
+        for (field, key), found in by_text.items():
+            if sum(map(weight, found)) >= _WORTH:
+                name = self.unit.memo(kind(items=tuple(found)), field, key)
+                made.append((4, f"{name}[{self._raw(field, key)}]"))
+                taken.update(map(id, found))
+        return made, [item for item in items if id(item) not in taken]
+
     def _alternatives(self, items: Sequence[Predicate]) -> tuple[list[tuple[int, str]], list[Predicate]]:
         """Equalities of one field as one look into a set, and the items that are none."""
         others: list[Predicate] = []
@@ -201,13 +239,13 @@ class Scope:
         if len(leaves) == 1:
             return self._leaf(first)
         values = self.unit.constant(frozenset(self._value(leaf) for leaf in leaves))
-        cost = 2 * (_COSTS[Is] + _VIEW_COSTS[first.view])
+        cost = 2 * (COSTS[Is] + VIEW_COSTS[first.view])
         if first.many:
             return cost * 2, f"(not {values}.isdisjoint({self.view(first)}))"
         return cost, f"({self.view(first)} in {values})"
 
     def _leaf(self, leaf: Leaf) -> tuple[int, str]:
-        cost = _COSTS[type(leaf.test)] + _VIEW_COSTS[leaf.view]
+        cost = cost_of(leaf)
         value = self.view(leaf)
         if leaf.many:
             return cost * 2, self._any(leaf, value)
@@ -290,7 +328,10 @@ class Scope:
                 return raw
             case "text":
                 return text
-        return self._lazy(field.attribute, key, leaf.view, f"{leaf.view}_{one_or_all}({text})")
+        made = f"{leaf.view}_{one_or_all}({text})"
+        if leaf.view == "fold":
+            made = f"({text} and fold_all({text}))" if leaf.many else f"F[{text}]"
+        return self._lazy(field.attribute, key, leaf.view, made)
 
     def _raw(self, field: Field, key: str) -> str:
         name = f"e.{field.attribute}"
@@ -322,6 +363,19 @@ class Scope:
         if key in self._fetches:
             return self._fetches[key]
         return self._parent.find(key) if self._parent else None
+
+
+def _of_text(predicate: Predicate, field: Field, key: str) -> Callable[[str | None], bool]:
+    """The predicate as a function of the one text it looks at."""
+    unit = Unit()
+    head = Scope(unit)
+    head.line("def match(x):")
+    body = head.inner(1)
+    body.holds(field, key, "x")
+    condition = body.condition(predicate)
+    body.flush()
+    body.line(f"    return {condition}")
+    return unit.build("match")  # type: ignore[no-any-return]
 
 
 def _date_text(us: int) -> str:

@@ -14,13 +14,19 @@ from jwtrail.clock import parse_iso
 from jwtrail.ecs.catalogue import Field
 from jwtrail.predicate.checks import MAX_PIECES, MAX_REGEX, field_of, refuse
 from jwtrail.predicate.ir import (
+    And,
+    Anything,
     Cidr,
     Contains,
     Equals,
     Exists,
     Glob,
     Node,
+    Not,
+    Nothing,
     Op,
+    Or,
+    Predicate,
     Range,
     Regex,
     SameAs,
@@ -50,6 +56,7 @@ __all__ = [
     "Test",
     "View",
     "Word",
+    "check_leaves",
     "leaves_of",
     "pair_of",
 ]
@@ -156,6 +163,26 @@ def leaves_of(node: Exists | Equals | Glob | Contains | WordGlob | Range | Regex
             return (Leaf(field, key, "text", _matches(node)),)
         case Cidr():
             return (_cidr(node, field, key),)
+
+
+def check_leaves(predicate: Predicate) -> None:
+    """Look up and convert everything that a predicate names.
+
+    Raises:
+        PredicateError: as `leaves_of`.
+    """
+    match predicate:
+        case And(items=items) | Or(items=items):
+            for item in items:
+                check_leaves(item)
+        case Not(item=item):
+            check_leaves(item)
+        case SameAs():
+            pair_of(predicate)
+        case Anything() | Nothing():
+            pass
+        case leaf:
+            leaves_of(leaf)
 
 
 def pair_of(node: SameAs) -> Pair:

@@ -1,8 +1,9 @@
 """Predicates as Python: source text is generated and compiled, for one predicate or for a whole rule set at once.
 
 In one generated function each attribute is fetched once, a text is folded or an address parsed at most once per event
-and only when a condition gets that far, and cheap conditions come first. Constants never become source text: they are
-handed over by name.
+and only when a condition gets that far, and cheap conditions come first. For a rule set, what rules share is asked once
+(`shared`), and what only depends on one text is remembered by that text: addresses, routes and clients come again and
+again. Constants never become source text: they are handed over by name.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,15 +13,12 @@ from jwtrail.ecs.event import Event
 from jwtrail.errors import PredicateError
 from jwtrail.predicate.checks import check_size
 from jwtrail.predicate.codegen import Scope, Unit
-from jwtrail.predicate.ir import And, Equals, Or, Predicate
-from jwtrail.predicate.leaves import leaves_of
+from jwtrail.predicate.ir import Equals, Predicate
+from jwtrail.predicate.leaves import check_leaves, leaves_of
+from jwtrail.predicate.shared import Branch, Pivot, planned
 from jwtrail.predicate.simplify import simplify
-from jwtrail.predicate.values import fold
 
 __all__ = ["compile_many", "compile_predicate", "to_python"]
-
-_PIVOTS = ("event.reason", "event.action")
-"""Fields by which a rule set is indexed, the more telling one first: most events have no reason at all."""
 
 
 def compile_predicate(predicate: Predicate) -> Callable[[Event], bool]:
@@ -50,16 +48,18 @@ def compile_many(rules: Mapping[str, Predicate]) -> Callable[[Event], list[str]]
     Raises:
         PredicateError: as `compile_predicate`; `where` begins with the rule's name.
     """
-    unit = Unit()
+    for name, predicate in rules.items():
+        with _naming(name):
+            check_size(predicate)
+            check_leaves(predicate)
+    plan = planned(rules)
+    unit = Unit(remembers=True)
     scope = Scope(unit)
     scope.line("def match(e):")
     scope.line("    out = []")
-    groups, rest = _grouped(rules)
-    for pivot, by_literals in groups.items():
-        _pivot_block(scope.inner(1), pivot, by_literals)
-    last = scope.inner(1)
-    for name, predicate in rest.items():
-        _rule(last, name, predicate)
+    for pivot in plan.pivots:
+        _pivot(scope.inner(1), pivot)
+    _branch(scope.inner(1), plan.rest)
     rank = unit.constant({name: at for at, name in enumerate(rules)}.__getitem__)
     scope.line(f"    return out if len(out) < 2 else sorted(out, key={rank})")
     return unit.build("match")  # type: ignore[no-any-return]
@@ -77,66 +77,29 @@ def _single(predicate: Predicate) -> Unit:
     return unit
 
 
-_Groups = dict[str, dict[frozenset[str], dict[str, Predicate]]]
-
-
-def _grouped(rules: Mapping[str, Predicate]) -> tuple[_Groups, dict[str, Predicate]]:
-    """Rules by a pivot field and the folded literals of which it must hold one; and the rules without any."""
-    groups: _Groups = {}
-    rest: dict[str, Predicate] = {}
-    for name, given in rules.items():
-        with _naming(name):
-            check_size(given)
-        predicate = simplify(given)
-        for pivot in _PIVOTS:
-            if literals := _required(predicate, pivot):
-                groups.setdefault(pivot, {}).setdefault(literals, {})[name] = predicate
-                break
-        else:
-            rest[name] = predicate
-    return groups, rest
-
-
-def _required(predicate: Predicate, field: str) -> frozenset[str]:
-    """Folded literals of which `field` must equal one for the predicate to hold; empty when none is known."""
-    match predicate:
-        case Equals(field=name, value=value) if name == field:
-            return frozenset((fold(str(value)),))
-        case Or(items=items):
-            each = [_required(item, field) for item in items]
-            return frozenset().union(*each) if all(each) else frozenset()
-        case And(items=items):
-            found = [literals for item in items if (literals := _required(item, field))]
-            return min(found, key=len, default=frozenset())
-    return frozenset()
-
-
-def _pivot_block(scope: Scope, pivot: str, by_literals: dict[frozenset[str], dict[str, Predicate]]) -> None:
-    (leaf,) = leaves_of(Equals(field=pivot, value="", fold=True))
+def _pivot(scope: Scope, pivot: Pivot) -> None:
+    (leaf,) = leaves_of(Equals(field=pivot.field, value="", fold=True))
     value = scope.view(leaf)
     scope.flush()
-    guard = scope.inner(0)
-    guard.line(f"{guard.indent}p = {value}")
-    guard.line(f"{guard.indent}if p is not None:")
-    for literals, rules in by_literals.items():
-        one = guard.inner(1)
-        test = (
-            f"== {scope.unit.constant(next(iter(literals)))}"
-            if len(literals) == 1
-            else f"in {scope.unit.constant(literals)}"
-        )
-        one.line(f"{one.indent}if p {test}:")
-        block = one.inner(1)
-        for name, predicate in rules.items():
-            _rule(block, name, predicate)
+    scope.line(f"{scope.indent}p = {value}")
+    scope.line(f"{scope.indent}if p is None:")
+    scope.line(f"{scope.indent}    pass")
+    for literal, branch in pivot.cases:
+        scope.line(f"{scope.indent}elif p == {scope.unit.constant(literal)}:")
+        _branch(scope.inner(1), branch)
 
 
-def _rule(scope: Scope, name: str, predicate: Predicate) -> None:
-    with _naming(name):
+def _branch(scope: Scope, branch: Branch) -> None:
+    for name, predicate in branch.rules:
+        found = f"out.append({scope.unit.constant(name)})"
         condition = scope.condition(predicate)
-    scope.flush()
-    scope.line(f"{scope.indent}if {condition}:")
-    scope.line(f"{scope.indent}    out.append({scope.unit.constant(name)})")
+        scope.flush()
+        scope.line(f"{scope.indent}{found if condition == 'True' else f'if {condition}: {found}'}")
+    for below in branch.branches:
+        condition = scope.condition(below.condition)
+        scope.flush()
+        scope.line(f"{scope.indent}if {condition}:")
+        _branch(scope.inner(1), below)
 
 
 @contextmanager

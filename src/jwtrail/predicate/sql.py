@@ -6,7 +6,6 @@ wrapped so that it is true or false, which is what makes `NOT` of it mean what i
 
 from jwtrail.ecs.catalogue import CATALOGUE, Field
 from jwtrail.predicate.checks import check_size
-from jwtrail.predicate.codegen import TEXTUAL
 from jwtrail.predicate.ir import And, Anything, Contains, Not, Nothing, Or, Predicate, SameAs
 from jwtrail.predicate.leaves import (
     Between,
@@ -20,6 +19,7 @@ from jwtrail.predicate.leaves import (
     leaves_of,
     pair_of,
 )
+from jwtrail.predicate.memo import TEXTUAL
 from jwtrail.predicate.simplify import simplify
 from jwtrail.predicate.sql_text import address_hex, folded, pointer, quoted, v4_between
 from jwtrail.predicate.values import fold
