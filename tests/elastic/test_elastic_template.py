@@ -26,7 +26,16 @@ def test_the_flavours_differ_in_one_type() -> None:
 
 
 def test_the_template_is_for_our_data_streams() -> None:
-    made = index_template("opensearch")
+    made = index_template({}, ("one", "two"))
     assert made["index_patterns"] == ["logs-jwtrail.*-*"]
     assert made["data_stream"] == {}
-    assert made["template"] == index_body("opensearch")
+    assert made["composed_of"] == ["one", "two"]
+
+
+def test_a_build_with_less_keeps_every_field() -> None:
+    full = index_body("elasticsearch")["mappings"]["properties"]
+    less = index_body("elasticsearch", wildcard=False, flat=False)["mappings"]["properties"]
+    changed = {name for name in full if full[name] != less[name]}
+    assert changed == {"url.path", "url.original", "jwt.claims", "labels"}
+    assert less["url.path"] == {"type": "keyword"}
+    assert less["labels"] == {"type": "object", "enabled": False}

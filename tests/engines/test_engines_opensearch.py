@@ -39,7 +39,7 @@ asked = {"queries": 0, "refused": 0}
 def engine() -> Iterator[Client]:
     try:
         with running() as client:
-            client.call("PUT", "/_index_template/jwtrail", index_template("opensearch"))
+            client.call("PUT", "/_index_template/jwtrail", index_template(index_body("opensearch")))
             client.call("PUT", f"/_data_stream/{INDEX}")
             client.call("PUT", "/one", index_body("opensearch"))
             yield client

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from jwtrail.elastic.address import Flavour
 from jwtrail.elastic.answer import Answer
+from jwtrail.elastic.template import analysis
 from jwtrail.errors import EngineError
 
 __all__ = ["Features", "Product", "probe", "recognise"]
@@ -47,6 +48,7 @@ class Features(Struct, frozen=True):
         security: which API makes roles.
         wildcard: fields of type `wildcard`; `keyword` serves without.
         flat: the type of a field whose keys are not known; empty without.
+        words: texts can be cut into words as the embedded store does.
         hidden: names of those above that this user may not ask about; they are taken for missing.
     """
 
@@ -56,6 +58,7 @@ class Features(Struct, frozen=True):
     security: Literal["/_security/role", "/_plugins/_security/api/roles", ""]
     wildcard: bool
     flat: Literal["flattened", "flat_object", ""]
+    words: bool
     hidden: tuple[str, ...] = ()
 
 
@@ -100,11 +103,13 @@ def probe(request: Request, product: Product) -> Features:
             return False
         return answer.status < 400 or (answer.status == 404 and not _unrouted(answer))
 
-    def takes(name: str, kind: str) -> bool:
-        # Composes a template with this field type without keeping it.
-        mappings = {"properties": {"probe": {"type": kind}}}
-        body = {"index_patterns": [f"{_NOBODY}-*"], "priority": 499, "template": {"mappings": mappings}}
+    def takes(name: str, template: dict[str, Any]) -> bool:
+        # Composes a template without keeping it.
+        body = {"index_patterns": [f"{_NOBODY}-*"], "priority": 499, "template": template}
         return has(name, "POST", "/_index_template/_simulate", body)
+
+    def maps(kind: str) -> dict[str, Any]:
+        return {"mappings": {"properties": {"probe": {"type": kind}}}}
 
     policies = ("ism", "/_plugins/_ism/policies") if is_opensearch else ("ilm", "/_ilm/policy")
     roles = "/_plugins/_security/api/roles" if is_opensearch else "/_security/role"
@@ -115,8 +120,9 @@ def probe(request: Request, product: Product) -> Features:
         lifecycle=policies[0] if has("lifecycle", "GET", policies[1]) else "",  # type: ignore[arg-type]
         pit=pit if has("pit", "POST", f"/{_NOBODY}{pit}?keep_alive=1s") else "",  # type: ignore[arg-type]
         security=roles if has("security", "GET", roles) else "",  # type: ignore[arg-type]
-        wildcard=takes("wildcard", "wildcard"),
-        flat=flat if takes("flat", flat) else "",  # type: ignore[arg-type]
+        wildcard=takes("wildcard", maps("wildcard")),
+        flat=flat if takes("flat", maps(flat)) else "",  # type: ignore[arg-type]
+        words=takes("words", {"settings": {"analysis": analysis()}}),
         hidden=tuple(hidden),
     )
 
