@@ -25,8 +25,6 @@ _TRIES = 4
 _SNAPSHOTS = 20
 """Looks at what is not sealed. Each takes as long as reading the logs of one segment, far less than filling them."""
 
-_TELL_EVERY = 8192
-
 Tell = Callable[[int, int], None]
 _SEGMENT = re.compile(r"([0-9]{12})-([0-9]{12})(?:\.([0-9]{1,6}))?\.parquet")
 _WRITER = re.compile(r"[0-9a-f]{16}")
@@ -92,8 +90,9 @@ class _Audit:
 
     def run(self) -> Report:
         tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings, self._tiles)
-        for info in self._manifest.segments:
-            self._segment(info, tree)
+        vouched = self._list.vouches(self._manifest)
+        for number, info in enumerate(self._manifest.segments):
+            self._segment(info, tree, vouched=number < vouched)
         self._positions()
         self._unsealed(tree)
         tree.finish()
@@ -217,10 +216,10 @@ class _Audit:
         ]  # fmt: skip
         return Manifest(size=segments[-1].last + 1 if segments else 0, segments=tuple(segments))
 
-    def _segment(self, info: SegmentInfo, tree: TreeAudit) -> None:
-        audit = SegmentAudit(self._root / "segments", info, self._findings, self._engine)
-        for leaf in audit.leaves():
-            tree.add(leaf)
+    def _segment(self, info: SegmentInfo, tree: TreeAudit, *, vouched: bool) -> None:
+        audit = SegmentAudit(self._root / "segments", info, self._findings, self._engine, vouched=vouched)
+        for leaves in audit.leaves():
+            tree.extend(leaves)
             self._told(tree.size)
         self._erasures.segment(self._root / "segments" / info.file, info)
         writers = audit.writers()
@@ -240,7 +239,7 @@ class _Audit:
                 self._findings.add("writer_gap", detail, file="manifest.json")
 
     def _told(self, size: int) -> None:
-        if self._tell is not None and size % _TELL_EVERY == 0:
+        if self._tell is not None:
             self._tell(size, max(size, self._manifest.size, max(self._signed, default=0)))
 
     # what is not sealed
@@ -251,7 +250,7 @@ class _Audit:
             if entry is None:
                 detail = f"the line with number {number} is damaged or missing"
                 self._findings.add("missing_range", detail, index=index, file=f"wal/{writer}")
-            tree.add(None if entry is None else leaf_hash(entry))
+            tree.extend((None if entry is None else leaf_hash(entry),))
 
     def _read_logs(self) -> dict[str, LogAudit]:
         directory = self._root / "wal"

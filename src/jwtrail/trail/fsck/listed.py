@@ -48,6 +48,13 @@ class ListAudit:
         """Whether it is signed that nothing is sealed: a file in `segments/` is then one that a crash left unnamed."""
         return self._count == 0
 
+    def vouches(self, manifest: Manifest) -> int:
+        """How many segments, from the first, the manifest describes as it was signed; 0 when it departs from the list."""
+        count = self._count or 0
+        return (
+            count if 0 < count <= len(manifest.segments) and _digest(manifest, count) in self._digests else 0
+        )
+
     def compare(self, manifest: Manifest) -> None:
         """Say where the manifest departs from the list."""
         size = len(manifest.segments)
@@ -57,11 +64,14 @@ class ListAudit:
             return
         if self._count == _BAD:
             return
-        listed = "".join(f"{one.sha256}  {one.file}\n" for one in manifest.segments[: self._count])
-        digest = base64.b64encode(hashlib.sha256(listed.encode()).digest()).decode()
-        if self._count > size or digest not in self._digests:
+        if self._count > size or _digest(manifest, self._count) not in self._digests:
             what = "the manifest does not name the files that were signed"
             self._findings.add("altered_file", what, file="manifest.json")
         elif size > self._count:
             what = f"{size - self._count} segments wait to be listed"
             self._findings.add("unsigned", what, file=_NAME, note=size == self._count + 1)
+
+
+def _digest(manifest: Manifest, count: int) -> str:
+    listed = "".join(f"{one.sha256}  {one.file}\n" for one in manifest.segments[:count])
+    return base64.b64encode(hashlib.sha256(listed.encode()).digest()).decode()

@@ -1,7 +1,8 @@
 """The tree recomputed, its tiles and the signed roots compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.tlog.merkle import EMPTY_ROOT, HASH_SIZE, TILE_WIDTH, Tree, root_of
@@ -41,29 +42,39 @@ class TreeAudit:
         )  # a tree over the roots of 256 leaves each: its level l is ours + 1
         self._open: list[Leaf] = []
         self._whole = True
+        self._full: tuple[tuple[int, int], bytes] = (-1, -1), b""
         self.size = 0
         self.roots: dict[int, bytes] = {}
         if 0 in signed:
             self._at_checkpoint()
 
-    def add(self, leaf: Leaf) -> None:
-        """The next leaf hash, or None where the event cannot be read."""
-        self._open.append(leaf)
-        self.size += 1
-        if len(self._open) == TILE_WIDTH:
-            self._close_chunk()
-        if self.size in self._signed:
-            self._at_checkpoint()
+    def extend(self, leaves: Sequence[Leaf]) -> None:
+        """The next leaf hashes; None where an event cannot be read."""
+        at = 0
+        while at < len(leaves):
+            stop = min(
+                [
+                    self.size - len(self._open) + TILE_WIDTH,
+                    *(size for size in self._signed if size > self.size),
+                ]
+            )
+            taken = leaves[at : at + stop - self.size]
+            self._open += taken
+            self.size += len(taken)
+            at += len(taken)
+            if len(self._open) == TILE_WIDTH:
+                self._close_chunk()
+            if self.size in self._signed:
+                self._at_checkpoint()
 
     def _close_chunk(self) -> None:
-        known = [leaf for leaf in self._open if leaf is not None]
         number = self.size // TILE_WIDTH - 1
         stored = self._stored(1, number)
-        if len(known) < TILE_WIDTH:
+        if None in self._open:
             self._whole = self._whole and stored is not None
             root = stored or EMPTY_ROOT
         else:
-            root = root_of(known)
+            root = root_of(cast("list[bytes]", self._open))
             first = number * TILE_WIDTH
             if stored not in (None, root) and not self._findings.named(first, self.size - 1):
                 self._findings.add(
@@ -125,7 +136,15 @@ class TreeAudit:
         return data[at * HASH_SIZE : (at + 1) * HASH_SIZE] if data else None
 
     def _load(self, level: int, number: int, width: int) -> bytes | None:
-        """The narrowest stored tile with at least `width` hashes."""
+        """The narrowest stored tile with at least `width` hashes. One that is full stays at hand, as 256 looks follow."""
+        if self._full[0] != (level, number):
+            found = self._find(level, number, width)
+            if found is None or len(found) < TILE_WIDTH * HASH_SIZE:
+                return found
+            self._full = (level, number), found
+        return self._full[1]
+
+    def _find(self, level: int, number: int, width: int) -> bytes | None:
         full = self._tiles / tile_path(level, number)
         partial = full.with_name(full.name + ".p")
         for _ in range(_TRIES):  # a tile gives way to a wider one while a daemon signs
