@@ -5,7 +5,7 @@ from detect_kit import correlation, event
 from jwtrail.detect import Detector
 from jwtrail.detect.alert import MAX_EVENTS
 from jwtrail.detect.groups import MAX_GROUPS, Groups
-from jwtrail.detect.windows import KEPT, Group, counted, see
+from jwtrail.detect.windows import KEPT, Group, counted, kept_for, see
 
 
 def test_groups_beyond_the_limit_push_out_the_least_recently_touched_and_are_counted():
@@ -43,11 +43,11 @@ def test_a_flood_of_keys_is_flat_and_seen():
 def test_a_group_keeps_no_more_entries_than_it_needs():
     group = Group()
     for number in range(1_000):
-        see(group, f"v{number}", number, f"e{number}", span_us=10_000, threshold=5)
+        see(group, f"v{number}", number, f"e{number}", span_us=10_000, kept=kept_for(5))
     assert len(group.seen) == KEPT
     assert counted(group).count == KEPT
     for number in range(1_000):
-        see(group, f"v{number}", number + 1_000, f"e{number}", span_us=10_000, threshold=250)
+        see(group, f"v{number}", number + 1_000, f"e{number}", span_us=10_000, kept=kept_for(250))
     assert len(group.seen) == 250
 
 

@@ -49,7 +49,7 @@ def test_a_rule_set_is_its_rules(first: Predicate, second: Predicate, events: li
     together = compile_many(rules)
     each = {name: compile_predicate(rule) for name, rule in rules.items()}
     for event in events:
-        assert together(event) == [name for name, match in each.items() if match(event)]
+        assert together(event) == tuple(name for name, match in each.items() if match(event))
 
 
 @pytest.mark.parametrize("predicate", [*HOLD, *FAIL], ids=repr)

@@ -12,7 +12,7 @@ from jwtrail.detect.alert import Alert, targets_of_group
 from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
 from jwtrail.detect.machines import Correlated, Fired, Hits, Machine, Saved, fulfilled
 from jwtrail.detect.measures import holds, measured, take
-from jwtrail.detect.windows import Firing, Group, counted, reset, see
+from jwtrail.detect.windows import Firing, Group, counted, kept_for, reset, see
 from jwtrail.ecs import Event
 from jwtrail.sigma import (
     Absence,
@@ -88,11 +88,11 @@ class Ending(Correlated, Timed):
         super().__init__(rule, alerts=alerts, shape=shape, longer_us=rule.span_us + LATENESS_US)
         self._ends = []
         self._shape = rule.shape
-        self._most = len(rule.rules)
+        self._most = kept_for(len(rule.rules))
         self._bounds: tuple[Bound, ...] = ()
         if isinstance(rule.shape, EventCount | ValueCount):
             self._bounds = rule.shape.bounds
-            self._most = max(int(bound.value) for bound in self._bounds) + 1
+            self._most = kept_for(max(int(bound.value) for bound in self._bounds) + 1)
         self._values = values_reader(rule.shape.fields) if isinstance(rule.shape, ValueCount) else None
         self._number = number_reader(rule.shape.field) if isinstance(rule.shape, ValueMeasure) else None
 
@@ -127,7 +127,7 @@ class Ending(Correlated, Timed):
         else:
             what = (event.event_id,) if self._values is None else self._values(event)
         for one in what:
-            see(group, one, at_us, event.event_id, span_us=self._span_us, threshold=self._most)
+            see(group, one, at_us, event.event_id, span_us=self._span_us, kept=self._most)
         return False
 
     def _end(self, key: str, group: Group) -> Alert | None:

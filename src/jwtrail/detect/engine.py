@@ -3,7 +3,8 @@
 The same events give the same alerts with the same ids, whatever the batches and wherever it was stopped and resumed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -28,6 +29,8 @@ MAX_COMBINATIONS = 4_096
 """Combinations of rules whose machines are remembered; with more it starts over."""
 
 _VERSION = 1
+
+_FIRST_OF = itemgetter(0)
 
 _BEFORE = -(2**62)
 """In front of every index, also of what a replay gets to know before the trail begins."""
@@ -75,6 +78,14 @@ class _Snapshot(msgspec.Struct):
     held: dict[str, tuple[int, str]] = {}
 
 
+class _Reached(msgspec.Struct, frozen=True):
+    """What an event that fits some rules sets off: machines in their order, and what they are told to begin with."""
+
+    machines: tuple[Machine, ...]
+    hits: Hits
+    timed: bool
+
+
 class Detector:
     """Runs a rule set.
 
@@ -107,7 +118,7 @@ class Detector:
         self._health = Health(rule.meta for rule in active.everything())
         self._rules = len(active.alerting)
         self._plans = _plans(active, self._machines)
-        self._together: dict[tuple[str, ...], list[Machine]] = {}
+        self._together: dict[tuple[str, ...], _Reached] = {}
         self._counts = _Counts()
         self._sequence = _BEFORE
         if snapshot is not None:
@@ -121,8 +132,7 @@ class Detector:
         """
         alerts: list[Alert] = []
         counts = self._counts
-        for event in sorted(events, key=_sequence):
-            sequence = _sequence(event)
+        for sequence, event in _in_order(events):
             if sequence <= self._sequence:
                 continue
             self._sequence = sequence
@@ -175,37 +185,35 @@ class Detector:
             evicted=sum(machine.groups.evicted for machine in self._machines),
         )
 
-    def _react(self, event: Event, ids: list[str], alerts: list[Alert]) -> None:
+    def _react(self, event: Event, ids: tuple[str, ...], alerts: list[Alert]) -> None:
         try:
             at_us = parse_iso(event.timestamp)
         except ValueError:
             self._counts.unreadable += 1
             return
         self._counts.matched += 1
-        # A rule with a watch is hit when its machine says so, not when an event fits.
-        hits: Hits = {rule: {} for rule in ids if rule not in self._watched}
-        for machine in self._reached(ids):
+        reached = self._together.get(ids) or self._reached(ids)
+        hits = reached.hits.copy()
+        for machine in reached.machines:
             fired = machine.observe(event, at_us, hits)
             if fired is None:
                 continue
             hits.setdefault(machine.id, fired.group)
             if fired.alert is not None:
                 alerts.append(self._health.judged(fired.alert))
-        if self._timed:
+        if reached.timed:
             self._due = self._next_due()
 
-    def _reached(self, ids: list[str]) -> list[Machine]:
-        """The machines that these rules can set off, in their order. Few combinations of rules ever come together."""
-        if len(ids) == 1:
-            return self._plans[ids[0]]
-        key = tuple(ids)
-        found = self._together.get(key)
-        if found is None:
-            reached = {id(machine) for rule in ids for machine in self._plans[rule]}
-            found = [machine for machine in self._machines if id(machine) in reached]
-            if len(self._together) == MAX_COMBINATIONS:
-                self._together.clear()
-            self._together[key] = found
+    def _reached(self, ids: tuple[str, ...]) -> _Reached:
+        """What these rules can set off. Few combinations of rules ever come together."""
+        reached = {id(machine) for rule in ids for machine in self._plans[rule]}
+        machines = tuple(machine for machine in self._machines if id(machine) in reached)
+        # A rule with a watch is hit when its machine says so, not when an event fits.
+        hits: Hits = {rule: {} for rule in ids if rule not in self._watched}
+        if len(self._together) == MAX_COMBINATIONS:
+            self._together.clear()
+        found = _Reached(machines, hits, any(isinstance(machine, Timed) for machine in machines))
+        self._together[ids] = found
         return found
 
     def _close(self, event: Event, alerts: list[Alert]) -> None:
@@ -263,8 +271,12 @@ def _plans(active: Active, machines: list[Machine]) -> dict[str, list[Machine]]:
 _START_OVER = "without it the detector starts over from the trail; alerts keep their ids, so none is doubled"
 
 
-def _sequence(event: Event) -> int:
-    if event.event_sequence is None:
-        msg = f"event {event.event_id} has no place in the trail yet"
-        raise ValueError(msg)
-    return event.event_sequence
+def _in_order(events: Iterable[Event]) -> list[tuple[int, Event]]:
+    pairs = []
+    for event in events:
+        if event.event_sequence is None:
+            msg = f"event {event.event_id} has no place in the trail yet"
+            raise ValueError(msg)
+        pairs.append((event.event_sequence, event))
+    pairs.sort(key=_FIRST_OF)
+    return pairs

@@ -120,7 +120,8 @@ class Stepped(_Habit):
         if number is None:
             return None
         last = group.terms.get(_WHOLE)
-        group.terms = {_WHOLE: number if last is None else max(number, last)}
+        if last is None or number > last:
+            group.terms[_WHOLE] = number
         if last is None or number - last <= self._over:
             return None
         return Firing((at_us, event.event_id), (event.event_id,), number - last)

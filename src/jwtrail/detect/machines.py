@@ -1,7 +1,7 @@
 """One running rule each: takes the events it is about, keeps its groups, and says when it fires."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -10,7 +10,7 @@ from jwtrail.detect.alert import Alert, Targets, alert_of, targets_of
 from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
 from jwtrail.detect.groups import Groups
 from jwtrail.detect.measures import holds, measured, sampled, take
-from jwtrail.detect.windows import Firing, Group, counted, order, reset, see
+from jwtrail.detect.windows import Firing, Group, counted, kept_for, order, reset, see
 from jwtrail.ecs import Event
 from jwtrail.predicate.python import compile_predicate
 from jwtrail.sigma import (
@@ -173,12 +173,12 @@ class Correlated(Machine):
         # The most frequent form by far: one rule on single events, its fields called as they are.
         alone = len(rule.sources) == 1 and not rule.aliases and bool(self._fields)
         self._plain = key_reader(self._fields) if alone else None
-        self._keys = {
-            source: tuple(
-                key_reader((rule.aliases.get(field, {}).get(source, field),)) for field in self._fields
-            )
+        names = {
+            source: tuple(rule.aliases.get(field, {}).get(source, field) for field in self._fields)
             for source in rule.sources
         }
+        self._whole = {source: key_reader(fields) for source, fields in names.items() if fields}
+        self._keys = {source: tuple(key_reader((name,)) for name in names[source]) for source in names}
 
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         if self._allows is not None and self._allows(event):
@@ -197,6 +197,11 @@ class Correlated(Machine):
 
     def _parts(self, event: Event, source: str, inherited: dict[str, str]) -> tuple[str, ...] | None:
         """The group's key; None for an event that lacks a part of it, which is then ignored."""
+        if not self._fields:
+            return ()
+        whole = self._whole[source](event)
+        if whole is not None or not inherited:
+            return whole
         parts = []
         for field, read in zip(self._fields, self._keys[source], strict=True):
             found = read(event)
@@ -207,8 +212,7 @@ class Correlated(Machine):
         return tuple(parts)
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
-        key = SEPARATOR.join(parts)
-        group = self.groups.touch(key, at_us)
+        group = self.groups.touch(SEPARATOR.join(parts), at_us)
         if not self._holds(group, event, at_us, steps):
             return None
         values = dict(zip(self._fields, parts, strict=True))
@@ -234,7 +238,7 @@ class Counter(Correlated):
         self._values = values_reader(rule.shape.fields) if isinstance(rule.shape, ValueCount) else None
         self._events = isinstance(rule.shape, EventCount)
         self._share = rule.share
-        self._kept = max(self._count, SHARE_KEPT) if rule.share else self._count
+        self._kept = kept_for(max(self._count, SHARE_KEPT) if rule.share else self._count)
 
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         if self._share is not None and self._share.against in hits:
@@ -242,17 +246,16 @@ class Counter(Correlated):
         return super().observe(event, at_us, hits)
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
-        if self._values is None and not self._events:
-            what = tuple(self._rules[step] for step in steps)
-        else:
-            what = self._counted(event)
         inside = False
-        for one in what:
-            inside = see(group, one, at_us, event.event_id, span_us=self._span_us, threshold=self._kept)
+        for one in self._counted(event, steps):
+            inside = see(group, one, at_us, event.event_id, span_us=self._span_us, kept=self._kept)
         return inside and len(group.seen) >= self._count and self._weighs_enough(group)
 
-    def _counted(self, event: Event) -> tuple[str, ...]:
-        return (event.event_id,) if self._values is None else self._values(event)
+    def _counted(self, event: Event, steps: Sequence[int] = ()) -> tuple[str, ...]:
+        """What this event counts as; `steps` are the rules it is, for a count of rules."""
+        if self._events:
+            return (event.event_id,)
+        return tuple(self._rules[step] for step in steps) if self._values is None else self._values(event)
 
     def _weigh(self, event: Event, at_us: int, inherited: dict[str, str]) -> None:
         """Count on the other side of the share."""
@@ -264,7 +267,7 @@ class Counter(Correlated):
         group.latest_us = max(group.latest_us, at_us)
         others = group.others = group.others or Group()
         for one in self._counted(event):
-            see(others, one, at_us, event.event_id, span_us=self._span_us, threshold=SHARE_KEPT)
+            see(others, one, at_us, event.event_id, span_us=self._span_us, kept=SHARE_KEPT)
 
     def _weighs_enough(self, group: Group) -> bool:
         if self._share is None or group.others is None:
@@ -312,7 +315,7 @@ class Condition(Correlated):
                 at_us,
                 event.event_id,
                 span_us=self._span_us,
-                threshold=len(self._rules),
+                kept=kept_for(len(self._rules)),
             )
         return fulfilled(self._condition, [rule in group.seen for rule in self._rules])
 
@@ -342,8 +345,11 @@ class Ordered(Correlated):
         self._length = len(rule.rules) - len(self._guards)
         self._complete: Firing | None = None
 
-    def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
+    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         # Later steps are often everyday events: only a first step makes a group worth remembering.
+        return super().observe(event, at_us, hits) if self.groups or self._rules[0] in hits else None
+
+    def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
         if 0 not in steps and self.groups.get(SEPARATOR.join(parts)) is None:
             return None
         return super()._step(event, at_us, parts, steps)

@@ -7,7 +7,7 @@ is counted at its own time, one from before the window is not counted at all.
 
 from msgspec import Struct
 
-__all__ = ["KEPT", "Chain", "Firing", "Group", "counted", "order", "reset", "see"]
+__all__ = ["KEPT", "Chain", "Firing", "Group", "counted", "kept_for", "order", "reset", "see"]
 
 KEPT = 100
 """Entries a group keeps beyond its threshold at the least, so that an alert can show them. The oldest go first, which
@@ -67,27 +67,33 @@ class Group(Struct, omit_defaults=True, array_like=True):
     last: int = 0
 
 
-def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, threshold: int) -> bool:
+def kept_for(threshold: int) -> int:
+    """How many entries a group keeps of which `threshold` are counted."""
+    return max(threshold, KEPT)
+
+
+def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, kept: int) -> bool:
     """Count `what`; false when it lies before the window.
 
     Counting events, values and rules is the same thing: `what` is the event's id, the value, or the rule's id.
 
     Args:
-        threshold: so many different ones are never forgotten while they lie in the window.
+        kept: so many different ones are not forgotten while they lie in the window; see `kept_for`.
     """
     seen = group.seen
-    late = at_us < group.latest_us
-    if late and at_us < group.latest_us - span_us:
-        return False
-    group.latest_us = max(group.latest_us, at_us)
-    known = seen.pop(what, None)
-    if known is not None and known[0] > at_us:
-        seen[what] = known
-    else:
+    latest_us = group.latest_us
+    if at_us >= latest_us:
+        group.latest_us = latest_us = at_us
+        if what in seen:
+            del seen[what]
         seen[what] = (at_us, event)
-    if late:
+    elif at_us < latest_us - span_us:
+        return False
+    else:
+        known = seen.pop(what, None)
+        seen[what] = known if known is not None and known[0] > at_us else (at_us, event)
         group.seen = seen = dict(sorted(seen.items(), key=lambda item: item[1][0]))
-    _forget(seen, group.latest_us - span_us, max(threshold, KEPT))
+    _forget(seen, latest_us - span_us, kept)
     return True
 
 

@@ -6,7 +6,7 @@ and only when a condition gets that far, and cheap conditions come first. For a 
 again. Constants never become source text: they are handed over by name.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from jwtrail.ecs.event import Event
@@ -15,6 +15,7 @@ from jwtrail.predicate.checks import check_size
 from jwtrail.predicate.codegen import Scope, Unit
 from jwtrail.predicate.ir import Equals, Predicate
 from jwtrail.predicate.leaves import check_leaves, leaves_of
+from jwtrail.predicate.memo import MAX_REMEMBERED
 from jwtrail.predicate.shared import Branch, Pivot, planned
 from jwtrail.predicate.simplify import simplify
 
@@ -42,7 +43,7 @@ def to_python(predicate: Predicate) -> str:
     return f"{constants}\n{unit.source}"
 
 
-def compile_many(rules: Mapping[str, Predicate]) -> Callable[[Event], list[str]]:
+def compile_many(rules: Mapping[str, Predicate]) -> Callable[[Event], tuple[str, ...]]:
     """One function for a whole rule set: the names of the rules that an event fits, in the order of `rules`.
 
     Raises:
@@ -60,9 +61,22 @@ def compile_many(rules: Mapping[str, Predicate]) -> Callable[[Event], list[str]]
     for pivot in plan.pivots:
         _pivot(scope.inner(1), pivot)
     _branch(scope.inner(1), plan.rest)
-    rank = unit.constant({name: at for at, name in enumerate(rules)}.__getitem__)
-    scope.line(f"    return out if len(out) < 2 else sorted(out, key={rank})")
+    unit.constants["orders"] = _Orders(rules)
+    scope.line("    return orders[tuple(out)]")
     return unit.build("match")  # type: ignore[no-any-return]
+
+
+class _Orders(dict[tuple[str, ...], tuple[str, ...]]):
+    """Names as they were found to names in the order of the set; few combinations ever come together."""
+
+    def __init__(self, rules: Iterable[str]) -> None:
+        self._rank = {name: at for at, name in enumerate(rules)}
+
+    def __missing__(self, found: tuple[str, ...]) -> tuple[str, ...]:
+        if len(self) >= MAX_REMEMBERED:
+            self.clear()
+        self[found] = ordered = tuple(sorted(found, key=self._rank.__getitem__))
+        return ordered
 
 
 def _single(predicate: Predicate) -> Unit:
