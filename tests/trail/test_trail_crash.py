@@ -55,15 +55,16 @@ def write(layout, count):
     writer.close()
 
 
-def keep(layout, seal_events=8):
+def keep(layout, seal_events=8, merge_events=1000):
     """What a daemon does from its start to its end."""
     settings = TrailSettings(
         seal_events=seal_events,
+        merge_events=merge_events,
         checkpoint_seconds=0,
         mirror=layout.root.parent / f"{layout.root.name}.mirror",
     )
     with Keeper(layout, settings) as keeper:
-        while keeper.step(clock.now_us()) or keeper.sealing:
+        while keeper.step(clock.now_us()) or keeper.sealing or keeper.merging:
             pass
         assert not keeper.findings
 
@@ -89,6 +90,42 @@ def copied(start, root):
 def indexes(layout):
     reader = TrailReader(layout)
     return reader.entries(0, reader.size - 1)
+
+
+@pytest.fixture(scope="module")
+def small_segments(tmp_path_factory):
+    """Seven segments, and a log that makes the eighth, with which they are merged."""
+    layout = Layout(tmp_path_factory.mktemp("small") / "data")
+    for _ in range(7):
+        write(layout, 2)
+        keep(layout, seal_events=1)
+    write(layout, 2)
+    return layout
+
+
+@pytest.mark.parametrize("failure", [OSError, Crash])
+def test_whatever_call_fails_while_segments_are_merged_the_trail_is_whole(
+    small_segments, monkeypatch, failure, tmp_path
+):
+    fail_at, merged = (2 if failure is OSError else 5), 0
+    while True:
+        layout = copied(small_segments, tmp_path / str(fail_at))
+        with monkeypatch.context() as patch:
+            disk = Disk(patch, fail_at, failure)
+            with suppress(Crash, WriteError):
+                keep(layout, seal_events=1)
+        if not disk.failed:
+            break
+        report = verify(layout.root, mirror=tmp_path / f"{fail_at}.mirror")
+        assert report.ok, (fail_at, disk.failed, report.findings)
+        merged += len(TrailReader(layout).segments()) == 1
+        keep(layout, seal_events=1)
+        report = verify(layout.root, mirror=tmp_path / f"{fail_at}.mirror")
+        assert (report.ok, report.size) == (True, 8 * 4), (fail_at, disk.failed, report.findings)
+        (one,) = TrailReader(layout).segments()
+        assert [path.name for path in layout.segments.iterdir()] == [one.file]
+        fail_at += STRIDE
+    assert merged, "some calls fail after the merge"
 
 
 @pytest.mark.parametrize("failure", [OSError, Crash])

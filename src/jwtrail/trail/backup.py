@@ -14,6 +14,7 @@ from jwtrail.trail.durable import DIRECTORY_MODE, FILE_MODE, make_directory, sto
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import read_manifest
 from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.retired import reading
 from jwtrail.trail.tilestore import TileStore
 
 __all__ = ["BackedUp", "back_up"]
@@ -62,7 +63,8 @@ def back_up(layout: Layout, target: Path, *, tell: Tell | None = None) -> Backed
         copy.create()
         before = read_manifest(layout.manifest)
         try:
-            _copy_trail(layout, copy, tell)
+            with reading(layout.segments):
+                _copy_trail(layout, copy, tell)
         except FileNotFoundError:
             pass  # sealed or erased meanwhile
         else:

@@ -22,7 +22,7 @@ from jwtrail.trail.recompute import (
     row_hashes,
     text_literal,
 )
-from jwtrail.trail.segment import ROW_GROUP, make_durable
+from jwtrail.trail.segment import COPY_OPTIONS, make_durable
 from jwtrail.trail.wal import LineError, build_line, split_line
 
 __all__ = ["blank_logs", "erased_lines", "rewrite"]
@@ -78,7 +78,7 @@ def _copy(engine: Engine, old: Path, new: Path, columns: Sequence[str], indexes:
     new.touch(mode=FILE_MODE)
     engine.rows(
         f"COPY (SELECT {', '.join(chosen)} FROM {parquet(old)} ORDER BY file_row_number)"  # noqa: S608  # names are the catalogue's
-        f" TO {text_literal(str(new))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+        f" TO {text_literal(str(new))} ({COPY_OPTIONS})"
     )
     new.chmod(FILE_MODE)
 

@@ -21,6 +21,8 @@ from jwtrail.trail.layout import Layout, SegmentName
 from jwtrail.trail.leaves import SegmentLeaves
 from jwtrail.trail.logkey import load_signer
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest, write_manifest
+from jwtrail.trail.merger import Merged, Merger
+from jwtrail.trail.retired import Retired
 from jwtrail.trail.segment import seal
 from jwtrail.trail.sequencer import Sequencer
 from jwtrail.trail.settings import TrailSettings
@@ -101,6 +103,8 @@ class Keeper:
         self._sealer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jwtrail-sealer")
         self._sealing: _Sealing | None = None
         self._retry_us = 0
+        self._merger = Merger(self._layout, self._settings.merge_events)
+        self._retired = Retired(self._layout.segments)
         leaves = SegmentLeaves(self._layout, self._manifest.segments)
         self._checkpointer.restore(self._manifest.size, leaves.read, [row.entry for row in self._rows])
         self._list = ListKeeper(self._layout.signed_list, self._signer)
@@ -159,6 +163,24 @@ class Keeper:
         if seal_now:
             self._begin_seal(now_us, signed=True)
         self._list.cover(self._manifest.segments)  # does nothing unless a write failed
+        self._tend_segments(now_us)
+
+    def _tend_segments(self, now_us: int) -> None:
+        self._retired.remove_due(now_us)
+        if (merged := self._merger.take(now_us)) is not None:
+            self._exchange_merged(merged, now_us)
+        if self._sealing is None:
+            self._merger.begin(self._manifest.segments, now_us)
+
+    def _exchange_merged(self, merged: Merged, now_us: int) -> None:
+        segments, sources = self._manifest.segments, merged.sources
+        at = next((at for at, one in enumerate(segments) if one.first == sources[0].first), 0)
+        if segments[at : at + len(sources)] != sources:  # a person was taken out of one of them meanwhile
+            with storage_errors("remove a merged segment from", self._layout.segments):
+                (self._layout.segments / merged.made.file).unlink(missing_ok=True)
+            return
+        self._exchange((*segments[:at], merged.made, *segments[at + len(sources) :]))
+        self._retired.add((one.file for one in sources), now_us)
 
     def _begin_seal(self, now_us: int, *, signed: bool = False) -> None:
         """Only what a checkpoint covers is sealed. A thread, as detection must not wait for it."""
@@ -206,16 +228,20 @@ class Keeper:
         """
         by_first = {info.first: info for info in made}
         old = [info for info in self._manifest.segments if info.first in by_first]
-        segments = tuple(by_first.get(info.first, info) for info in self._manifest.segments)
+        self._exchange(tuple(by_first.get(info.first, info) for info in self._manifest.segments))
+        with storage_errors("remove an old edition from", self._layout.segments):
+            for info in old:
+                (self._layout.segments / info.file).unlink(missing_ok=True)
+            self._retired.remove_all()
+            sync_directory(self._layout.segments)
+
+    def _exchange(self, segments: tuple[SegmentInfo, ...]) -> None:
+        """Name other files for the same events, in one step: a crash leaves the old list or the new, both of them signed."""
         manifest = msgspec.structs.replace(self._manifest, segments=segments)
         self._list.replacing(self._manifest.segments, segments)
         write_manifest(self._layout.manifest, manifest)
         self._manifest = manifest
         self._list.cover(segments)
-        with storage_errors("remove an old edition from", self._layout.segments):
-            for info in old:
-                (self._layout.segments / info.file).unlink(missing_ok=True)
-            sync_directory(self._layout.segments)
 
     @property
     def head(self) -> list[Event]:
@@ -244,6 +270,11 @@ class Keeper:
         return self._sealing is not None
 
     @property
+    def merging(self) -> bool:
+        """Whether segments are being merged; a later step puts the new one in its place."""
+        return self._merger.busy
+
+    @property
     def findings(self) -> tuple[CorruptionError, ...]:
         """Damage found in the logs since the start; each is found once more after a restart."""
         return self._sequencer.findings
@@ -257,17 +288,21 @@ class Keeper:
         """
         if self._lock < 0:
             return
-        try:
+        with ExitStack() as finally_:
+            finally_.callback(self._release)
+            finally_.callback(self._sequencer.close)
+            finally_.callback(self._sealer.shutdown)
+            self._merger.close()
             if self.size > self.checkpoint.size:
                 self._checkpointer.sign(self._now())
             if self._sealing is not None:
                 wait([self._sealing.result])
                 self._adopt(self._sealing)
-        finally:
-            self._sealer.shutdown()
-            self._sequencer.close()
-            os.close(self._lock)
-            self._lock = -1
+            self._sweep()  # what was merged into others, and what was not put in its place any more
+
+    def _release(self) -> None:
+        os.close(self._lock)
+        self._lock = -1
 
     def __enter__(self) -> Self:
         return self

@@ -235,17 +235,17 @@ class TrailReader:
     def _whole(self, read: Callable[[], _T]) -> _T:
         """Read again when a segment was sealed meanwhile: what was looked for has then moved."""
         for attempt in range(_TRIES):
-            before = read_manifest(self._layout.manifest).size
+            before = read_manifest(self._layout.manifest)
             try:
                 made = read()
             except FileNotFoundError:
                 continue  # a log goes a moment after the manifest that covers it, so the manifest tells nothing of it
             except TrailError:
                 # Once more in any case: a tile may have given way to a wider one.
-                if attempt and read_manifest(self._layout.manifest).size == before:
+                if attempt and read_manifest(self._layout.manifest) == before:
                     raise
             else:
-                if read_manifest(self._layout.manifest).size == before:
+                if read_manifest(self._layout.manifest).size == before.size:
                     return made
         raise TrailError("segments are sealed faster than they can be read", where=str(self._layout.root))
 

@@ -54,9 +54,13 @@ class Engine:
     """A private in-memory DuckDB that never reaches for the network; opened when first used, and anew after an error.
 
     A damaged file can leave an engine unusable, and opening one takes 15 ms: so it is kept, but not past an error.
+
+    Args:
+        threads: cores it may use; all when None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
+        self._threads = threads
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def rows(self, sql: str) -> list[Any]:
@@ -86,6 +90,11 @@ class Engine:
             self.close()
             raise
 
+    def interrupt(self) -> None:
+        """End the statement that another thread runs, if any: it raises `duckdb.Error` there."""
+        if (connection := self._connection) is not None:
+            connection.interrupt()
+
     def close(self) -> None:
         """Let go of it; it opens again when used."""
         if self._connection is not None:
@@ -98,6 +107,8 @@ class Engine:
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
+            if self._threads is not None:
+                offline["threads"] = self._threads
             self._connection = duckdb.connect(":memory:", config=offline)
         return self._connection
 

@@ -20,6 +20,7 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
         batch_events: most events that are written but not yet durable; 1 or more.
         wal_file_bytes: a writer begins a new file beyond this many bytes.
         seal_events: unsealed events that make a segment due. They are held in memory, about 4 KiB each.
+        merge_events: rows that segments are merged up to, a day's at most; 0 leaves them as they were sealed.
         seal_seconds: age of the oldest unsealed event that makes a segment due.
         checkpoint_seconds: shortest time between two checkpoints while events arrive.
         heartbeat_seconds: longest time between two checkpoints, so that a trail that was cut off looks stale.
@@ -35,6 +36,7 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
     batch_events: int = 256
     wal_file_bytes: int = 64 * 1024 * 1024
     seal_events: int = 16_384
+    merge_events: int = 1_048_576
     seal_seconds: int = 600
     checkpoint_seconds: int = 1
     heartbeat_seconds: int = 3600
@@ -55,6 +57,7 @@ _LEAST = {
     "batch_events": 1,
     "wal_file_bytes": 4096,
     "seal_events": 1,
+    "merge_events": 0,
     "seal_seconds": 1,
     "checkpoint_seconds": 0,
     "heartbeat_seconds": 1,

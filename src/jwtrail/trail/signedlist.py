@@ -18,7 +18,7 @@ from jwtrail.tlog.note import Signer, Verifier, b64decode, open_note, sign_note
 from jwtrail.trail.durable import replace_file
 from jwtrail.trail.manifest import SegmentInfo
 
-__all__ = ["ListKeeper", "SignedList", "digest_of"]
+__all__ = ["ListKeeper", "Listed", "SignedList", "digest_of"]
 
 MAX_LAG = 1
 """Segments that the list may be behind: it is signed right after the manifest, so a crash in between leaves one."""
@@ -32,26 +32,40 @@ def digest_of(segments: Sequence[SegmentInfo]) -> bytes:
     return sha256("".join(f"{one.sha256}  {one.file}\n" for one in segments).encode()).digest()
 
 
+class Listed(Struct, frozen=True):
+    """The first `count` segments, by the digest of their list."""
+
+    count: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, segments: Sequence[SegmentInfo]) -> "Listed":
+        return cls(len(segments), digest_of(segments))
+
+    def names(self, segments: Sequence[SegmentInfo]) -> bool:
+        """Whether these are the files that were signed, and perhaps as many more as the list may be behind."""
+        return (
+            self.count <= len(segments) <= self.count + MAX_LAG
+            and digest_of(segments[: self.count]) == self.digest
+        )
+
+
 class SignedList(Struct, frozen=True):
     """What is signed.
 
     Args:
         origin: name of the log.
-        count: how many segments, from the first.
-        digests: of their list; two while files are being replaced, either of which may be found.
+        lists: one; two while files are being replaced, either of which may be found.
     """
 
     origin: str
-    count: int
-    digests: tuple[bytes, ...]
+    lists: tuple[Listed, ...]
 
     def sign(self, signer: Signer) -> bytes:
         """As a signed note."""
-        lines = (
-            self.origin + _SUFFIX,
-            str(self.count),
-            *(base64.b64encode(digest).decode() for digest in self.digests),
-        )
+        lines = [self.origin + _SUFFIX]
+        for one in self.lists:
+            lines += [str(one.count), base64.b64encode(one.digest).decode()]
         return sign_note("".join(line + "\n" for line in lines), (signer,)).encode()
 
     @classmethod
@@ -64,16 +78,16 @@ class SignedList(Struct, frozen=True):
         name, *rest = open_note(note, (verifier,)).removesuffix("\n").split("\n")
         if name != verifier.name + _SUFFIX:
             raise NoteError(f"not a list of segments of {verifier.name}")
-        if not 2 <= len(rest) <= 3 or not _COUNT.fullmatch(rest[0]):
-            raise NoteError("a list of segments has a count and one or two digests")
-        digests = tuple(b64decode(line, "a digest") for line in rest[1:])
+        if len(rest) not in (2, 4) or not all(_COUNT.fullmatch(count) for count in rest[::2]):
+            raise NoteError("a list of segments has a count and a digest, or two of both")
+        digests = [b64decode(line, "a digest") for line in rest[1::2]]
         if any(len(digest) != HASH_SIZE for digest in digests):
             raise NoteError(f"a digest does not have {HASH_SIZE} bytes")
-        return cls(verifier.name, int(rest[0]), digests)
+        return cls(verifier.name, tuple(map(Listed, map(int, rest[::2]), digests)))
 
     def names(self, segments: Sequence[SegmentInfo]) -> bool:
-        """Whether these are the files that were signed, and perhaps more behind them."""
-        return len(segments) >= self.count and digest_of(segments[: self.count]) in self.digests
+        """Whether a manifest of these segments is one that was signed."""
+        return any(one.names(segments) for one in self.lists)
 
 
 class ListKeeper:
@@ -103,7 +117,7 @@ class ListKeeper:
             return
         except NoteError as error:
             raise self._refusal(f"the list of segments does not verify: {error.message}") from error
-        if not found.names(segments) or len(segments) > found.count + MAX_LAG:
+        if not found.names(segments):
             raise self._refusal("the manifest does not name the files that were signed")
 
     def _refusal(self, message: str) -> IntegrityError:
@@ -120,7 +134,7 @@ class ListKeeper:
             WriteError: the old list stands; the next call tries again.
         """
         if segments != self._covered:
-            self._write(len(segments), digest_of(segments))
+            self._write(Listed.of(segments))
             self._covered = segments
 
     def replacing(self, old: tuple[SegmentInfo, ...], new: tuple[SegmentInfo, ...]) -> None:
@@ -129,8 +143,8 @@ class ListKeeper:
         Raises:
             WriteError: the old list stands.
         """
-        self._write(len(old), digest_of(old), digest_of(new))
+        self._write(Listed.of(old), Listed.of(new))
         self._covered = None
 
-    def _write(self, count: int, *digests: bytes) -> None:
-        replace_file(self._path, SignedList(self._signer.name, count, digests).sign(self._signer))
+    def _write(self, *lists: Listed) -> None:
+        replace_file(self._path, SignedList(self._signer.name, lists).sign(self._signer))

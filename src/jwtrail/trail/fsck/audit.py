@@ -17,6 +17,7 @@ from jwtrail.trail.fsck.tiles import TileFiles
 from jwtrail.trail.fsck.tree import TreeAudit
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
 from jwtrail.trail.recompute import Engine
+from jwtrail.trail.retired import reading
 
 __all__ = ["verify"]
 
@@ -49,12 +50,13 @@ def verify(
         NoteError: `vkey` is malformed.
     """
     verifier = Verifier.parse(vkey) if vkey is not None else None
-    for _ in range(_TRIES):
-        audit = _snapshot(root, verifier, mirror, progress)
-        report = audit.run()
-        # Only an erasure changes a segment; what looked damaged may only have been replaced.
-        if report.ok or not audit.replaced():
-            break
+    with reading(root / "segments"):
+        for _ in range(_TRIES):
+            audit = _snapshot(root, verifier, mirror, progress)
+            report = audit.run()
+            # Only an erasure removes a segment under us; what looked damaged may only have been replaced.
+            if report.ok or not audit.replaced():
+                break
     return report
 
 
@@ -110,8 +112,8 @@ class _Audit:
         )
 
     def moved(self) -> bool:
-        """Whether events went from the logs to a segment since the audit began."""
-        return self._now().size != self._manifest.size
+        """Whether events went from the logs to a segment since the audit began, or the list is not the manifest's."""
+        return self._now().size != self._manifest.size or self._list.changed()
 
     def replaced(self) -> bool:
         """Whether a segment that was looked at is another one now."""
@@ -207,13 +209,16 @@ class _Audit:
             if found := _SEGMENT.fullmatch(name):
                 place, edition = (int(found[1]), int(found[2])), (int(found[3] or 0), name)
                 newest[place] = max(newest.get(place, edition), edition)
-        segments = [
-            SegmentInfo(
-                file=name, first=first, last=last, rows=last - first + 1, bytes=0, min_time="",
-                max_time="", columns=(), catalogue=0, sha256="",
-            )
-            for (first, last), (_, name) in sorted(newest.items())
-        ]  # fmt: skip
+        segments: list[SegmentInfo] = []
+        for (first, last), (_, name) in sorted(newest.items(), key=lambda item: (item[0][0], -item[0][1])):
+            if segments and last <= segments[-1].last:
+                continue  # a source of the merged segment before it
+            segments.append(
+                SegmentInfo(
+                    file=name, first=first, last=last, rows=last - first + 1, bytes=0, min_time="",
+                    max_time="", columns=(), catalogue=0, sha256="",
+                )
+            )  # fmt: skip
         return Manifest(size=segments[-1].last + 1 if segments else 0, segments=tuple(segments))
 
     def _segment(self, info: SegmentInfo, tree: TreeAudit, *, vouched: bool) -> None:
