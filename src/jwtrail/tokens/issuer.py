@@ -11,7 +11,7 @@ from jwtrail.ecs.clean import clean
 from jwtrail.ecs.ids import uuid7
 from jwtrail.errors import TokenError
 from jwtrail.state import Family, IssuedToken, Revocation, RevocationKind, StateStore
-from jwtrail.tokens.claims import kind_of_type, read_claims
+from jwtrail.tokens.claims import kind_of_type, read_at_length
 from jwtrail.tokens.ends import end_of, end_of_access
 from jwtrail.tokens.keyring import KeyRing, SigningKey
 from jwtrail.tokens.refusal import Refusal
@@ -333,7 +333,7 @@ class Issuer:
             )
         signed = Signed(key.alg, key.kid, typ, kind_of_type(typ))
         try:
-            claims = read_claims(_json(payload).encode(), signed, (), fingerprint_of(token.encode()))
+            claims = read_at_length(_json(payload).encode(), signed, (), fingerprint_of(token.encode()))
         except Refusal as refusal:
             raise TokenError(
                 refusal.reason,

@@ -9,7 +9,7 @@ from jwtrail.state.records import Revocation
 __all__ = ["ABSENT", "UNBOUND", "Absent", "Accepted", "Binding", "Claims", "Rejected", "Signed", "Verdict"]
 
 
-class Binding(Struct, frozen=True):
+class Binding(Struct, frozen=True, gc=False):
     """What a token is bound to, of its `cnf` claim (RFC 7800). Methods that are not known here are passed over, as
     section 3.1 demands.
 
@@ -28,7 +28,7 @@ class Binding(Struct, frozen=True):
 UNBOUND = Binding()
 
 
-class Claims(Struct, frozen=True):
+class Claims(Struct, frozen=True, gc=False):
     """The claims of a token whose signature held, typed. A claim that is not there is empty, 0 or None.
 
     Args:
@@ -121,7 +121,7 @@ class Rejected(Struct, frozen=True, tag="rejected", kw_only=True):
     revoked_recently: bool = False
 
 
-class Accepted(Struct, frozen=True, tag="accepted"):
+class Accepted(Struct, frozen=True, tag="accepted", gc=False):
     """A token that passed every check."""
 
     claims: Claims

@@ -9,13 +9,14 @@ import msgspec
 from jwtrail import clock
 from jwtrail.tokens import base64url
 from jwtrail.tokens.algorithms import Check
-from jwtrail.tokens.claims import check_claims, kind_of_type, read_claims
+from jwtrail.tokens.claims import ClaimsReader, check_claims, kind_of_type
 from jwtrail.tokens.facts import rejected
-from jwtrail.tokens.header import check_header, read_header
-from jwtrail.tokens.keys import Keys
+from jwtrail.tokens.header import Header, check_header, read_header
+from jwtrail.tokens.keys import Key, Keys
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import Revocations
 from jwtrail.tokens.settings import VerifyPolicy
+from jwtrail.tokens.shapes import Shapes
 from jwtrail.tokens.verdict import ABSENT, Accepted, Claims, Signed, Verdict
 
 __all__ = ["CACHE_US", "MAX_HEADERS", "KeySource", "Verifier", "fingerprint_of", "signed_payload"]
@@ -40,18 +41,20 @@ class KeySource(Protocol):
 class _Known(msgspec.Struct, frozen=True):
     """A token that was verified: counts in `[since_us, until_us)` and while the keys are the same."""
 
-    claims: Claims
+    accepted: Accepted
     keys: Keys
     since_us: int
     until_us: int
 
 
 class _Signer(msgspec.Struct, frozen=True):
-    """A header that passed, and what checks the signatures below it; holds while the keys are the same."""
+    """A header that passed, with what checks the signatures and reads the payloads below it; holds while the keys are the
+    same.
+    """
 
     keys: Keys
-    signed: Signed
     check: Check
+    reader: ClaimsReader
 
 
 class Verifier:
@@ -79,6 +82,7 @@ class Verifier:
         self._cache_size = cache_size
         self._cache: dict[bytes, _Known] = {}
         self._signers: dict[bytes, _Signer] = {}
+        self._shapes = Shapes()
 
     def verify(self, token: str | bytes | None, now_us: int | None = None) -> Verdict:
         """The verdict. Never raises, whatever the token.
@@ -89,28 +93,31 @@ class Verifier:
         """
         if token is None:
             return ABSENT
-        if len(token) > self._policy.max_token_bytes:  # before it is copied
+        limit = self._policy.max_token_bytes
+        if len(token) > limit:  # before it is copied
             return rejected("token_too_large", b"")
-        now_us = clock.now_us() if now_us is None else now_us
         raw = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
-        if not raw:
-            return rejected("token_missing", raw)
-        if len(raw) > self._policy.max_token_bytes:
-            return rejected("token_too_large", b"")
+        if not 0 < len(raw) <= limit:
+            return rejected("token_too_large" if raw else "token_missing", b"")
+        now_us = clock.now_us() if now_us is None else now_us
         digest = sha256(raw).digest()
         keys = self._keys.current()
         known = self._cache.get(digest)
         if known is not None and known.keys is keys and known.since_us <= now_us < known.until_us:
-            claims = known.claims
+            accepted = known.accepted
         else:
             try:
-                claims = self._verified(raw, _fingerprint(digest), keys, now_us)
+                accepted = Accepted(self._verified(raw, _fingerprint(digest), keys, now_us))
             except Refusal as refusal:
                 return rejected(refusal.reason, raw, _fingerprint(digest), refusal.claims)
-            self._remember(digest, claims, keys, now_us)
-        if self._revoked is not None and (revoked := self._revoked.check(claims, now_us)) is not None:
+            self._remember(digest, accepted, keys, now_us)
+        if (
+            self._revoked is not None
+            and (revoked := self._revoked.check(accepted.claims, now_us)) is not None
+        ):
+            claims = accepted.claims
             return rejected(revoked.reason, raw, claims.fingerprint, claims, revoked)
-        return Accepted(claims)
+        return accepted
 
     def _verified(self, raw: bytes, print_: str, keys: Keys, now_us: int) -> Claims:
         """Everything that does not change while the token lives, in the order of the vocabulary."""
@@ -121,30 +128,35 @@ class Verifier:
         if signer is None or signer.keys is not keys or not dot or _DOT in payload:
             _check_form(raw)
             signer = self._signer(head, keys)
-        _check_signature(message, signer.check, signature)
-        claims = read_claims(base64url.decode(payload), signer.signed, self._policy.required, print_)
+        if not signature:
+            raise Refusal("signature_missing")
+        signer.check(message, base64url.decode(signature))
+        claims = signer.reader.read(base64url.decode(payload), print_)
         check_claims(claims, self._policy, now_us)
         return claims
 
     def _signer(self, segment: bytes, keys: Keys) -> _Signer:
         """The header and the key it names. Few headers are in use, so what was found is remembered."""
-        signer = _signer_of(segment, self._policy, keys)
+        key, header = _key_of(segment, self._policy, keys)
+        signed = Signed(header.alg, header.kid or key.kid, header.typ, kind_of_type(header.typ))
+        reader = ClaimsReader(signed, self._policy.required, self._shapes)
+        signer = _Signer(keys, key.checker(header.alg), reader)
         if len(self._signers) >= MAX_HEADERS:
             self._signers.clear()
         self._signers[segment] = signer
         return signer
 
-    def _remember(self, digest: bytes, claims: Claims, keys: Keys, now_us: int) -> None:
+    def _remember(self, digest: bytes, accepted: Accepted, keys: Keys, now_us: int) -> None:
         if not self._cache_size:
             return
         until_us = now_us + CACHE_US
-        if claims.exp is not None:
-            until_us = min(until_us, int(claims.exp * 1_000_000))
+        if accepted.claims.exp is not None:
+            until_us = min(until_us, int(accepted.claims.exp * 1_000_000))
         while len(self._cache) >= self._cache_size:
             # Other threads come and go in the cache: then the oldest is looked for again.
             with suppress(RuntimeError, StopIteration):
                 self._cache.pop(next(iter(self._cache)), None)
-        self._cache[digest] = _Known(claims, keys, now_us, until_us)
+        self._cache[digest] = _Known(accepted, keys, now_us, until_us)
 
 
 def signed_payload(token: bytes, policy: VerifyPolicy, keys: Keys) -> bytes:
@@ -160,7 +172,11 @@ def signed_payload(token: bytes, policy: VerifyPolicy, keys: Keys) -> bytes:
     message, _, signature = token.rpartition(b".")
     head, _, payload = message.partition(b".")
     _check_form(token)
-    _check_signature(message, _signer_of(head, policy, keys).check, signature)
+    key, header = _key_of(head, policy, keys)
+    check = key.checker(header.alg)
+    if not signature:
+        raise Refusal("signature_missing")
+    check(message, base64url.decode(signature))
     return base64url.decode(payload)
 
 
@@ -173,18 +189,11 @@ def _fingerprint(digest: bytes) -> str:
     return base64url.encode(digest[:16])
 
 
-def _signer_of(segment: bytes, policy: VerifyPolicy, keys: Keys) -> _Signer:
+def _key_of(segment: bytes, policy: VerifyPolicy, keys: Keys) -> tuple[Key, Header]:
+    """The header, and the key that it names."""
     header = read_header(segment)
     check_header(header, policy, keys)
-    key = keys.choose(header.alg, header.kid)
-    signed = Signed(header.alg, header.kid or key.kid, header.typ, kind_of_type(header.typ))
-    return _Signer(keys, signed, key.checker(header.alg))
-
-
-def _check_signature(message: bytes, check: Check, signature: bytes) -> None:
-    if not signature:
-        raise Refusal("signature_missing")
-    check(message, base64url.decode(signature))
+    return keys.choose(header.alg, header.kid), header
 
 
 def _check_form(raw: bytes) -> None:
