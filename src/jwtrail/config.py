@@ -21,6 +21,7 @@ from jwtrail.errors import ConfigError
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.respond.notify.settings import Channel, check_channels
 from jwtrail.respond.settings import RespondSettings
+from jwtrail.ship.settings import ShipSettings
 from jwtrail.structtable import Setting, rows_of
 from jwtrail.tokens.settings import TokenSettings
 from jwtrail.trail.settings import TrailSettings
@@ -42,7 +43,9 @@ __all__ = [
 MAX_FILE_BYTES = 1 << 20
 """A settings file larger than this is not one."""
 
-SECRETS = frozenset({"keys_passphrase", "state_url", "engine.password", "engine.api_key", "engine.bearer"})
+SECRETS = frozenset(
+    {"keys_passphrase", "state_url", "engine.password", "engine.api_key", "engine.bearer", "ship.secret"}
+)
 """Never shown; each may also be given as `NAME_file`, the path of a file whose first line it is."""
 
 _PREFIX = "JWTRAIL_"
@@ -174,6 +177,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     notify: dict[str, Channel] = {}
     serve: ServeSettings = ServeSettings()
     engine: EngineSettings = EngineSettings()
+    ship: ShipSettings = ShipSettings()
 
     def __post_init__(self) -> None:
         """Refuse channels that cannot run."""

@@ -1,7 +1,8 @@
 """Parts of other packages, found by entry point; the only place that loads any.
 
 Groups: `jwtrail.notifiers` (a factory: options and secret in, a `respond.notify.notice.Sender` out) and `jwtrail.responses`
-(a `Sender` itself, called with what an answer of kind `exec` asks for).
+(a `Sender` itself, called with what an answer of kind `exec` asks for), `jwtrail.sinks` (named like the scheme of its
+addresses: an address and `ship.secret` in, a `ship.Sink` out).
 """
 
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from typing import Any
 
 from jwtrail.errors import ConfigError
 
-__all__ = ["NOTIFIERS", "RESPONSES", "load"]
+__all__ = ["NOTIFIERS", "RESPONSES", "SINKS", "load"]
 
 NOTIFIERS = "jwtrail.notifiers"
 RESPONSES = "jwtrail.responses"
+SINKS = "jwtrail.sinks"
 
 
 def load(group: str, name: str, where: str) -> Callable[..., Any]:

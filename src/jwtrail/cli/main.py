@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "trail": Entry("trail:trail", "Verify the trail, prove an event."),
     "subject": Entry("subject:subject", "What is held about a person: hand out, erase."),
     "import": Entry("importing:import_", "Take access records from elsewhere."),
+    "ship": Entry("ship:ship", "Ship the trail to an engine, a file or another receiver."),
     "export": Entry("exporting:export", "Hand the trail on."),
     "verify-proof": Entry("trail:verify_proof", "Check a proof offline."),
     "token": Entry("token:token", "Look into a token."),

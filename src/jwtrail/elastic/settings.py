@@ -4,6 +4,7 @@ import re
 
 from msgspec import Struct
 
+from jwtrail.elastic.streams import NAMESPACE, check_namespace
 from jwtrail.errors import ConfigError
 
 __all__ = ["EngineSettings"]
@@ -29,6 +30,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         fingerprint: SHA-256, in hexadecimal, of the server's certificate or of an authority in its chain; what Elasticsearch
             prints when it starts first. It replaces `ca_file` and the check of the name.
         plain_credentials: send credentials over `http` to other machines too; for a network that encrypts by itself.
+        namespace: last part of the names of data streams; one trail has one for itself.
         compress: gzip what is sent and ask for gzip: `auto` does it for other machines only.
         timeout_s: seconds that one answer may take.
     """
@@ -45,10 +47,12 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ca_file: str = ""
     fingerprint: str = ""
     plain_credentials: bool = False
+    namespace: str = NAMESPACE
     compress: str = "auto"
     timeout_s: float = 60.0
 
     def __post_init__(self) -> None:
+        check_namespace(self.namespace)
         ways = [name for name in ("user", "api_key", "bearer", "aws_region") if getattr(self, name)]
         if len(ways) > 1:
             raise ConfigError(

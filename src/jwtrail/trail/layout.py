@@ -84,6 +84,7 @@ class Layout:
         self.log_vkey = root / "keys" / "log.vkey"
         self.hold = root / "HOLD"
         self.state = root / "state.db"
+        self.ship = root / "ship"
 
     def create(self) -> None:
         """Make the directories that are missing, durably.

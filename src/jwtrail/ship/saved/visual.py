@@ -1,0 +1,229 @@
+"""A panel in the words of Kibana: `visState`, with every parameter that 7.10, 8.x or OpenSearch Dashboards does not do without.
+
+All panels are aggregation-based visualizations, the one kind that all three draw.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jwtrail.ship.saved.panel import Measure, Panel, Split
+
+__all__ = ["vis_state"]
+
+_AXIS_STYLE = {"categoryLines": False}
+_PALETTE = {"type": "palette", "name": "default"}
+
+
+def vis_state(panel: Panel, title: str) -> dict[str, Any]:
+    """What `visState` holds, before it becomes a text."""
+    return {
+        "title": title,
+        "type": panel.shape,
+        "aggs": [*_measures(panel), *_splits(panel)],
+        "params": _PARAMS[panel.shape](panel),
+    }
+
+
+def _measures(panel: Panel) -> Iterator[dict[str, Any]]:
+    for number, measure in enumerate(panel.measures, 1):
+        params: dict[str, Any] = {"customLabel": measure.label}
+        if measure.field:
+            params["field"] = measure.field
+        if measure.percents:
+            params["percents"] = list(measure.percents)
+        yield {"id": str(number), "enabled": True, "type": measure.kind, "schema": "metric", "params": params}
+
+
+def _splits(panel: Panel) -> Iterator[dict[str, Any]]:
+    for position, split in enumerate(panel.splits):
+        number = len(panel.measures) + position + 1
+        yield {
+            "id": str(number),
+            "enabled": True,
+            "type": {"time": "date_histogram"}.get(split.kind, split.kind),
+            "schema": _schema(panel, position),
+            "params": _bucket(split),
+        }
+
+
+def _schema(panel: Panel, position: int) -> str:
+    """Where a split stands: a table has rows, a pie rings, a chart an x axis and then series."""
+    if panel.shape == "table":
+        return "bucket"
+    if panel.shape == "metric":
+        return "group"
+    return "segment" if panel.shape == "pie" or position == 0 else "group"
+
+
+def _bucket(split: Split) -> dict[str, Any]:
+    if split.kind == "filters":
+        pairs = [
+            {"input": {"query": query, "language": "kuery"}, "label": label} for label, query in split.filters
+        ]
+        return {"filters": pairs}
+    if split.kind == "time":
+        return {
+            "field": split.field,
+            "useNormalizedEsInterval": True,
+            "scaleMetricValues": False,
+            "interval": "auto",
+            "drop_partials": False,
+            "min_doc_count": 1,
+            "extended_bounds": {},
+            "customLabel": split.label,
+        }
+    return {
+        "field": split.field,
+        "orderBy": "_key" if split.by_key else "1",
+        "order": "asc" if split.by_key else "desc",
+        "size": split.size,
+        "otherBucket": False,
+        "otherBucketLabel": "Other",
+        "missingBucket": False,
+        "missingBucketLabel": "Missing",
+        "customLabel": split.label,
+    }
+
+
+def _chart(panel: Panel) -> dict[str, Any]:
+    shape, label = panel.shape, panel.measures[0].label
+    return {
+        "type": shape,
+        "grid": _AXIS_STYLE,
+        "categoryAxes": [
+            {
+                "id": "CategoryAxis-1",
+                "type": "category",
+                "position": "bottom",
+                "show": True,
+                "style": {},
+                "scale": {"type": "linear"},
+                "labels": {"show": True, "filter": True, "truncate": 100},
+                "title": {},
+            }
+        ],
+        "valueAxes": [
+            {
+                "id": "ValueAxis-1",
+                "name": "LeftAxis-1",
+                "type": "value",
+                "position": "left",
+                "show": True,
+                "style": {},
+                "scale": {"type": "linear", "mode": "normal"},
+                "labels": {"show": True, "rotate": 0, "filter": False, "truncate": 100},
+                "title": {"text": label},
+            }
+        ],
+        "seriesParams": [_series(shape, str(number), one) for number, one in enumerate(panel.measures, 1)],
+        "addTooltip": True,
+        "detailedTooltip": True,
+        "addLegend": True,
+        "legendPosition": "right",
+        "times": [],
+        "addTimeMarker": False,
+        "labels": {"show": False},
+        "thresholdLine": {"show": False, "value": 10, "width": 1, "style": "full", "color": "#E7664C"},
+        "palette": _PALETTE,
+        "truncateLegend": True,
+        "maxLegendLines": 1,
+        "fittingFunction": "linear",
+        "radiusRatio": 0,
+    }
+
+
+def _series(shape: str, number: str, measure: Measure) -> dict[str, Any]:
+    return {
+        "show": True,
+        "type": shape,
+        "mode": "normal" if shape == "line" else "stacked",
+        "data": {"label": measure.label, "id": number},
+        "valueAxis": "ValueAxis-1",
+        "drawLinesBetweenPoints": True,
+        "lineWidth": 2,
+        "interpolate": "linear",
+        "showCircles": True,
+        "circlesRadius": 3,
+    }
+
+
+def _pie(_panel: Panel) -> dict[str, Any]:
+    return {
+        "type": "pie",
+        "addTooltip": True,
+        "addLegend": True,
+        "legendPosition": "right",
+        "isDonut": True,
+        "labels": {"show": True, "values": True, "last_level": True, "truncate": 100},
+        "palette": _PALETTE,
+        "distinctColors": False,
+    }
+
+
+def _table(_panel: Panel) -> dict[str, Any]:
+    return {
+        "perPage": 10,
+        "showPartialRows": False,
+        "showMetricsAtAllLevels": False,
+        "sort": {"columnIndex": None, "direction": None},
+        "showTotal": False,
+        "totalFunc": "sum",
+        "percentageCol": "",
+        "showToolbar": True,
+        "autoFitRowToContent": False,
+    }
+
+
+def _metric(_panel: Panel) -> dict[str, Any]:
+    return {
+        "type": "metric",
+        "addTooltip": True,
+        "addLegend": False,
+        "metric": {
+            "percentageMode": False,
+            "useRanges": False,
+            "colorSchema": "Green to Red",
+            "metricColorMode": "None",
+            "colorsRange": [{"from": 0, "to": 10000}],
+            "labels": {"show": True},
+            "invertColors": False,
+            "style": {"bgFill": "#000", "bgColor": False, "labelColor": False, "subText": "", "fontSize": 32},
+        },
+    }
+
+
+def _heatmap(_panel: Panel) -> dict[str, Any]:
+    return {
+        "type": "heatmap",
+        "addTooltip": True,
+        "addLegend": True,
+        "enableHover": False,
+        "legendPosition": "right",
+        "times": [],
+        "colorsNumber": 5,
+        "colorSchema": "Blues",
+        "setColorRange": False,
+        "colorsRange": [],
+        "invertColors": False,
+        "percentageMode": False,
+        "valueAxes": [
+            {
+                "show": False,
+                "id": "ValueAxis-1",
+                "type": "value",
+                "scale": {"type": "linear", "defaultYExtents": False},
+                "labels": {"show": False, "rotate": 0, "overwriteColor": False, "color": "black"},
+            }
+        ],
+    }
+
+
+_PARAMS = {
+    "histogram": _chart,
+    "line": _chart,
+    "area": _chart,
+    "pie": _pie,
+    "table": _table,
+    "metric": _metric,
+    "heatmap": _heatmap,
+}

@@ -1,0 +1,110 @@
+"""What a sink is: something that takes documents, and says which it refused."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from jwtrail.errors import JwtrailError
+from jwtrail.trail.documents import Document
+
+__all__ = ["Receipt", "Refusal", "Sink", "SinkAway"]
+
+
+class Refusal(Struct, frozen=True):
+    """A document that a sink will not take however often it is tried.
+
+    Args:
+        sequence: its index.
+        id: its `event.hash`.
+        cause: why, in the sink's words.
+    """
+
+    sequence: int
+    id: str
+    cause: str
+
+
+class Receipt(Struct, frozen=True):
+    """What became of documents; those named nowhere were taken.
+
+    Args:
+        refused: for good.
+        busy: places, from 0, of those that may be taken when tried again.
+        uncertain: some of `busy` may have been taken all the same.
+        there: how many had been taken before.
+        retry_after_s: how long the sink asks to be left alone.
+    """
+
+    refused: tuple[Refusal, ...] = ()
+    busy: tuple[int, ...] = ()
+    uncertain: bool = False
+    there: int = 0
+    retry_after_s: float | None = None
+
+
+class SinkAway(JwtrailError):  # noqa: N818  # reads as a sentence where it is caught
+    """Nothing can be said of these documents but that it should be tried again.
+
+    Args:
+        maybe_done: some may have been taken.
+        too_large: fewer at a time may be taken.
+        retry_after_s: how long the sink asks to be left alone.
+    """
+
+    code = "sink_away"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        maybe_done: bool = False,
+        too_large: bool = False,
+        retry_after_s: float | None = None,
+        where: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.maybe_done = maybe_done
+        self.too_large = too_large
+        self.retry_after_s = retry_after_s
+
+
+class Sink(Protocol):
+    """Somewhere documents go. `send` may be called by `parallel` threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Where, for people; never with a secret."""
+
+    @property
+    def parallel(self) -> int:
+        """Batches at once; 1 keeps their order."""
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether `rewrite` can take a person out of documents that are there."""
+
+    def open(self) -> int:
+        """See whether documents would be welcome; the index from which on none is there for sure.
+
+        Raises:
+            JwtrailError: they would not; the hint says what to do.
+        """
+
+    def send(self, documents: Sequence[Document], *, again: bool) -> Receipt:
+        """Hand documents over.
+
+        Args:
+            documents: in the order of the trail, at least one.
+            again: some of them may be there already.
+
+        Raises:
+            SinkAway: try again later.
+        """
+
+    def rewrite(self, documents: Sequence[Document]) -> Receipt:
+        """Put documents in the place of those with the same id; what is not there stays away. Raises as `send`."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
