@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "import": Entry("importing:import_", "Take access records from elsewhere."),
     "ship": Entry("ship:ship", "Ship the trail to an engine, a file or another receiver."),
     "export": Entry("exporting:export", "Hand the trail on."),
+    "provision": Entry("provision:provision", "Make an engine and its dashboards ready."),
     "verify-proof": Entry("trail:verify_proof", "Check a proof offline."),
     "token": Entry("token:token", "Look into a token."),
     "keys": Entry("keys:keys", "The keys that sign tokens."),

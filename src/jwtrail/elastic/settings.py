@@ -31,6 +31,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             prints when it starts first. It replaces `ca_file` and the check of the name.
         plain_credentials: send credentials over `http` to other machines too; for a network that encrypts by itself.
         namespace: last part of the names of data streams; one trail has one for itself.
+        delete_after: when events are deleted there: `never`, `retention` (when `trail.retention` is over), or `days-N`; never
+            before `trail.retention`. `jwtrail provision` makes the policy.
         compress: gzip what is sent and ask for gzip: `auto` does it for other machines only.
         timeout_s: seconds that one answer may take.
     """
@@ -48,6 +50,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fingerprint: str = ""
     plain_credentials: bool = False
     namespace: str = NAMESPACE
+    delete_after: str = "never"
     compress: str = "auto"
     timeout_s: float = 60.0
 

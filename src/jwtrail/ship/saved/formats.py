@@ -18,7 +18,12 @@ _LINKS = {
 def _duration(unit: str) -> dict[str, Any]:
     return {
         "id": "duration",
-        "params": {"inputFormat": unit, "outputFormat": "asMilliseconds", "outputPrecision": 1, "showSuffix": True},
+        "params": {
+            "inputFormat": unit,
+            "outputFormat": "asMilliseconds",
+            "outputPrecision": 1,
+            "showSuffix": True,
+        },
     }
 
 
