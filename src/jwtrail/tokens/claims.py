@@ -168,7 +168,9 @@ def check_claims(claims: Claims, policy: VerifyPolicy, now_us: int) -> None:
         born = now if claims.iat is None else claims.iat
         if claims.exp is None or claims.exp - born > policy.max_lifetime_s:
             raise Refusal("lifetime_too_long", claims)
-    if policy.use is not None and not _fits_use(claims, policy.use):
+    # Of a kind that nothing but `typ` has named no more is asked.
+    typed = claims.kind == policy.use and not claims.extra
+    if policy.use is not None and not typed and not _fits_use(claims, policy.use):
         raise Refusal("token_use_mismatch", claims)
 
 
@@ -182,9 +184,9 @@ def _meant_for(audience: tuple[str, ...], ours: tuple[str, ...]) -> bool:
 def _fits_use(claims: Claims, use: str) -> bool:
     if claims.kind not in ("", use):
         return False
-    if claims.typ not in _KINDS and normal_typ(claims.typ) in _OTHER_TYPES:
+    if normal_typ(claims.typ) in _OTHER_TYPES:
         return False
-    return not claims.extra or _use(claims.extra) in ("", use)
+    return _use(claims.extra) in ("", use)
 
 
 def _text(value: Any) -> str:

@@ -165,19 +165,23 @@ def _shape(names: tuple[str, ...]) -> Shape:
 
 
 def _plain(raw: bytes) -> bool:
-    """Without escapes, and with nothing that cannot be printed, so no claim holds a control character; not too deep."""
-    if _BACKSLASH in raw or not _printable(raw):
+    """Without escapes and with nothing that cannot be printed, so no claim holds a control character (JSON itself forbids
+    most of ASCII's); not too deep.
+    """
+    if _BACKSLASH in raw:
         return False
+    if not raw.isascii():
+        return _printable(raw) and _shallow(raw)
     # Counting takes five times as long as finding out that there is only one object.
-    one = raw.rfind(b"{") == 0 and _BRACKET not in raw
-    return one or raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
+    return _DELETE not in raw and ((_BRACKET not in raw and not raw.rfind(b"{")) or _shallow(raw))
 
 
 def _printable(raw: bytes) -> bool:
-    """Of UTF-8; what is not is never printable. JSON itself forbids the other control characters of ASCII."""
-    if raw.isascii():
-        return _DELETE not in raw
     try:
         return raw.decode().isprintable()
     except UnicodeDecodeError:
         return False
+
+
+def _shallow(raw: bytes) -> bool:
+    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH

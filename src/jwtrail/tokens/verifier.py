@@ -107,10 +107,11 @@ class Verifier:
             accepted = known.accepted
         else:
             try:
-                accepted = Accepted(self._verified(raw, _fingerprint(digest), keys, now_us))
+                accepted = Accepted(self._verified(raw, digest, keys, now_us))
             except Refusal as refusal:
                 return rejected(refusal.reason, raw, _fingerprint(digest), refusal.claims)
-            self._remember(digest, accepted, keys, now_us)
+            if self._cache_size:
+                self._remember(digest, accepted, keys, now_us)
         if (
             self._revoked is not None
             and (revoked := self._revoked.check(accepted.claims, now_us)) is not None
@@ -119,7 +120,7 @@ class Verifier:
             return rejected(revoked.reason, raw, claims.fingerprint, claims, revoked)
         return accepted
 
-    def _verified(self, raw: bytes, print_: str, keys: Keys, now_us: int) -> Claims:
+    def _verified(self, raw: bytes, digest: bytes, keys: Keys, now_us: int) -> Claims:
         """Everything that does not change while the token lives, in the order of the vocabulary."""
         message, _, signature = raw.rpartition(b".")
         head, dot, payload = message.partition(b".")
@@ -131,7 +132,7 @@ class Verifier:
         if not signature:
             raise Refusal("signature_missing")
         signer.check(message, base64url.decode(signature))
-        claims = signer.reader.read(base64url.decode(payload), print_)
+        claims = signer.reader.read(base64url.decode(payload), _fingerprint(digest))
         check_claims(claims, self._policy, now_us)
         return claims
 
@@ -147,8 +148,6 @@ class Verifier:
         return signer
 
     def _remember(self, digest: bytes, accepted: Accepted, keys: Keys, now_us: int) -> None:
-        if not self._cache_size:
-            return
         until_us = now_us + CACHE_US
         if accepted.claims.exp is not None:
             until_us = min(until_us, int(accepted.claims.exp * 1_000_000))
