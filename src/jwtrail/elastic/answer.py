@@ -74,9 +74,11 @@ def refusal(answer: Answer, where: str) -> EngineError:
 
 def _cause(body: Any) -> tuple[str, str]:
     """The innermost type and reason of an error; minimal builds and proxies say less."""
-    error = body.get("error", body.get("message")) if isinstance(body, dict) else None
-    if isinstance(error, str):
-        return "", error
+    if not isinstance(body, dict):
+        return "", ""
+    error = body.get("error", "")
+    if isinstance(error, str):  # Kibana, and requests that no handler took
+        return error, str(body.get("message", ""))
     if not isinstance(error, dict):
         return "", ""
     deepest = error

@@ -1,0 +1,75 @@
+"""The saved objects are what every Kibana and Dashboards imports; a broken one is seen."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from saved_rules import problems
+
+from jwtrail.cli.main import cli
+from jwtrail.errors import ConfigError
+from jwtrail.ship.saved import saved_objects, written
+from jwtrail.ship.saved.dashboards import DASHBOARDS
+from jwtrail.ship.saved.panels import PANELS
+from jwtrail.ship.saved.searches import SEARCHES
+
+
+@pytest.mark.parametrize("console", ["", "https://trail.example/console"])
+def test_every_object_can_be_imported(console: str) -> None:
+    objects = saved_objects(console_url=console)
+    assert problems(written(objects)) == []
+    assert [one["type"] for one in objects].count("search") >= 8
+    assert [one["attributes"]["title"] for one in objects if one["type"] == "dashboard"] == [
+        "jwtrail: Overview",
+        "jwtrail: Tokens and authentication",
+        "jwtrail: Attacks and responses",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seen"),
+    [
+        (b'"id":"jwtrail-events"', b'"id":"renamed"', "refers to index-pattern"),
+        (b'panelRefName\\":\\"panel_1\\"', b'panelRefName\\":\\"panel_99\\"', "asks for"),
+        (b'\\"field\\":\\"event.outcome\\"', b'\\"field\\":\\"event.nothing\\"', "unknown field"),
+        (b'\\"field\\":\\"http.route\\"', b'\\"field\\":\\"url.path\\"', "cannot be aggregated"),
+        (b',\\"title\\":{}', b"", "axis"),
+        (b"event.reason: *", b"event.reason: (", "KqlError"),
+        (b'"references"', b'"migrationVersion":{"search":"9.0.0"},"references"', "keys"),
+        (b'\\"panelIndex\\":\\"1\\"', b'\\"panelIndex\\":\\"2\\"', "named twice"),
+    ],
+)
+def test_the_rules_see_what_is_broken(old: bytes, new: bytes, seen: str) -> None:
+    lines = written(saved_objects())
+    assert old in lines
+    assert any(seen in problem for problem in problems(lines.replace(old, new, 1)))
+
+
+def test_every_panel_and_search_answers_something_somewhere() -> None:
+    used = {name for board in DASHBOARDS for name in (*board.panels, *board.searches)}
+    assert {panel.id for panel in PANELS} <= used
+    assert used <= {panel.id for panel in PANELS} | {search.id for search in SEARCHES}
+    ids = [one.id for one in (*PANELS, *SEARCHES, *DASHBOARDS)]
+    assert len(set(ids)) == len(ids) - len(
+        {"revocations", "answers", "exports"}
+    )  # a search and a panel of one name
+
+
+def test_ids_lead_to_the_console_when_there_is_one() -> None:
+    view = saved_objects(console_url="https://trail.example/c/")[0]
+    formats = json.loads(view["attributes"]["fieldFormatMap"])
+    template = formats["event.id"]["params"]["urlTemplate"]
+    assert template == "https://trail.example/c/?screen=discover&event={{value}}"
+    assert "event.id" not in json.loads(saved_objects()[0]["attributes"]["fieldFormatMap"])
+    with pytest.raises(ConfigError):
+        saved_objects(console_url="javascript:alert(1)")
+
+
+def test_the_command_writes_the_file(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        cli, ["provision", "--out", str(tmp_path / "made"), "--console", "https://trail.example"]
+    )
+    assert done.exit_code == 0, done.output
+    made = (tmp_path / "made/jwtrail-saved-objects.ndjson").read_bytes()
+    assert made == written(saved_objects(console_url="https://trail.example"))
