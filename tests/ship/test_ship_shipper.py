@@ -24,7 +24,7 @@ def ship(layout: Layout, sink: MemorySink, home: Home, **more) -> Shipper:
     return shipper
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(faults=FAULTS, poison=st.sets(st.integers(0, 499), max_size=5), parallel=st.integers(1, 4))
 def test_once_each(shared, tmp_path_factory, no_pauses, *, faults, poison, parallel) -> None:
     sink = MemorySink(faults, poison, parallel)

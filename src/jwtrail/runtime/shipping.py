@@ -29,8 +29,8 @@ OURS: dict[str, str] = {
     "cef": "jwtrail.ship.syslog:cef_sink",
     "cef+tcp": "jwtrail.ship.syslog:cef_sink",
     "cef+tls": "jwtrail.ship.syslog:cef_sink",
-    "webhook+http": "jwtrail.ship.webhook:webhook_sink",
-    "webhook+https": "jwtrail.ship.webhook:webhook_sink",
+    "webhook+http": "jwtrail.runtime.webhooksink:webhook_sink",
+    "webhook+https": "jwtrail.runtime.webhooksink:webhook_sink",
 }
 """Sinks by scheme beside the engines. Other packages add theirs by entry point."""
 

@@ -14,7 +14,10 @@ GOOD_S = 1.0
 """An answer that comes within this asks for larger batches; one that takes twice as long for smaller ones."""
 
 FIRST_S = 0.25
-LONGEST_S = 60.0
+LONGEST_S = 20.0
+MAX_ASKED_S = 600.0
+"""What a sink may ask for (`Retry-After`)."""
+
 OPEN_AFTER = 5
 """Failures in a row after which nobody tries for a while."""
 
@@ -56,7 +59,7 @@ class Pause:
         """
         longest = min(LONGEST_S, FIRST_S * 2 ** min(self._tries, 16))
         self._tries += 1
-        return max(min(asked_s or 0.0, 10 * LONGEST_S), random.uniform(longest / 2, longest))  # noqa: S311  # spreads, hides nothing
+        return max(min(asked_s or 0.0, MAX_ASKED_S), random.uniform(longest / 2, longest))  # noqa: S311  # spreads, hides nothing
 
 
 class Breaker:

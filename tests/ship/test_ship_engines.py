@@ -1,0 +1,220 @@
+"""Real engines: documents are the events, each once, through deaths of the shipper and of the engine."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import elasticsearch_server
+import opensearch_server
+import pytest
+from engine_server import Client, Server
+from ship_worlds import recorded
+
+from jwtrail import config
+from jwtrail.elastic.client import connect
+from jwtrail.elastic.provision import provision
+from jwtrail.elastic.template import index_body, index_template
+from jwtrail.ship.home import Home
+from jwtrail.trail.layout import Layout
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+KILLS = 20
+ENGINE_KILLS = 3
+
+
+@pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    module = {"opensearch": opensearch_server, "elasticsearch": elasticsearch_server}[request.param]
+    try:
+        with module.serving() as running:
+            yield running
+    except opensearch_server.Unavailable as missing:
+        if config.is_ci():
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def namespace(server: Server, request: pytest.FixtureRequest) -> str:
+    name = request.node.originalname.removeprefix("test_").replace("_", ".")
+    with connect(server.url) as engine:
+        provision(engine, namespace=name)
+    return name
+
+
+def environment(namespace: str, **more: str) -> dict[str, str]:
+    return config.child_env({"JWTRAIL_ENGINE__NAMESPACE": namespace, **more})
+
+
+def command(server: Server, layout: Layout, *more: str) -> list[str]:
+    return [sys.executable, "-m", "jwtrail", "ship", server.url, "--data", str(layout.root), *more]
+
+
+def shipped(server: Server, layout: Layout, namespace: str, *more: str) -> str:
+    done = subprocess.run(
+        command(server, layout, "--once", *more),
+        env=environment(namespace),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def sequences(client: Client, namespace: str) -> list[int]:
+    """`event.sequence` of every document, in order."""
+    pattern = f"/logs-jwtrail.*-{namespace}"
+    client.call("POST", f"{pattern}/_refresh")
+    found: list[int] = []
+    after: dict = {}
+    while True:
+        body = {"size": 5000, "sort": ["event.sequence"], "_source": False, **after}
+        hits = client.call("POST", f"{pattern}/_search?expand_wildcards=all", body)["hits"]["hits"]
+        found += [hit["sort"][0] for hit in hits]
+        if not hits:
+            return found
+        after = {"search_after": [found[-1]]}
+
+
+def same(server: Server, layout: Layout, namespace: str, size: int) -> None:
+    """Documents = events, 0 doubled. The count sees also what the pages above would pass over: equals at their edges."""
+    assert sequences(server.client, namespace) == list(range(size))
+    assert server.client.call("GET", f"/logs-jwtrail.*-{namespace}/_count")["count"] == size
+
+
+def rollover(server: Server, namespace: str) -> None:
+    server.client.call("POST", f"/logs-jwtrail.access-{namespace}/_rollover")
+
+
+@contextmanager
+def running(server: Server, layout: Layout, namespace: str, **more: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(
+        command(server, layout), env=environment(namespace, **more), stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_first_all_then_what_is_new(server: Server, namespace: str, layout: Layout) -> None:
+    size = recorded(layout, 2_000)
+    assert f"Shipped {size:,} events" in shipped(server, layout, namespace)
+    size = recorded(layout, 10, seal=False, event_outcome="failure")
+    assert f"Shipped {size - 2_002:,} events" in shipped(server, layout, namespace)
+    same(server, layout, namespace, size)
+
+
+def test_killed_shipper(server: Server, namespace: str, layout: Layout) -> None:
+    size = recorded(layout, 25_000)
+    home = Home(layout.ship, "killed")
+    random.seed(20)
+    for number in range(KILLS):
+        with running(server, layout, namespace, JWTRAIL_SHIP__MAX_BATCH="100") as process:
+            before = reached(home)
+            wait_until(lambda: reached(home) > before or process.poll() is not None)  # noqa: B023
+            time.sleep(random.random() * 0.2)
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL
+        if number % 7 == 3:
+            rollover(server, namespace)
+    assert 0 < reached(home) < size, "nothing was killed in the middle"
+    shipped(server, layout, namespace)
+    same(server, layout, namespace, size)
+
+
+def reached(home: Home) -> int:
+    return max(
+        (
+            cursor.next
+            for one in home.path.parent.glob("*")
+            if (cursor := Home(one.parent, one.name).cursor())
+        ),
+        default=0,
+    )
+
+
+def wait_until(true, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_killed_engine(server: Server, namespace: str, layout: Layout) -> None:
+    size = recorded(layout, 20_000)
+    home = Home(layout.ship, "killed")
+    with running(server, layout, namespace, JWTRAIL_SHIP__MAX_BATCH="500") as process:
+        for number in range(ENGINE_KILLS):
+            before = reached(home)
+            wait_until(lambda: reached(home) >= min(size, before + 1000))  # noqa: B023
+            server.kill()
+            time.sleep(0.5)
+            server.start()
+            if number == 1:
+                rollover(server, namespace)
+        wait_until(lambda: reached(home) == size, 300)
+        assert process.poll() is None
+    same(server, layout, namespace, size)
+
+
+def test_what_does_not_fit_waits_aside(server: Server, layout: Layout) -> None:
+    """A template older than the events lacks a field: those that have it wait aside with the cause, the others arrive."""
+    namespace = "misfits"
+    body = index_body(server.what.name, wildcard=False, words=False)
+    path = body["mappings"]["properties"].pop("url.path")
+    template = index_template(body) | {"index_patterns": [f"logs-jwtrail.*-{namespace}"], "priority": 900}
+    server.client.call("PUT", "/_index_template/misfits", template)
+    recorded(layout, 20, url_path=None)
+    size = recorded(layout, 5)
+    assert "5 refused" in shipped(server, layout, namespace)
+    assert len(sequences(server.client, namespace)) == size - 5
+    status = run_status(layout)
+    assert (status["refused"], status["behind"]) == (5, 0)
+    assert {one["cause"].split(":")[0] for one in status["dead"]} == {"400 strict_dynamic_mapping_exception"}
+    stream = f"logs-jwtrail.access-{namespace}"
+    server.client.call("PUT", f"/{stream}/_mapping", {"properties": {"url.path": path}})
+    done = subprocess.run(
+        [sys.executable, "-m", "jwtrail", "ship", "retry", server.url, "--data", str(layout.root)],
+        env=environment(namespace),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "5 documents were taken; 0 are still refused" in done.stderr
+    same(server, layout, namespace, size)
+    assert run_status(layout)["refused"] == 0
+
+
+def run_status(layout: Layout) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "jwtrail", "ship", "status", "--dead", "--data", str(layout.root)],
+        capture_output=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_an_engine_that_is_not_prepared_is_refused(server: Server, layout: Layout) -> None:
+    """Without our template the engine would guess types; and the hint says what to do."""
+    recorded(layout, 3)
+    bare = {"index_patterns": ["logs-jwtrail.*-nowhere"], "priority": 950, "template": {}}
+    server.client.call("PUT", "/_index_template/bare", bare)
+    done = subprocess.run(
+        command(server, layout, "--once"),
+        env=environment("nowhere"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "jwtrail provision" in done.stderr
