@@ -353,7 +353,7 @@ def test_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path, make_event
 
 
 def test_a_segment_that_cannot_be_written_is_tried_again_later(layout, fill, drain, monkeypatch):
-    from jwtrail.trail import keeper as module
+    from jwtrail.trail.segment import Sealer
 
     def fail(*_):
         raise WriteError("no room")
@@ -362,7 +362,7 @@ def test_a_segment_that_cannot_be_written_is_tried_again_later(layout, fill, dra
     fill(5)
     keeper = Keeper(layout, TrailSettings(seal_events=1), now=lambda: start)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "seal", fail)
+        patch.setattr(Sealer, "seal", fail)
         assert len(keeper.step(start)) == 7
         with pytest.raises(WriteError, match="no room"):
             drain(keeper, now=start)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from jwtrail.ecs import CATALOGUE, encode_parts, entry_of, event_for
 from jwtrail.errors import CorruptionError, WriteError
+from jwtrail.trail import segment
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import Manifest, read_manifest, write_manifest
 from jwtrail.trail.recompute import Engine, row_hashes
 from jwtrail.trail.row import make_row
-from jwtrail.trail.segment import seal
 from jwtrail.trail.tail import TailLine
 from jwtrail.trail.wal import build_line, split_line
 
@@ -27,6 +27,14 @@ def rows_of(events, first=0):
         entry = entry_of(event.event_id, public, personal, salt)
         rows.append(make_row(TailLine(split_line(raw), entry), first + number, AT))
     return rows
+
+
+def seal(layout, rows):
+    sealer = segment.Sealer(layout)
+    try:
+        return sealer.seal(rows)
+    finally:
+        sealer.close()
 
 
 def values(field):
@@ -147,6 +155,31 @@ def test_an_event_that_would_not_come_back_is_not_sealed(where):
     with pytest.raises(CorruptionError, match="does not come back"):
         seal(where, rows_of([odd], first=77))
     assert not list(where.segments.glob("000000000077*"))
+
+
+def test_a_field_that_no_sample_showed_is_found_when_the_file_is_read_again(where):
+    plain = [event_for("login") for _ in range(segment.SAMPLE)]
+    sealer = segment.Sealer(where)
+    rare = sealer.seal(rows_of([plain[0], event_for("login", user_name="x", message="y"), *plain[1:]]))
+    assert {"user.name", "message"} <= set(rare.columns)
+    later = sealer.seal(rows_of(plain, first=len(plain) + 1))
+    assert later.columns == rare.columns, "it is expected again"
+    for number in range(segment.REMEMBERED):
+        last = sealer.seal(rows_of([plain[0]], first=1000 + number))
+    assert "user.name" not in last.columns, "but not for ever"
+    sealer.close()
+
+
+def test_rows_in_another_order_are_noticed(where, monkeypatch):
+    convert = segment._convert
+
+    def turned(engine, lines, made, columns):
+        lines.write_bytes(b"".join(reversed(lines.read_bytes().splitlines(keepends=True))))
+        convert(engine, lines, made, columns)
+
+    monkeypatch.setattr(segment, "_convert", turned)
+    with pytest.raises(CorruptionError, match="does not come back"):
+        seal(where, rows_of([event_for("login") for _ in range(3)], first=5000))
 
 
 def test_a_segment_that_cannot_be_written_leaves_nothing(tmp_path):

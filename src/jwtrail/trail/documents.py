@@ -17,7 +17,7 @@ from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo, read_manifest
 from jwtrail.trail.recompute import COMMITMENT, SALT, Engine, member_sql, parquet, quoted
 
-__all__ = ["Document", "SegmentDocuments", "read_documents"]
+__all__ = ["Document", "SegmentDocuments", "document_sql", "read_documents"]
 
 MAX_INDEXES = 10_000
 """Indexes of one question."""
@@ -82,7 +82,7 @@ class SegmentDocuments:
         erased = f"{quoted(COMMITMENT)} IS NOT NULL" if COMMITMENT in columns else "false"
         dataset = quoted(_DATASET) if _DATASET in columns else "NULL"
         sql = (
-            f"SELECT {quoted(_SEQUENCE)}, {quoted(_HASH)}, {dataset}, encode({_body(columns)}), {erased}"  # noqa: S608  # names are the catalogue's
+            f"SELECT {quoted(_SEQUENCE)}, {quoted(_HASH)}, {dataset}, encode({document_sql(columns)}), {erased}"  # noqa: S608  # names are the catalogue's
             f" FROM {parquet(path)} WHERE {where} ORDER BY file_row_number"
         )
         try:
@@ -120,8 +120,8 @@ def _document(sequence: int, identity: str, dataset: str | None, body: Any, eras
     return Document(sequence, identity, dataset or "", bytes(body), bool(erased))
 
 
-def _body(columns: frozenset[str]) -> str:
-    """SQL for the whole JSON object; a field without a value is left out."""
+def document_sql(columns: frozenset[str]) -> str:
+    """SQL for the whole JSON object of a row; a field without a value is left out."""
     members = [member_sql(field) for name, field in CATALOGUE.items() if name in columns]
     members += [
         f"'\"{name}\":\"' || lower(hex({quoted(name)})) || '\"'"

@@ -23,7 +23,7 @@ from jwtrail.trail.logkey import load_signer
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest, write_manifest
 from jwtrail.trail.merger import Merged, Merger
 from jwtrail.trail.retired import Retired
-from jwtrail.trail.segment import seal
+from jwtrail.trail.segment import Sealer
 from jwtrail.trail.sequencer import Sequencer
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.signedlist import ListKeeper
@@ -100,7 +100,8 @@ class Keeper:
         self._rows = self._sequencer.replay()
         self._head = [row.event for row in self._rows]
         self._oldest_us = self._now()
-        self._sealer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jwtrail-sealer")
+        self._sealer = Sealer(self._layout)
+        self._sealer_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jwtrail-sealer")
         self._sealing: _Sealing | None = None
         self._retry_us = 0
         self._merger = Merger(self._layout, self._settings.merge_events)
@@ -186,7 +187,7 @@ class Keeper:
         """Only what a checkpoint covers is sealed. A thread, as detection must not wait for it."""
         if not signed:
             self._checkpointer.sign(now_us)
-        result = self._sealer.submit(seal, self._layout, tuple(self._rows))
+        result = self._sealer_thread.submit(self._sealer.seal, tuple(self._rows))
         self._sealing = _Sealing(result, len(self._rows), self._sequencer.positions, now_us)
 
     def _adopt(self, sealing: "_Sealing") -> None:
@@ -291,7 +292,8 @@ class Keeper:
         with ExitStack() as finally_:
             finally_.callback(self._release)
             finally_.callback(self._sequencer.close)
-            finally_.callback(self._sealer.shutdown)
+            finally_.callback(self._sealer.close)
+            finally_.callback(self._sealer_thread.shutdown)
             self._merger.close()
             if self.size > self.checkpoint.size:
                 self._checkpointer.sign(self._now())

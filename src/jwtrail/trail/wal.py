@@ -35,11 +35,13 @@ _WAL = re.compile(
     rb',"jwtrail\.wal":\{"w":"([0-9a-f]{16})","n":([1-9][0-9]{0,11}),'
     rb'"s":"([A-Za-z0-9_-]{21}[AQgw])","h":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}([,}])'
 )
+_LEAST_PERSONAL = 3
 _CLOSE = re.compile(
     rb'\{"jwtrail\.close":\{"w":"([0-9a-f]{16})","n":(0|[1-9][0-9]{0,11}),"h":"([A-Za-z0-9_-]{42}[AEIMQUYcgkosw048])"\}\}\n?'
 )
 # `event.id` is a public field, so it stands before the mark; inside a text its quotes would be escaped.
-_EVENT_ID = re.compile(rb',"event\.id":"([0-9a-f-]{36})"')
+_ID = b',"event.id":"'
+_EVENT_ID = re.compile(_ID + rb'([0-9a-f-]{36})"')
 _TIMESTAMP = re.compile(rb'\{"@timestamp":"([0-9T:.Z-]{27})"')
 
 
@@ -120,22 +122,22 @@ def split_line(line: bytes) -> WalLine:
     found = _WAL.match(line, at) if at >= 0 else None
     if found is None:
         raise LineError("the line has no jwtrail.wal member in its one form")
-    public = line[:at] + b"}"
-    identity, time = _EVENT_ID.search(public), _TIMESTAMP.match(public)
+    identity, time = _EVENT_ID.match(line, line.find(_ID, 0, at)), _TIMESTAMP.match(line)
     if identity is None or time is None:
         raise LineError("the line lacks @timestamp or event.id")
-    body = line[found.end() :].removesuffix(b"\n")
-    if found[5] == b"}":
-        if body:
-            raise LineError("something follows the end of the object")
+    writer, number, salt, chain, then = found.groups()
+    end = len(line) - 1 if line.endswith(b"\n") else len(line)
+    if then == b",":
+        personal = b"{" + line[found.end() : end]
+        if not personal.endswith(b"}") or len(personal) < _LEAST_PERSONAL:
+            raise LineError("the line is cut off")
+    elif found.end() == end:
         personal = b"{}"
     else:
-        personal = b"{" + body
-        if not body.endswith(b"}") or len(body) < 2:
-            raise LineError("the line is cut off")
+        raise LineError("something follows the end of the object")
     return WalLine(
-        time[1], identity[1].decode(), public, personal,
-        found[1].decode(), int(found[2]), _decode(found[3]), _decode(found[4]),
+        time[1], identity[1].decode(), line[:at] + b"}", personal,
+        writer.decode(), int(number), _decode(salt), _decode(chain),
     )  # fmt: skip
 
 
