@@ -8,19 +8,21 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from jwtrail.errors import TokenError
 from jwtrail.middleware.asgi import App, TrailMiddleware
-from jwtrail.middleware.exchange import SCOPE_KEY, Exchange
+from jwtrail.middleware.bindings import error_of
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, proven_by
 from jwtrail.middleware.gate import Judge
 from jwtrail.middleware.observed import Identify, seen
 from jwtrail.runtime.endpoints import Endpoints
 from jwtrail.runtime.routes import TokenRoutes
 from jwtrail.runtime.worker import Worker
-from jwtrail.tokens.issuer import TokenPair
+from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.settings import VerifyPolicy
-from jwtrail.tokens.verdict import Accepted, Claims
+from jwtrail.tokens.verdict import Accepted, Binding, Claims
 from jwtrail.tokens.verifier import KeySource, Verifier
 
-__all__ = ["Claims", "TokenPair", "Trail"]
+__all__ = ["Binding", "Claims", "TokenPair", "Trail"]
 
 Scope = MutableMapping[str, Any]
 Resolve = Callable[[Scope], None]
@@ -94,6 +96,20 @@ class Trail:
     def issue(self, subject: str, *, name: str | None = None, **about: Any) -> TokenPair:
         """Sign somebody in; see `jwtrail.fastapi.JWTrail.issue`."""
         return self._worker.sign_in(subject, name=name or subject, **about)
+
+    def proven(self, scope: Scope) -> Binding:
+        """What the client of this request has shown to hold, for `issue(…, binding=…)`: see `jwtrail.fastapi.JWTrail.proven`.
+
+        Raises:
+            TokenError: the proof does not count; `reason` says why. `dpop_nonce_required`: the answer brings the nonce.
+            StateError: whether the proof was used before cannot be told.
+        """
+        proven = proven_by(scope[SCOPE_KEY])
+        if proven.reason:
+            raise TokenError(
+                proven.reason, "the DPoP proof does not count", hint=f"answer 400 {error_of(proven.reason)}"
+            )
+        return proven.binding
 
     def logout(self, claims: Claims) -> None:
         """End the sign-in this token belongs to, on every worker."""

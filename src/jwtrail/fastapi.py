@@ -14,16 +14,16 @@ from jwtrail import clock
 from jwtrail.ecs import CATALOGUE
 from jwtrail.errors import ConfigError, StateError
 from jwtrail.middleware.asgi import TrailMiddleware
-from jwtrail.middleware.bindings import challenge_of
-from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
+from jwtrail.middleware.bindings import challenge_of, error_of
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, proven_by
 from jwtrail.middleware.observed import seen
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
 from jwtrail.runtime.worker import Worker
-from jwtrail.tokens.issuer import TokenPair as Issued
+from jwtrail.tokens.pairs import TokenPair as Issued
 from jwtrail.tokens.sessions import Session
-from jwtrail.tokens.verdict import Absent, Accepted, Claims, Rejected
+from jwtrail.tokens.verdict import UNBOUND, Absent, Accepted, Binding, Claims, Rejected
 
-__all__ = ["Claims", "JWTrail", "Session", "TokenPair"]
+__all__ = ["Binding", "Claims", "JWTrail", "Session", "TokenPair"]
 
 _ATTRIBUTES = frozenset(field.attribute for field in CATALOGUE.values())
 
@@ -88,6 +88,7 @@ class JWTrail:
         client_id: str = "",
         device: str = "",
         act: str = "",
+        binding: Binding = UNBOUND,
     ) -> TokenPair:
         """Sign `subject` in: an access token (RFC 9068), a refresh token, and the `login` and `token-issued` events.
 
@@ -100,14 +101,37 @@ class JWTrail:
             tenant: becomes `tenant`.
             client_id: OAuth client.
             device: label of the device, for a person's list of sign-ins.
+            binding: what the tokens are bound to, `trail.proven()`: without it they are worth nothing.
             act: who acts as `subject` (RFC 8693 section 4.1): support staff, never the person itself.
 
         Raises:
             TokenError: a claim cannot be issued.
         """
-        about = {"scope": scope, "claims": claims, "roles": roles, "tenant": tenant, "client_id": client_id}
-        about |= {"device": device, "act": act}
+        about: dict[str, Any] = {
+            "scope": scope,
+            "claims": claims,
+            "roles": roles,
+            "tenant": tenant,
+            "client_id": client_id,
+        }
+        about |= {"device": device, "act": act, "binding": binding}
         return _pair(self._worker.sign_in(subject, name=name or subject, **about))
+
+    def proven(self) -> Binding:
+        """What the client of the running request has shown to hold: a DPoP key (RFC 9449), a certificate (RFC 8705), both, or
+        nothing. For `trail.issue(…, binding=trail.proven())`; a proof counts once, so call it once.
+
+        Raises:
+            HTTPException: 400 `invalid_dpop_proof` or `use_dpop_nonce`, which tells the client to try again.
+            StateError: whether the proof was used before cannot be told; the answer is 503.
+        """
+        exchange = current.get()
+        if exchange is None:
+            return UNBOUND
+        proven = proven_by(exchange)
+        if proven.reason:
+            raise HTTPException(400, error_of(proven.reason))
+        return proven.binding
 
     def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[Claims]]:
         """A dependency: 401 without a good token, 403 without every scope (and one of `roles`), else the `Claims`.

@@ -139,6 +139,7 @@ class TrailMiddleware:
             exchange.flags.add("multiple_credentials")
         if where.spoofed:
             exchange.flags.add("forwarded_spoof")
+        self._gate.expect(scope, exchange)
         scope[SCOPE_KEY] = exchange
         return exchange
 

@@ -1,24 +1,24 @@
 """Sender-constrained tokens on the request path: reads the proof off the request, and says what the client is told."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from jwtrail import clock
 from jwtrail.middleware.http import Credential, Headers, Where
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens import base64url
-from jwtrail.tokens.binding import Presented, check_binding, wants_check
+from jwtrail.tokens.binding import Presented, Proven, check_binding, prove, wants_check
 from jwtrail.tokens.dpop import ALGORITHMS, Proof
 from jwtrail.tokens.mtls import certificate_thumbprint
 from jwtrail.tokens.nonce import Nonces
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Verdict
 
-__all__ = ["Bindings", "Bound", "Spends", "challenge_of"]
+__all__ = ["Bindings", "Bound", "Spends", "challenge_of", "error_of"]
 
 _ALGORITHMS = " ".join(ALGORITHMS)
 _SCHEMES = {
@@ -88,7 +88,23 @@ class Bindings:
         Raises:
             StateError: whether a proof was used before cannot be told.
         """
-        shown = Presented(
+        shown = self._presented(scope, headers, where, credential)
+        return await asyncio.to_thread(self._judged, accepted, shown)
+
+    def prover(self, scope: Mapping[str, Any], headers: Headers, where: Where) -> Callable[[], Proven] | None:
+        """Judges what the client shows when it asks for tokens; None when it shows nothing.
+
+        The call may raise StateError: whether a proof was used before cannot be told.
+        """
+        if headers.get(b"dpop") is None and not self._certificate(headers, where):
+            return None
+        shown = self._presented(scope, headers, where, Credential())
+        return lambda: self._proven(shown)
+
+    def _presented(
+        self, scope: Mapping[str, Any], headers: Headers, where: Where, credential: Credential
+    ) -> Presented:
+        return Presented(
             token=credential.token or "",
             scheme=credential.scheme,
             method=str(scope.get("method", "GET")),
@@ -96,36 +112,56 @@ class Bindings:
             proofs=tuple(headers.all(b"dpop")),
             certificate=self._certificate(headers, where),
         )
-        return await asyncio.to_thread(self._judged, accepted, shown)
 
     def first(self, jkt: str, jti: str, until_us: int) -> bool:
         """See `dpop.SeenProofs`; what is kept has one length, whatever the client chose."""
         return self._spent.spend(base64url.encode(sha256(f"{jkt}.{jti}".encode()).digest()), until_us)
 
-    def _judged(self, accepted: Accepted, shown: Presented) -> Bound:
+    def _proven(self, shown: Presented) -> Proven:
         used: list[str] = []
+        proven = prove(
+            shown,
+            clock.now_us(),
+            seen=self,
+            nonce=self._fresh(used),
+            max_age_s=self._settings.dpop_max_age_s,
+            leeway_s=self._leeway_s,
+        )
+        if not shown.proofs:
+            return proven
+        return structs.replace(proven, nonce=self._new_nonce(proven.reason, used))
+
+    def _fresh(self, used: list[str]) -> Callable[[str], bool] | None:
+        """Whether a nonce is fresh; each that is asked for is noted."""
+        nonces = self._nonces
+        if nonces is None:
+            return None
 
         def fresh(nonce: str) -> bool:
             used.append(nonce)
-            return self._nonces is not None and self._nonces.fresh(nonce)
+            return nonces.fresh(nonce)
 
+        return fresh
+
+    def _judged(self, accepted: Accepted, shown: Presented) -> Bound:
+        used: list[str] = []
         proof = check_binding(
             accepted.claims.binding,
             shown,
             clock.now_us(),
             seen=self,
-            nonce=fresh if self._nonces is not None else None,
+            nonce=self._fresh(used),
             max_age_s=self._settings.dpop_max_age_s,
             leeway_s=self._leeway_s,
         )
         verdict = _rejected(proof, accepted.claims) if proof.reason else accepted
-        return Bound(verdict, proof.jti, self._new_nonce(proof, used))
+        return Bound(verdict, proof.jti, self._new_nonce(proof.reason, used))
 
-    def _new_nonce(self, proof: Proof, used: list[str]) -> str:
+    def _new_nonce(self, reason: str, used: list[str]) -> str:
         """A nonce for a client that lacks one, or whose own ages (RFC 9449 section 8.2)."""
-        if self._nonces is None or (proof.reason not in ("", "dpop_nonce_required")):
+        if self._nonces is None or (reason not in ("", "dpop_nonce_required")):
             return ""
-        wanting = bool(proof.reason) or any(self._nonces.ageing(nonce) for nonce in used)
+        wanting = bool(reason) or any(self._nonces.ageing(nonce) for nonce in used)
         return self._nonces.new() if wanting else ""
 
     def _url(self, scope: Mapping[str, Any], headers: Headers, where: Where) -> str:
@@ -149,6 +185,13 @@ class Bindings:
         return certificate_thumbprint(values[0]) if len(values) == 1 else ""
 
 
+def error_of(reason: str) -> str:
+    """What a client is told of a proof, a code of RFC 9449 section 12.2 or `invalid_token`."""
+    if reason == "dpop_nonce_required":
+        return "use_dpop_nonce"
+    return "invalid_dpop_proof" if reason.startswith("dpop_") else "invalid_token"
+
+
 def challenge_of(verdict: Verdict, scheme: str = "bearer", nonce: str = "") -> dict[str, str]:
     """Response headers of a 401 (RFC 6750 section 3, RFC 9449 sections 7.1 and 9). The client learns the kind of refusal
     and nothing more; no error at all when it sent no token.
@@ -156,10 +199,7 @@ def challenge_of(verdict: Verdict, scheme: str = "bearer", nonce: str = "") -> d
     if isinstance(verdict, Rejected):
         reason, bound = verdict.reason, verdict.claims is not None and bool(verdict.claims.binding.jkt)
         if scheme == "dpop" or bound:
-            error = {"dpop_nonce_required": "use_dpop_nonce"}.get(
-                reason, "invalid_dpop_proof" if reason.startswith("dpop_") else "invalid_token"
-            )
-            challenge = {"WWW-Authenticate": f'DPoP error="{error}", algs="{_ALGORITHMS}"'}
+            challenge = {"WWW-Authenticate": f'DPoP error="{error_of(reason)}", algs="{_ALGORITHMS}"'}
             return challenge | ({"DPoP-Nonce": nonce} if nonce else {})
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     return {"WWW-Authenticate": "Bearer"}

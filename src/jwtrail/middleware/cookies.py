@@ -10,7 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from jwtrail.middleware.http import Credential, Headers
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens import base64url
-from jwtrail.tokens.issuer import TokenPair
+from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Claims
 
 __all__ = ["ACCESS", "CSRF", "CSRF_HEADER", "MAX_COOKIE_BYTES", "REFRESH", "SAFE", "Cookies"]

@@ -1,13 +1,15 @@
 """What is known of one request while it runs. It lives in `scope["jwtrail"]`, never on the middleware."""
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
 from jwtrail.middleware.http import Credential, Headers, Where
+from jwtrail.tokens.binding import Proven
 from jwtrail.tokens.verdict import Verdict
 
-__all__ = ["SCOPE_KEY", "Exchange", "current", "situation_of"]
+__all__ = ["SCOPE_KEY", "Exchange", "current", "proven_by", "situation_of"]
 
 SCOPE_KEY = "jwtrail"
 
@@ -18,6 +20,7 @@ class Exchange:
     Attributes:
         verdict: what the verifier said of the token.
         reason: why it was refused, a code of `ecs.REASONS`; None while nothing was refused.
+        prove: what somebody who asks for tokens has shown to hold; a proof is spent by it, so it is called once.
         fields: further attributes of `Event` set by the application.
         credential: the token as it came; `verdict` says what it is worth.
         nonce: a DPoP nonce for the client; empty when it needs none.
@@ -34,6 +37,7 @@ class Exchange:
         "nonce",
         "pending",
         "policy",
+        "prove",
         "reason",
         "request_id",
         "verdict",
@@ -50,6 +54,7 @@ class Exchange:
         self.request_id = request_id
         self.reason: str | None = None
         self.policy: str | None = None
+        self.prove: Callable[[], Proven] = Proven
         self.flags: set[str] = set()
         self.fields: dict[str, Any] = {}
         self.nonce = ""
@@ -59,6 +64,22 @@ class Exchange:
 
 current: ContextVar[Exchange | None] = ContextVar("jwtrail_exchange", default=None)
 """The request that this code runs for, also in the thread of a synchronous endpoint."""
+
+
+def proven_by(exchange: Exchange) -> Proven:
+    """What the client that asks for tokens has shown to hold; noted for the event, and for the answer when it lacks a nonce.
+
+    Raises:
+        StateError: whether the proof was used before cannot be told.
+    """
+    proven = exchange.prove()
+    if proven.jti:
+        exchange.fields["jwt_proof"] = proven.jti
+    if proven.nonce:
+        exchange.answer_headers.append((b"dpop-nonce", proven.nonce.encode()))
+    if proven.reason:
+        exchange.reason = proven.reason
+    return proven
 
 
 def situation_of(exchange: Exchange) -> dict[str, Any]:

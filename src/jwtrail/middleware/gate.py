@@ -70,6 +70,12 @@ class Gate:
         """The verdict with what is known now; none yet while the application judges for itself."""
         return ABSENT if self.observes else self.classify(token)
 
+    def expect(self, scope: Mapping[str, Any], exchange: Exchange) -> None:
+        """Let the doors ask what the client holds; a request without proof and certificate pays next to nothing."""
+        prove = self._bindings.prover(scope, exchange.headers, exchange.where)
+        if prove is not None:
+            exchange.prove = prove
+
     def classify(self, token: str | None) -> Verdict:
         """The verifier's verdict."""
         return self._verifier.verify(token, clock.now_us())

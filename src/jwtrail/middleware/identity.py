@@ -3,7 +3,7 @@
 from typing import Any
 
 from jwtrail import clock
-from jwtrail.tokens.issuer import TokenPair
+from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Verdict
 
 __all__ = ["fields_of_claims", "fields_of_issued", "fields_of_verdict"]

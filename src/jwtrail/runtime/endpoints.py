@@ -10,11 +10,11 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.errors import StateError, TokenError
 from jwtrail.middleware.answers import AWAY
-from jwtrail.middleware.bindings import challenge_of
+from jwtrail.middleware.bindings import challenge_of, error_of
 from jwtrail.middleware.cookies import REFRESH
-from jwtrail.middleware.exchange import Exchange
+from jwtrail.middleware.exchange import Exchange, proven_by
 from jwtrail.runtime.worker import Worker
-from jwtrail.tokens.issuer import TokenPair
+from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 
 __all__ = ["MAX_FORM_BYTES", "PATHS", "Endpoints", "Form", "Reply", "form_of"]
@@ -83,8 +83,11 @@ class Endpoints:
                 return _error("invalid_request", 403)
         if not token:
             return _error("invalid_request")
+        proven = proven_by(exchange)
+        if proven.reason:
+            return _error(error_of(proven.reason))
         try:
-            pair = self._worker.refresh(token)
+            pair = self._worker.refresh(token, proven.binding)
         except TokenError as error:
             exchange.reason = error.reason
             return _error("invalid_grant")

@@ -22,12 +22,13 @@ from jwtrail.middleware.observed import Identify, Observer
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.state.split import open_state
 from jwtrail.tokens.federation import FederatedVerifier, remote_verifiers
-from jwtrail.tokens.issuer import Issuer, RefreshError, TokenPair
+from jwtrail.tokens.issuer import Issuer
 from jwtrail.tokens.keyring import KeyRing
 from jwtrail.tokens.live import LiveState
 from jwtrail.tokens.nonce import Nonces, nonce_secret
+from jwtrail.tokens.pairs import RefreshError, TokenPair, token_type_of
 from jwtrail.tokens.remote import KeyNews
-from jwtrail.tokens.verdict import Accepted, Claims, Rejected
+from jwtrail.tokens.verdict import UNBOUND, Accepted, Binding, Claims, Rejected
 from jwtrail.tokens.verifier import Verifier
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.writer import TrailWriter
@@ -139,14 +140,17 @@ class Worker:
         self.record("token-issued", **token)
         return pair
 
-    def refresh(self, refresh_token: str) -> TokenPair:
+    def refresh(self, refresh_token: str, shown: Binding = UNBOUND) -> TokenPair:
         """Exchange a refresh token and record what came of it.
+
+        Args:
+            shown: what the client has proved to hold.
 
         Raises:
             RefreshError: with its reason; a reused token has ended its whole family by then.
         """
         try:
-            pair = self.issuer.refresh(refresh_token, source=_source())
+            pair = self.issuer.refresh(refresh_token, source=_source(), shown=shown)
         except RefreshError as error:
             self._refresh_failed(error)
             raise
@@ -208,7 +212,7 @@ class Worker:
         return TokenPair(
             access_token=access_token,
             refresh_token=refresh_token,
-            token_type="Bearer",  # noqa: S106
+            token_type=token_type_of(access),
             expires_in=max(0, int(access.exp or 0) - clock.now_us() // 1_000_000),
             scope=" ".join(access.scope),
             access=access,

@@ -91,7 +91,7 @@ def check_proof(
     *,
     method: str,
     url: str,
-    access_token: str | bytes,
+    access_token: str | bytes | None,
     thumbprint: str,
     now_us: int,
     seen: SeenProofs | None = None,
@@ -107,9 +107,9 @@ def check_proof(
     Args:
         method: of the request, compared exactly.
         url: of the request; query and fragment do not count.
-        access_token: that came with it, for `ath`.
+        access_token: that came with it, for `ath`; None where tokens are issued (section 5).
         thumbprint: `cnf.jkt` of the token; empty refuses with `binding_mismatch`, for a proof without a bound token
-            proves nothing (section 7.1).
+            proves nothing (section 7.1). Without a token any key will do.
         seen: remembers ids; None leaves replay unchecked.
         nonce: says whether a nonce is one of ours and fresh; None asks for none.
         max_age_s: seconds from `iat`.
@@ -125,7 +125,8 @@ def check_proof(
         _check_target(payload, method, url)
         _check_nonce(payload, nonce)
         until_us = _check_time(payload, now_us, max_age_s, leeway_s)
-        _check_key(payload, access_token, jkt, thumbprint)
+        if access_token is not None:
+            _check_key(payload, access_token, jkt, thumbprint)
         _check_first(seen, jkt, jti, until_us)
     except Refusal as refusal:
         return Proof(refusal.reason, jti, jkt)

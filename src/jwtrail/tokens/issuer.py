@@ -1,5 +1,6 @@
 """Issuing, exchanging and revoking tokens: RFC 9068 access tokens, rotating refresh tokens (RFC 9700 section 4.14)."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,17 +12,19 @@ from jwtrail.ecs.clean import clean
 from jwtrail.ecs.ids import uuid7
 from jwtrail.errors import TokenError
 from jwtrail.state import Family, IssuedToken, Revocation, RevocationKind, StateStore
+from jwtrail.tokens.binding import refused
 from jwtrail.tokens.claims import kind_of_type, read_at_length
 from jwtrail.tokens.ends import end_of, end_of_access
 from jwtrail.tokens.keyring import KeyRing, SigningKey
+from jwtrail.tokens.pairs import RefreshError, TokenPair, token_type_of
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.revocation import RevocationView, keys_of
 from jwtrail.tokens.sessions import MAX_DEVICE, Session, sessions_of
 from jwtrail.tokens.settings import ACCESS_TYP, REFRESH_TYP, TokenSettings
-from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Signed
+from jwtrail.tokens.verdict import UNBOUND, Accepted, Binding, Claims, Rejected, Signed
 from jwtrail.tokens.verifier import Verifier, fingerprint_of
 
-__all__ = ["MAX_SUBJECT", "RESERVED", "Issuer", "RefreshError", "TokenPair"]
+__all__ = ["MAX_SUBJECT", "RESERVED", "Issuer"]
 
 MAX_SUBJECT = 255
 """Characters of a subject (OpenID Connect Core section 2)."""
@@ -48,61 +51,7 @@ RESERVED = frozenset(
 """Claims that the issuer sets itself; an application's own may not replace them."""
 
 _US = 1_000_000
-
-
-class TokenPair(msgspec.Struct, frozen=True, kw_only=True):
-    """What the client gets (RFC 6749 section 5.1), and what the trail tells of it.
-
-    Args:
-        expires_in: seconds the access token lives.
-        access: claims of the access token, as the verifier will read them; `refresh` too. Not for the client.
-        parent: jti of the refresh token that was exchanged; empty at sign-in.
-        repeated: the answer to the exchange was lost and is given again.
-    """
-
-    access_token: str
-    refresh_token: str
-    token_type: str
-    expires_in: int
-    scope: str
-    access: Claims
-    refresh: Claims
-    parent: str = ""
-    repeated: bool = False
-
-    def __repr__(self) -> str:
-        return f"TokenPair({self.access.sub!r}, family={self.access.family!r})"  # never the tokens: a repr ends up in logs
-
-
-class RefreshError(TokenError):
-    """A refresh token that is not exchanged; `reason` is a code of `ecs.reasons`.
-
-    Args:
-        claims: of an authentic token: who tried.
-        rejected: the verdict, when the token itself did not count.
-        revoked: the revocation that a reused token brought about.
-        alert: id of the alert whose answer ended what the token belongs to; empty when no answer did.
-    """
-
-    code = "refresh_refused"
-
-    def __init__(
-        self,
-        reason: str,
-        *,
-        claims: Claims | None = None,
-        rejected: Rejected | None = None,
-        revoked: Revocation | None = None,
-        alert: str = "",
-    ) -> None:
-        super().__init__(reason, f"the refresh token is not accepted: {reason}", hint="sign in again")
-        self.claims = claims
-        self.rejected = rejected
-        self.revoked = revoked
-        self.alert = alert
-        self.subject = claims.sub if claims else ""
-        self.family = claims.family if claims else ""
-        self.jti = claims.jti if claims else ""
+_THUMBPRINT = re.compile("[A-Za-z0-9_-]{43}")
 
 
 class Issuer:
@@ -135,6 +84,7 @@ class Issuer:
         tenant: str = "",
         act: str = "",
         device: str = "",
+        binding: Binding = UNBOUND,
         source: str = "",
         now_us: int | None = None,
     ) -> TokenPair:
@@ -146,6 +96,8 @@ class Issuer:
             claims: further claims of the access token, JSON values.
             act: who acts as the subject, for impersonation (RFC 8693 section 4.1).
             device: a label by which the user knows the device again; cut to `MAX_DEVICE` characters.
+            binding: the key or certificate without which the tokens are worth nothing; the refresh tokens too, for clients
+                are public ones (RFC 9449 section 5, RFC 8705 section 4).
             source: the client's address; an exchange from it may be repeated when its answer got lost.
 
         Raises:
@@ -159,6 +111,7 @@ class Issuer:
             **({"roles": list(roles)} if roles else {}),
             **({"tenant": tenant} if tenant else {}),
             **({"act": {"sub": act}} if act else {}),
+            **({"cnf": _confirmation(binding)} if binding else {}),
         }
         family = Family(
             id=uuid7(now),
@@ -178,12 +131,19 @@ class Issuer:
         self._store.add_family(family, _rows(pair, source, now))
         return pair
 
-    def refresh(self, token: str, *, source: str = "", now_us: int | None = None) -> TokenPair:
+    def refresh(
+        self, token: str, *, source: str = "", shown: Binding = UNBOUND, now_us: int | None = None
+    ) -> TokenPair:
         """Exchange a refresh token for a new pair; the old one counts no more.
 
         Exactly one of several exchanges of the same token succeeds. The others are **reuse** and end the whole family,
         for nobody can tell the thief from the owner; but within `grace_s` the same known source gets the pair's successor
         again (the same refresh token, a new access token), because answers do get lost.
+
+        Args:
+            source: the client's address.
+            shown: what the client has proved to hold. A bound token is exchanged for nobody else; with one that is not bound
+                the new access token is bound to it.
 
         Raises:
             RefreshError: with the reason, `refresh_reused` among them.
@@ -191,11 +151,13 @@ class Issuer:
         """
         now = self._now_us() if now_us is None else now_us
         claims = self._authentic(token, now)
+        if reason := refused(claims.binding, shown):
+            raise RefreshError(reason, claims=claims)
         family = self._store.rotate_family(claims.family, claims.jti, uuid7(now), source, now)
         repeated = family is None
         if family is None:
             family = self._repeatable(claims, source, now)
-        pair = self._pair(family, now, parent=claims.jti, repeated=repeated)
+        pair = self._pair(family, now, parent=claims.jti, repeated=repeated, shown=shown)
         self._store.issued(*_rows(pair, source, now))
         return pair
 
@@ -285,7 +247,15 @@ class Issuer:
         revoked = self.revoke("family", family.id, cause="refresh_reused", now_us=now_us)
         raise RefreshError("refresh_reused", claims=claims, revoked=revoked)
 
-    def _pair(self, family: Family, now_us: int, *, parent: str = "", repeated: bool = False) -> TokenPair:
+    def _pair(
+        self,
+        family: Family,
+        now_us: int,
+        *,
+        parent: str = "",
+        repeated: bool = False,
+        shown: Binding = UNBOUND,
+    ) -> TokenPair:
         settings = self._settings
         key = self._ring.signing_key()
         end = min(now_us + settings.access_ttl_s * _US, family.expires_us) // _US
@@ -300,6 +270,9 @@ class Issuer:
         own = msgspec.json.decode(family.claims, type=dict[str, Any])
         if family.scope:
             own["scope"] = family.scope
+        bound = {"cnf": own["cnf"]} if "cnf" in own else {}
+        if shown and not bound:
+            own["cnf"] = _confirmation(shown)
         access_token, access = self._signed(
             {**common, "aud": settings.audience, "exp": end, "jti": uuid7(now_us), **own,
              "client_id": family.client_id},
@@ -307,12 +280,14 @@ class Issuer:
             key,
         )  # fmt: skip
         refresh_token, refresh = self._signed(
-            {**common, "aud": settings.issuer, "exp": idle_end, "jti": family.jti}, REFRESH_TYP, key
+            {**common, "aud": settings.issuer, "exp": idle_end, "jti": family.jti, **bound},
+            REFRESH_TYP,
+            key,
         )
         return TokenPair(
             access_token=access_token,
             refresh_token=refresh_token,
-            token_type="Bearer",  # noqa: S106
+            token_type=token_type_of(access),
             expires_in=end - now_us // _US,
             scope=family.scope,
             access=access,
@@ -342,6 +317,24 @@ class Issuer:
                 hint="see RFC 7519",
             ) from None
         return token, claims
+
+
+def _confirmation(binding: Binding) -> dict[str, str]:
+    """`cnf` (RFC 7800 section 3.1).
+
+    Raises:
+        TokenError: not the SHA-256 of anything.
+    """
+    made = {name: value for name, value in (("jkt", binding.jkt), ("x5t#S256", binding.x5t)) if value}
+    for name, value in made.items():
+        if not _THUMBPRINT.fullmatch(value):
+            raise TokenError(
+                "claim_invalid",
+                f"no thumbprint: {name}",
+                where="binding",
+                hint="SHA-256 as base64url, 43 characters",
+            )
+    return made
 
 
 def _rows(pair: TokenPair, source: str, now_us: int) -> tuple[IssuedToken, IssuedToken]:
