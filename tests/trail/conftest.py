@@ -1,10 +1,12 @@
 """A small trail, and hands to fill and drive it."""
 
+import os
+import shutil
 from concurrent.futures import wait
 
 import pytest
 
-from jwtrail import clock
+from jwtrail import clock, config
 from jwtrail.ecs import event_for
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
@@ -84,3 +86,13 @@ def sealed(layout, fill, drain):
     with Keeper(layout) as keeper:
         drain(keeper)
     return layout
+
+
+@pytest.fixture
+def root_only():
+    tools = ("mount", "umount", "losetup", "mkfs.ext4")
+    if os.geteuid() == 0 and all(map(shutil.which, tools)):
+        return
+    if config.is_ci():
+        pytest.fail(f"CI runs as root and has {tools}")
+    pytest.skip(f"needs root and {tools}")

@@ -1,5 +1,7 @@
 """The reader of logs against a model: whatever became of the files, each line comes once and in order."""
 
+import errno
+import os
 from itertools import pairwise
 
 import pytest
@@ -10,8 +12,10 @@ from jwtrail.ecs import encode_parts, entry_of, event_for
 from jwtrail.trail.fsck.logs import LogAudit
 from jwtrail.trail.fsck.report import Findings
 from jwtrail.trail.layout import Layout, WalFileName
+from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.tail import Tail
 from jwtrail.trail.wal import CHAIN_START, build_close, build_line, next_chain
+from jwtrail.trail.writer import TrailWriter
 
 WRITER = "00112233445566aa"
 
@@ -185,3 +189,35 @@ def test_names_of_files():
     for wrong in ("12.ndjson", "000000000012.0.ndjson", "000000000012.ndjson.tmp", "x"):
         assert WalFileName.parse(wrong) is None
     assert WalFileName(2) < WalFileName(2, 1) < WalFileName(3)
+
+
+@pytest.mark.parametrize("call", ["open", "fdatasync"])
+def test_a_disk_that_fails_between_two_files_takes_no_line_with_it(layout, make_event, monkeypatch, call):
+    """What was read of a file is handed over, whatever becomes of the next one; the failure is told once."""
+    writer = TrailWriter(layout, TrailSettings(wal_file_bytes=4096))
+    for number in range(20):
+        writer.put(make_event(number), "sync").result(10)
+    writer.close()
+    (name,) = layout.writers()
+    assert len(layout.wal_files(name)) > 2
+    real, calls, told, numbers = getattr(os, call), 0, 0, []
+
+    def second_fails(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(os, call, second_fails)
+    tail = Tail(layout, name)
+    for _ in range(10):
+        try:
+            numbers += [one.line.number for one in tail.read(100)]
+            tail.sync()
+        except OSError:
+            told += 1
+    tail.close()
+    assert told <= 1
+    assert calls > 2
+    assert numbers == list(range(1, 23))

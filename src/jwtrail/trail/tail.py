@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class Tail:
         self._fd = -1
         self._offset = 0
         self._dirty = False
+        self._left: list[int] = []  # files that were read to their end and not synced
 
     def read(self, limit: int) -> list[TailLine]:
         """Further lines, `limit` or somewhat more at most; empty when there are none now.
@@ -65,9 +67,17 @@ class Tail:
         `closed` whether the writer ended in order.
 
         Raises:
-            OSError: a file cannot be read.
+            OSError: a file cannot be read. What was read before it is given first: the next call meets the error again.
         """
         found: list[TailLine] = []
+        try:
+            self._fill(found, limit)
+        except OSError:
+            if not found:
+                raise
+        return found
+
+    def _fill(self, found: list[TailLine], limit: int) -> None:
         while not self.closed:
             # Listed before reading: a file that has a successor does not grow any more.
             names = self._layout.wal_files(self.writer)
@@ -75,23 +85,30 @@ class Tail:
                 pass
             if len(found) >= limit or self.closed or not self._move_on(names):
                 break
-        return found
 
     def sync(self) -> None:
         """Make every line that `read` gave durable.
 
+        Apart from `read`, which has to hand over what it took: a sync that failed inside would lose it.
+
         Raises:
-            OSError: it may not be; the descriptor is given up.
+            OSError: a line may not be. Another call tries no second time: its writer got the same error, and writes again
+                whatever it had not synced itself.
         """
-        if self._dirty and self._fd >= 0:
-            self._dirty = False
-            os.fdatasync(self._fd)
+        waiting, dirty = [*self._left, self._fd], self._dirty
+        self._left, self._dirty = [], False
+        with ExitStack() as after:
+            for fd in waiting[:-1]:
+                after.callback(os.close, fd)
+            for fd in waiting if dirty else ():
+                after.callback(os.fdatasync, fd)  # each is tried; the first failure is told
 
     def close(self) -> None:
-        """Let go of the open file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Let go of the open files."""
+        for fd in (*self._left, self._fd):
+            if fd >= 0:
+                os.close(fd)
+        self._left, self._fd = [], -1
 
     def drop_sealed(self, number: int) -> bool:
         """Remove the files that hold no line beyond `number`; True when the writer is gone and its directory with it.
@@ -183,10 +200,12 @@ class Tail:
             return False
         if self.torn and names[0].first > self.number + 1:
             self._damage("the last line is cut off, and no later file repeats it")
-        self.sync()
-        self.close()
-        self._name, self._offset, self.torn = names[0], 0, False
-        self._fd = os.open(self._path(names[0]), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(self._path(names[0]), os.O_RDONLY | os.O_CLOEXEC)
+        if self._dirty:
+            self._left.append(self._fd)
+        elif self._fd >= 0:
+            os.close(self._fd)
+        self._name, self._fd, self._offset, self.torn = names[0], fd, 0, False
         return True
 
     def _damage(self, what: str) -> None:
