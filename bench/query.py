@@ -18,7 +18,7 @@ from jwtrail.elastic import index_body
 from jwtrail.kql import compile_kql
 from jwtrail.predicate.dsl import to_dsl
 from jwtrail.query import LocalStore, SearchRequest
-from jwtrail.query.filters import IdFilters
+from jwtrail.query.index import QueryIndex
 
 if TYPE_CHECKING:
     from opensearch_server import Client
@@ -164,12 +164,16 @@ def run(calls: int, *, opensearch: bool = False) -> None:
             began = time.perf_counter()
             _loaded(client, trail)
             print(f"  OpenSearch loaded in {time.perf_counter() - began:.0f} s")
-        filters = IdFilters(Path(folder) / "index")
-        began = time.perf_counter()
-        filters.add(trail.segments(), len(trail.parts))
-        took = (time.perf_counter() - began) / len(trail.parts)
-        index = sum(path.stat().st_size for path in (Path(folder) / "index").iterdir())
-        print(f"  filters for ids: {took * 1000:.0f} ms a segment, {index / count:.1f} bytes an event")
-        store = LocalStore(trail, now=lambda: trail.end_us, filters=filters)
+        index = QueryIndex(Path(folder) / "index")
+        began = time.process_time()
+        while index.keep_up(trail.segments()):
+            pass
+        took = time.process_time() - began
+        size = sum(path.stat().st_size for path in index.folder.iterdir())
+        parts = len(index.cover(trail.segments()))
+        print(
+            f"  index: {parts} parts, {size / count:.1f} bytes and {took / count * 1e6:.1f} µs CPU an event"
+        )
+        store = LocalStore(trail, now=lambda: trail.end_us, index=index)
         _compared(store, trail, client)
         store.close()

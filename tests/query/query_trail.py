@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import msgspec
@@ -50,23 +49,27 @@ class Trail:
         documents = [document(event) for event in events]
         columns = [name for name in CATALOGUE if any(name in one for one in documents)]
         path = self.directory / f"{first}-{last}.parquet"
-        described = ", ".join(f'"{name}" {CATALOGUE[name].sql_type}' for name in columns)
+        described = ", ".join(f"'{name}': '{_json_type(name)}'" for name in columns)
+        lines = path.with_suffix(".ndjson")
+        lines.write_bytes(b"\n".join(map(msgspec.json.encode, documents)))
+        chosen = ", ".join(
+            f'"{name}"::VARCHAR AS "{name}"' if _json_type(name) == "JSON" else f'"{name}"'
+            for name in columns
+        )
         with duckdb.connect() as connection:
-            connection.execute(f"CREATE TABLE rows ({described})")
-            marks = ", ".join("?" for _ in columns)
-            connection.executemany(
-                f"INSERT INTO rows VALUES ({marks})",
-                [[_cell(one.get(name)) for name in columns] for one in documents],
+            connection.execute(
+                f"COPY (SELECT {chosen} FROM read_json('{lines}', format = 'newline_delimited', columns = {{{described}}}))"
+                f" TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
             )
-            connection.execute(f"COPY rows TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+        lines.unlink()
         times = [parse_iso(event.timestamp) for event in events]
         made = FileSegment(path, first, last, min(times), max(times), len(events), frozenset(columns))
         self.sealed.append(made)
         return made
 
 
-def _cell(value: Any) -> Any:
-    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value
+def _json_type(name: str) -> str:
+    return "JSON" if CATALOGUE[name].type == "flattened" else CATALOGUE[name].sql_type
 
 
 def numbered(events: Sequence[Event], first: int = 0) -> list[Event]:

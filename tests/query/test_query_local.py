@@ -272,7 +272,7 @@ def test_the_database_reads_nothing_outside_its_directory(
     store: LocalStore, trail: Trail, tmp_path: Path
 ) -> None:
     store.count(SearchRequest())
-    engine = store._reading._engine
+    (engine,) = store._reading._engines.values()
     outside = tmp_path.parent / f"{tmp_path.name}.csv"
     outside.write_text("a\n1\n")
     with pytest.raises(QueryError):

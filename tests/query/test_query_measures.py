@@ -11,7 +11,7 @@ from query_trail import Trail, numbered
 from jwtrail.ecs import Event, event_for
 from jwtrail.errors import QueryError
 from jwtrail.query import LocalStore, Run, SearchRequest, running
-from jwtrail.query.engine import Engine
+from jwtrail.query.engine import COUNTS, Engine
 from jwtrail.query.local import MAX_TOP
 
 START = 1_763_916_415_000_000
@@ -128,7 +128,7 @@ SLOW = "SELECT count(*) FROM range(1000000000) a, range(100) b WHERE a.range % 7
 
 
 def test_a_run_ends_when_its_time_is_over(tmp_path: Path) -> None:
-    engine = Engine(tmp_path)
+    engine = Engine(COUNTS, tmp_path)
     with running(Run(0.2)), pytest.raises(QueryError, match=r"took more than 0\.2 s"):
         engine.rows(SLOW)
     with running(Run(0)), pytest.raises(QueryError, match="took more than"):
@@ -138,7 +138,7 @@ def test_a_run_ends_when_its_time_is_over(tmp_path: Path) -> None:
 
 
 def test_a_run_can_be_cancelled_from_another_thread(tmp_path: Path) -> None:
-    engine, run = Engine(tmp_path), Run()
+    engine, run = Engine(COUNTS, tmp_path), Run()
     timer = threading.Timer(0.2, run.cancel)
     timer.start()
     with running(run), pytest.raises(QueryError, match="cancelled"):

@@ -11,7 +11,7 @@ from jwtrail.ecs import event_for
 from jwtrail.errors import QueryError
 from jwtrail.query import SearchRequest, parse_time
 from jwtrail.query.cursors import Place, digest, place_behind, read_cursor, write_cursor
-from jwtrail.query.engine import Engine
+from jwtrail.query.engine import COUNTS, Engine
 from jwtrail.query.intervals import begin, interval_for
 
 NOW = parse_iso("2026-11-23T17:04:05.123456Z")
@@ -83,7 +83,7 @@ def test_a_place_keeps_what_was_shown_without_an_index() -> None:
 
 
 def test_memory_is_bounded_and_nothing_spills(tmp_path: Path) -> None:
-    engine = Engine(tmp_path)
+    engine = Engine(COUNTS, tmp_path)
     with pytest.raises(QueryError, match="more than 384MB of memory"):
         engine.rows("SELECT list(a.range ORDER BY random()) FROM range(20000000) a")
     assert engine.rows("SELECT 1") == [(1,)]

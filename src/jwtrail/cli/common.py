@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from jwtrail.config import Settings
-    from jwtrail.query.local import LocalStore
+    from jwtrail.query.store import Store
     from jwtrail.state import StateStore
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "open_state",
     "open_store",
     "settings_of",
+    "store_option",
 ]
 
 MIN_CUT = 8
@@ -100,14 +101,30 @@ def layout_of(data: Path | None) -> Any:
     return Layout(root)
 
 
-def open_store(data: Path | None) -> "LocalStore":
-    """Everything recorded, with or without a daemon."""
+def store_option(command: F) -> F:
+    """`--store URL`, an engine instead of the data directory."""
+    return click.option(
+        "--store",
+        metavar="URL",
+        help="Ask this engine, to which the trail was shipped: elasticsearch://… or opensearch://…"
+        " [default: from the settings, else the data directory]",
+    )(command)
+
+
+def open_store(data: Path | None, store: str | None = None) -> "Store":
+    """Everything recorded, with or without a daemon; or what an engine has of it."""
+    settings = settings_of(data, store=store)
+    if settings.store:
+        from jwtrail.elastic.client import connect  # noqa: PLC0415
+        from jwtrail.query.remote import RemoteStore  # noqa: PLC0415
+
+        return RemoteStore(connect(settings.store, settings.engine), settings.engine.namespace)
     from jwtrail.query.files import TrailFiles  # noqa: PLC0415
-    from jwtrail.query.filters import IdFilters  # noqa: PLC0415
+    from jwtrail.query.index import QueryIndex  # noqa: PLC0415
     from jwtrail.query.local import LocalStore  # noqa: PLC0415
 
     layout = layout_of(data)
-    return LocalStore(TrailFiles(layout), filters=IdFilters(layout.index))
+    return LocalStore(TrailFiles(layout), index=QueryIndex(layout.index))
 
 
 def open_state(data: Path | None) -> "StateStore":

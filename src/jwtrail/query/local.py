@@ -12,7 +12,7 @@ from jwtrail.kql import compile_kql
 from jwtrail.predicate.ir import And, Anything, Equals, Predicate
 from jwtrail.query.cursors import Place, beyond, place_behind, read_cursor, write_cursor
 from jwtrail.query.engine import SegmentGone
-from jwtrail.query.filters import IdFilters
+from jwtrail.query.index import QueryIndex
 from jwtrail.query.intervals import MAX_BUCKETS
 from jwtrail.query.measures import entities_of, stats_of, top_of
 from jwtrail.query.page import (
@@ -38,6 +38,9 @@ MAX_TOP = 1000
 MAX_AROUND = 500
 """Events on each side of one event."""
 
+_TRIES = 3
+"""A segment may vanish once, and the index be damaged once."""
+
 T = TypeVar("T")
 
 
@@ -48,7 +51,7 @@ class LocalStore:
         source: where segments and unsealed events come from.
         head: the unsealed events, when this process has them in memory; read from the source otherwise.
         now: what `now` means in a query.
-        filters: which segments may hold an id; without them a search for one opens all.
+        index: what makes searches fast; without it they read the segments themselves.
     """
 
     def __init__(
@@ -57,12 +60,12 @@ class LocalStore:
         *,
         head: Callable[[], Sequence[Event]] | None = None,
         now: Clock = clock.now_us,
-        filters: IdFilters | None = None,
+        index: QueryIndex | None = None,
     ) -> None:
         self._source = source
         self._head = head
         self._now = now
-        self._reading = Reading(filters)
+        self._reading = Reading(index)
 
     def search(self, request: SearchRequest) -> Page:
         """One page of events.
@@ -186,11 +189,12 @@ class LocalStore:
         return compile_kql(request.query, self._now()) if isinstance(request.query, str) else request.query
 
     def _steadily(self, work: Callable[[View], T]) -> T:
-        """Do it on a view of the trail, and again on a newer one when a segment vanished meanwhile."""
-        try:
-            return work(view_of(self._source, self._head))
-        except SegmentGone:
-            pass
+        """Do it on a view of the trail, and again on a newer one when a file vanished meanwhile or the index is damaged."""
+        for _ in range(_TRIES - 1):
+            try:
+                return work(view_of(self._source, self._head))
+            except SegmentGone:
+                continue
         try:
             return work(view_of(self._source, self._head))
         except SegmentGone as gone:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,25 @@ from msgspec import Struct
 from jwtrail.ecs import Event
 from jwtrail.predicate.sql import Parameter
 from jwtrail.predicate.sql_text import quoted
-from jwtrail.query.engine import Engine
-from jwtrail.query.filters import IdFilters
+from jwtrail.query.engine import COUNTS, PAGES, Engine, Means, SegmentGone
+from jwtrail.query.ids import BLOCK
+from jwtrail.query.index import QueryIndex
+from jwtrail.query.parts import Part, PartDamaged
 from jwtrail.query.rows import events_of, selected
-from jwtrail.query.scan import SEQUENCE, Scan, columns_of, table_of
+from jwtrail.query.scan import SEQUENCE, Reach, Scan, together
 from jwtrail.query.source import Segment
+from jwtrail.query.tables import columns_of, table_of
 
 __all__ = ["Given", "Reading"]
 
 NOWHERE = Path("/nowhere")
-"""The directory of an engine that is asked before there is a segment."""
+"""The directory of an engine that has none yet: without any, DuckDB would allow all."""
 
 _TOGETHER = 64
 """Segments read by one statement: enough to use all threads, few enough to plan quickly."""
+
+_NARROW = 2 * BLOCK
+"""Rows of which whole ones are read at once: finding them first would cost more."""
 
 
 class Given(Struct, frozen=True):
@@ -43,42 +48,34 @@ class Given(Struct, frozen=True):
 
 
 class Reading:
-    """Queries over Parquet segments; keeps the database warm between them.
+    """Queries over segments, or over the parts of the index that stand for them; keeps the database warm between them.
 
     Args:
-        filters: tell which segments need not be opened for an id.
+        index: the index, if there is one.
     """
 
-    def __init__(self, filters: IdFilters | None = None) -> None:
-        self._filters = filters
-        self._engine: Engine | None = None
+    def __init__(self, index: QueryIndex | None = None) -> None:
+        self._index = index
+        self._engines: dict[Means, Engine] = {}
         self._lock = threading.Lock()
 
     def fetch(
         self, segments: Sequence[Segment], scan: Scan, limit: int, *, ascending: bool
     ) -> tuple[list[Event], list[Segment]]:
-        """Up to `limit` events that fit, in order of their index, and the segments that had to be opened.
+        """Up to `limit` events that fit, in order of their index, and the units that had to be opened.
 
         Raises:
             SegmentGone, QueryError: see `Engine.rows`.
         """
-        numbers: list[int] = []
+        events: list[Event] = []
         opened: list[Segment] = []
-        order = "ASC" if ascending else "DESC"
-        wanted = self._opens(segments, scan)
-        for batch in _batches(wanted if ascending else list(reversed(wanted))):
-            if len(numbers) >= limit:
+        wanted = self._reached(segments, scan)
+        for reach in _batches(wanted if ascending else list(reversed(wanted))):
+            if len(events) >= limit:
                 break
-            opened.extend(batch)
-            numbers.extend(self._numbers(batch, scan, limit - len(numbers), order))
-        return self._whole(opened, numbers, order), opened
-
-    def _opens(self, segments: Sequence[Segment], scan: Scan) -> list[Segment]:
-        """The segments that may hold something, in their order."""
-        within = [segment for segment in segments if scan.opens(segment)]
-        if self._filters is None or not scan.wanted:
-            return within
-        return self._filters.holding(within, scan.wanted)
+            opened.extend(reach.units)
+            events.extend(self._events(reach, scan, limit - len(events), "ASC" if ascending else "DESC"))
+        return events, opened
 
     def grouped(
         self, segments: Sequence[Segment], scan: Scan, columns: Mapping[str, str], by: str = ""
@@ -89,14 +86,14 @@ class Reading:
             columns: fields that `by` needs, and their SQL types: a segment without one gives NULL.
             by: SQL of the values to group by; all in one group when empty.
         """
-        for batch in _chunks(self._opens(segments, scan)):
-            rows, parameters = scan.sql(batch, _chosen(batch, columns))
+        for reach in _chunks(self._reached(segments, scan)):
+            rows, parameters = scan.sql(reach, _chosen(reach.units, columns))
             sql = (
                 f"SELECT g.*, count(*) FROM (SELECT {by} FROM ({rows})) AS g GROUP BY ALL"  # noqa: S608
                 if by
                 else f"SELECT count(*) FROM ({rows})"  # noqa: S608
             )
-            yield from self._run(batch, sql, parameters)
+            yield from self._run(COUNTS, reach.units, sql, parameters)
 
     def over(
         self, segments: Sequence[Segment], scan: Scan, given: "Given", sql: str
@@ -106,73 +103,142 @@ class Reading:
         Raises:
             SegmentGone, QueryError: see `Engine.rows`.
         """
-        marks = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in given.types.items())
-        lists = [list(values) for values in zip(*given.rows, strict=True)] or [[] for _ in given.types]
-        read = self._opens(segments, scan)
-        if not read:
-            return self._run([], f"WITH v AS (SELECT {marks}) {sql}", lists)
-        rows, parameters = scan.sql(read, _chosen(read, given.columns))
-        table = f"SELECT {given.by} FROM ({rows}) UNION ALL BY NAME SELECT {marks}"  # noqa: S608
-        return self._run(read, f"WITH v AS ({table}) {sql}", [*parameters, *lists])
+        tables: list[str] = []
+        parameters: list[Parameter | list[Any]] = []
+        units: list[Segment] = []
+        for reach in _chunks(self._reached(segments, scan)):
+            rows, needed = scan.sql(reach, _chosen(reach.units, given.columns))
+            tables.append(f"SELECT {given.by} FROM ({rows})")  # noqa: S608
+            parameters.extend(needed)
+            units.extend(reach.units)
+        if given.rows or not tables:
+            marks = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in given.types.items())
+            tables.append(f"SELECT {marks}")
+            parameters.extend(
+                [list(values) for values in zip(*given.rows, strict=True)] or [[] for _ in given.types]
+            )
+        return self._run(COUNTS, units, f"WITH v AS ({' UNION ALL BY NAME '.join(tables)}) {sql}", parameters)
 
     def close(self) -> None:
         with self._lock:
-            if self._engine is not None:
-                self._engine.close()
-                self._engine = None
+            for engine in self._engines.values():
+                engine.close()
+            self._engines = {}
 
-    def _numbers(self, segments: Sequence[Segment], scan: Scan, limit: int, order: str) -> list[int]:
-        """Indexes of what fits: only the columns of the condition are read."""
-        rows, parameters = scan.sql(segments, SEQUENCE)
+    def _reached(self, segments: Sequence[Segment], scan: Scan) -> list[Reach]:
+        """The units that may hold something, in their order."""
+        units = segments if self._index is None else self._index.cover(segments)
+        try:
+            return [reach for unit in units if (reach := scan.reach(unit)) is not None]
+        except PartDamaged as wrong:
+            self._distrust()
+            raise SegmentGone(str(wrong)) from wrong
+
+    def _events(self, reach: Reach, scan: Scan, limit: int, order: str) -> list[Event]:
+        """Whole rows are read only of what goes into the page: first the columns of the condition, then these rows."""
+        if reach.last - reach.first < _NARROW:
+            names, columns = selected(columns_of(reach.units))
+            sql, parameters = scan.sql(reach, columns)
+            rows = self._run(PAGES, reach.units, sql, parameters)
+            return _ordered(events_of(names, rows), order)[:limit]
+        numbers = self._numbers(reach, scan, limit, order)
+        return self._whole(reach, numbers, order) if numbers else []
+
+    def _numbers(self, reach: Reach, scan: Scan, limit: int, order: str) -> Sequence[int]:
+        """Indexes of what fits: only the columns of the condition are read, none when all fits."""
+        every = range(reach.first, reach.last + 1)
+        if scan.takes_all(reach) and len(every) == reach.rows:
+            return every[:limit] if order == "ASC" else every[-limit:]
+        rows, parameters = scan.sql(reach, SEQUENCE)
         sql = f"{rows} ORDER BY {SEQUENCE} {order} LIMIT {limit}"
-        return [number for (number,) in self._run(segments, sql, parameters)]
+        return [number for (number,) in self._run(PAGES, reach.units, sql, parameters)]
 
-    def _whole(self, opened: Sequence[Segment], numbers: Sequence[int], order: str) -> list[Event]:
-        """The events with these indexes: whole rows are read only of them."""
-        segments = [one for one in opened if any(one.first <= number <= one.last for number in numbers)]
-        if not segments:
-            return []
-        names, columns = selected(columns_of(segments))
-        marks = ", ".join("?" for _ in numbers)
-        sql = (
-            f"SELECT {columns} FROM {table_of(segments)}"  # noqa: S608
-            f" WHERE {SEQUENCE} BETWEEN ? AND ? AND {SEQUENCE} IN ({marks}) ORDER BY {SEQUENCE} {order}"
-        )
-        return events_of(names, self._run(segments, sql, [min(numbers), max(numbers), *numbers]))
+    def _whole(self, reach: Reach, numbers: Sequence[int], order: str) -> list[Event]:
+        """The events with these indexes."""
+        low, high = min(numbers), max(numbers)
+        units = [unit for unit in reach.units if unit.first <= high and unit.last >= low]
+        names, columns = selected(columns_of(units))
+        sql = f"SELECT {columns} FROM {table_of(units)} WHERE {SEQUENCE} BETWEEN ? AND ?"  # noqa: S608
+        parameters: list[Parameter | list[Any]] = [low, high]
+        if high - low >= len(numbers):
+            # A join: a long IN list is compared value by value with every row.
+            sql += f" AND {SEQUENCE} IN (SELECT unnest(?::BIGINT[]))"
+            parameters.append(list(numbers))
+        return _ordered(events_of(names, self._run(PAGES, units, sql, parameters)), order)
 
     def _run(
-        self, segments: Sequence[Segment], sql: str, parameters: Sequence[Parameter | list[Any]]
+        self, means: Means, units: Sequence[Segment], sql: str, parameters: Sequence[Parameter | list[Any]]
     ) -> list[tuple[Any, ...]]:
-        directory = (
-            segments[0].path.parent if segments else self._engine.directory if self._engine else NOWHERE
-        )
+        parts = [unit for unit in units if isinstance(unit, Part)]
+        engine = self._engine(means, units)
+        try:
+            engine.attach(parts)
+            return engine.rows(sql, parameters)
+        except (PartDamaged, SegmentGone) as wrong:
+            if parts and all(part.path.exists() for part in parts):
+                self._distrust()
+            raise SegmentGone(str(wrong)) from wrong
+
+    def _engine(self, means: Means, units: Sequence[Segment]) -> Engine:
+        """The warm engine that may read these."""
+        folders = {unit.path.parent for unit in units}
+        if self._index is not None:
+            folders.add(self._index.folder)
         with self._lock:
-            if self._engine is None or self._engine.directory != directory:
-                self._engine = Engine(directory)
-            engine = self._engine
-        return engine.rows(sql, parameters)
+            found = self._engines.get(means)
+            if found is None or not folders <= set(found.directories):
+                found = Engine(means, *(folders or {NOWHERE}), *(found.directories if found else ()))
+                self._engines[means] = found
+            return found
+
+    def _distrust(self) -> None:
+        """Go on without the parts there are: one is damaged, and what was read of it may still be in memory."""
+        if self._index is not None:
+            self._index.distrust()
+        with self._lock:
+            self._engines = {}  # not closed: other threads may be using them
 
 
-def _chosen(segments: Sequence[Segment], columns: Mapping[str, str]) -> str:
-    """Columns of these names and SQL types; NULL for those that no segment has."""
-    known = columns_of(segments)
+def _ordered(events: list[Event], order: str) -> list[Event]:
+    """By their index: for a page Python does this faster than DuckDB plans it."""
+    return sorted(events, key=lambda event: event.event_sequence or 0, reverse=order == "DESC")
+
+
+def _batches(reaches: Sequence[Reach]) -> Iterator[Reach]:
+    """A part, or one segment, then twice as many each time: most pages are full soon, rare events need many."""
+    size = 1
+    for run in _runs(reaches):
+        at = 0
+        while at < len(run):
+            yield together(run[at : at + size])
+            at += size
+            size = min(2 * size, _TOGETHER)
+
+
+def _chunks(reaches: Sequence[Reach]) -> Iterator[Reach]:
+    for run in _runs(reaches):
+        for at in range(0, len(run), _TOGETHER):
+            yield together(run[at : at + _TOGETHER])
+
+
+def _runs(reaches: Sequence[Reach]) -> Iterator[Sequence[Reach]]:
+    """Parts one by one, segments between them together: one statement reads either."""
+    plain: list[Reach] = []
+    for reach in reaches:
+        if isinstance(reach.units[0], Part):
+            yield plain
+            yield [reach]
+            plain = []
+        else:
+            plain.append(reach)
+    yield plain
+
+
+def _chosen(units: Sequence[Segment], columns: Mapping[str, str]) -> str:
+    """Columns of these names and SQL types; NULL for those that no unit has."""
+    known = columns_of(units)
     chosen = [
         f"{quoted(name) if name in known else f'CAST(NULL AS {kind})'} AS {quoted(name)}"
         for name, kind in columns.items()
     ]
     return ", ".join(chosen) or "1"
-
-
-def _batches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    """One segment, then twice as many each time: most pages are full after the first, rare events need many."""
-    rest = iter(segments)
-    size = 1
-    while batch := list(islice(rest, size)):
-        yield batch
-        size = min(2 * size, _TOGETHER)
-
-
-def _chunks(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
-    rest = iter(segments)
-    while chunk := list(islice(rest, _TOGETHER)):
-        yield chunk

@@ -10,15 +10,17 @@ from msgspec import Struct
 
 from jwtrail.clock import parse_iso
 from jwtrail.ecs import Event
-from jwtrail.predicate.ir import And, Equals, Or, Predicate, Range
+from jwtrail.predicate.ir import And, Anything, Equals, Or, Predicate, Range
 from jwtrail.predicate.python import compile_predicate
 from jwtrail.predicate.simplify import simplify
 from jwtrail.predicate.sql import Parameter, to_where
-from jwtrail.predicate.sql_text import quoted, text
-from jwtrail.query.filters import ID_FIELDS, Wanted
+from jwtrail.predicate.sql_text import quoted
+from jwtrail.query.ids import ID_FIELDS, Wanted
+from jwtrail.query.parts import Part
 from jwtrail.query.source import Segment, TrailSource
+from jwtrail.query.tables import columns_of, table_of
 
-__all__ = ["NOWHERE", "SEQUENCE", "Loose", "Scan", "View", "at_us", "columns_of", "table_of", "view_of"]
+__all__ = ["NOWHERE", "SEQUENCE", "Loose", "Reach", "Scan", "View", "at_us", "together", "view_of"]
 
 SEQUENCE = quoted("event.sequence")
 NOWHERE = 2**62
@@ -72,6 +74,27 @@ def view_of(source: TrailSource, head: Callable[[], Sequence[Event]] | None) -> 
     return View(segments, tuple(loose), size)
 
 
+class Reach(Struct, frozen=True):
+    """Units to read by one statement, and the first and last index within them to look at.
+
+    Args:
+        units: one part of the index, or segments.
+    """
+
+    units: tuple[Segment, ...]
+    first: int
+    last: int
+
+    @property
+    def rows(self) -> int:
+        """How many there are, as far as no index is missing."""
+        return sum(
+            min(self.last, unit.last) - max(self.first, unit.first) + 1
+            for unit in self.units
+            if unit.rows == unit.last - unit.first + 1
+        )
+
+
 class Scan:
     """A predicate within bounds of time and index, over segments by SQL and over events by a function.
 
@@ -82,7 +105,7 @@ class Scan:
         last: index not above.
 
     Attributes:
-        wanted: ids of which an event must have one, field by field; what `filters.IdFilters` is asked.
+        wanted: ids of which an event must have one, field by field; what a part of the index is asked.
     """
 
     def __init__(
@@ -94,38 +117,52 @@ class Scan:
         first: int = 0,
         last: int = NOWHERE,
     ) -> None:
-        self._predicate = simplify(predicate)
         self._from_us = from_us
         self._to_us = to_us
-        low, high = _indexes(self._predicate)
+        plain = simplify(predicate)
+        low, high, self._rest = _indexes(plain)
         self.first = max(first, low)
         self.last = min(last, high)
-        self.wanted = _wanted(self._predicate)
-        self._match = compile_predicate(And(items=(*self._time(None), self._predicate)))
+        self.wanted = _wanted(plain)
+        self._match = compile_predicate(And(items=(*self._time(None), plain)))
 
     def fits(self, event: Event) -> bool:
         """The event is in the time and fits; its index is not looked at."""
         return self._match(event)
 
-    def opens(self, segment: Segment) -> bool:
-        """The segment may hold something."""
-        return (
-            segment.first <= self.last
-            and segment.last >= self.first
-            and (self._from_us is None or segment.max_us >= self._from_us)
-            and (self._to_us is None or segment.min_us < self._to_us)
-        )
+    def reach(self, unit: Segment) -> Reach | None:
+        """Where in this unit to look; None where nothing can fit.
 
-    def sql(self, segments: Sequence[Segment], select: str) -> tuple[str, list[Parameter]]:
-        """`SELECT select` over the rows of these segments that fit; a column that one of them lacks is NULL there."""
-        items: list[Predicate] = [*self._time(segments), self._predicate]
-        if any(segment.first < self.first for segment in segments):
-            items.insert(0, Range(field="event.sequence", op="gte", value=self.first))
-        if any(segment.last > self.last for segment in segments):
-            items.insert(0, Range(field="event.sequence", op="lte", value=self.last))
-        columns = columns_of(segments)
-        condition, parameters = to_where(And(items=tuple(items)), columns)
-        return f"SELECT {select} FROM {table_of(segments)} WHERE {condition}", parameters  # noqa: S608
+        Raises:
+            PartDamaged: see `Part.holding`.
+        """
+        if unit.first > self.last or unit.last < self.first:
+            return None
+        if self._from_us is not None and unit.max_us < self._from_us:
+            return None
+        if self._to_us is not None and unit.min_us >= self._to_us:
+            return None
+        first, last = max(self.first, unit.first), min(self.last, unit.last)
+        if isinstance(unit, Part) and self.wanted:
+            held = unit.holding(self.wanted)
+            if held is None:
+                return None
+            first, last = max(first, held[0]), min(last, held[1])
+        return Reach((unit,), first, last) if first <= last else None
+
+    def takes_all(self, reach: Reach) -> bool:
+        """Every event that is reached fits."""
+        return isinstance(self._rest, Anything) and not self._time(reach.units)
+
+    def sql(self, reach: Reach, select: str) -> tuple[str, list[Parameter]]:
+        """`SELECT select` over the rows reached that fit; a column that one of the units lacks is NULL there."""
+        items: list[Predicate] = [*self._time(reach.units), self._rest]
+        if any(unit.last > reach.last for unit in reach.units):
+            items.insert(0, Range(field="event.sequence", op="lte", value=reach.last))
+        if any(unit.first < reach.first for unit in reach.units):
+            items.insert(0, Range(field="event.sequence", op="gte", value=reach.first))
+        condition, parameters = to_where(And(items=tuple(items)), columns_of(reach.units))
+        return f"SELECT {select} FROM {table_of(reach.units)} WHERE {condition}", parameters  # noqa: S608
 
     def _time(self, segments: Sequence[Segment] | None) -> list[Predicate]:
         """The bounds of time that segments (or an event, for None) do not meet by themselves."""
@@ -138,20 +175,19 @@ class Scan:
         return made
 
 
-def columns_of(segments: Sequence[Segment]) -> frozenset[str]:
-    """Columns that any of the segments has."""
-    return frozenset[str]().union(*(segment.columns for segment in segments))
+def together(run: Sequence[Reach]) -> Reach:
+    """Segments read by one statement."""
+    return Reach(
+        tuple(unit for reach in run for unit in reach.units),
+        min(reach.first for reach in run),
+        max(reach.last for reach in run),
+    )
 
 
-def table_of(segments: Sequence[Segment]) -> str:
-    """Segments as one SQL table; a path cannot be a parameter, because the columns must be known before."""
-    paths = ", ".join(text(str(segment.path)) for segment in segments)
-    return f"read_parquet([{paths}], union_by_name = true)"
-
-
-def _indexes(predicate: Predicate) -> tuple[int, int]:
-    """Indexes outside of which a predicate cannot hold, as far as its top says so."""
+def _indexes(predicate: Predicate) -> tuple[int, int, Predicate]:
+    """Indexes outside of which a predicate cannot hold, as far as its top says so, and what else it says."""
     low, high = 0, NOWHERE
+    rest: list[Predicate] = []
     for item in predicate.items if isinstance(predicate, And) else (predicate,):
         match item:
             case Range(field="event.sequence", op="gte", value=int(value)):
@@ -164,7 +200,9 @@ def _indexes(predicate: Predicate) -> tuple[int, int]:
                 high = min(high, value - 1)
             case Equals(field="event.sequence", value=int(value)):
                 low, high = max(low, value), min(high, value)
-    return low, high
+            case _:
+                rest.append(item)
+    return low, high, simplify(And(items=tuple(rest)))
 
 
 def _wanted(predicate: Predicate) -> Wanted:

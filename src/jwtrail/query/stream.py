@@ -6,10 +6,11 @@ from msgspec.structs import replace
 
 from jwtrail.ecs import Event
 from jwtrail.predicate.ir import Predicate
-from jwtrail.query.engine import Engine
+from jwtrail.query.engine import COUNTS, Engine
 from jwtrail.query.rows import events_of, selected
-from jwtrail.query.scan import SEQUENCE, Scan, View, columns_of, view_of
-from jwtrail.query.source import Segment, TrailSource
+from jwtrail.query.scan import SEQUENCE, Reach, Scan, View, together, view_of
+from jwtrail.query.source import TrailSource
+from jwtrail.query.tables import columns_of
 
 __all__ = ["TOGETHER", "stream"]
 
@@ -33,12 +34,12 @@ def stream(
 
 
 def _events(view: View, scan: Scan) -> Iterator[Event]:
-    wanted = [segment for segment in view.segments if scan.opens(segment)]
+    wanted = [reach for segment in view.segments if (reach := scan.reach(segment)) is not None]
     if wanted:
-        engine = Engine(wanted[0].path.parent)
+        engine = Engine(COUNTS, wanted[0].units[0].path.parent)
         try:
             for start in range(0, len(wanted), TOGETHER):
-                yield from _sealed(wanted[start : start + TOGETHER], scan, engine.rows)
+                yield from _sealed(together(wanted[start : start + TOGETHER]), scan, engine.rows)
         finally:
             engine.close()
     for one in view.loose:
@@ -46,9 +47,7 @@ def _events(view: View, scan: Scan) -> Iterator[Event]:
             yield replace(one.event, event_sequence=one.place)
 
 
-def _sealed(
-    segments: list[Segment], scan: Scan, rows: Callable[..., list[tuple[object, ...]]]
-) -> list[Event]:
-    names, columns = selected(columns_of(segments))
-    sql, parameters = scan.sql(segments, columns)
+def _sealed(reach: Reach, scan: Scan, rows: Callable[..., list[tuple[object, ...]]]) -> list[Event]:
+    names, columns = selected(columns_of(reach.units))
+    sql, parameters = scan.sql(reach, columns)
     return events_of(names, rows(f"{sql} ORDER BY {SEQUENCE}", parameters))

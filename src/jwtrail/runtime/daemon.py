@@ -14,7 +14,7 @@ from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import Event, event_for
 from jwtrail.errors import JwtrailError
 from jwtrail.query.files import TrailFiles
-from jwtrail.query.filters import IdFilters
+from jwtrail.query.index import QueryIndex
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.respond.responder import Responder
@@ -85,9 +85,9 @@ class Daemon:
         self.keeper = Keeper(self.layout, settings.trail)
         self.state = open_state(self.layout.state, settings.state_url)
         self.reader = TrailReader(self.layout)
-        filters = IdFilters(self.layout.index)
-        self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, filters=filters)
-        self._indexer = Indexer(TrailFiles(self.layout), filters)
+        index = QueryIndex(self.layout.index)
+        self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, index=index)
+        self._indexer = Indexer(TrailFiles(self.layout), index)
         self.rules = configured(settings.detect)
         self._rule_files = RuleWatch(settings.detect.rules)
         self.writer = TrailWriter(self.layout, settings.trail)

@@ -11,7 +11,7 @@ from jwtrail import clock
 from jwtrail.config import Settings
 from jwtrail.ecs import document, event_for
 from jwtrail.errors import LockedError
-from jwtrail.query.filters import IdFilters
+from jwtrail.query.index import QueryIndex
 from jwtrail.runtime.daemon import CROWD, CURSOR
 from jwtrail.state.erasure import forget, rows_about
 from jwtrail.state.split import forget_shared, shared_rows_about
@@ -120,10 +120,9 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         hashes = tuple(doc["event.hash"] for one in free for doc in one.docs)
         # Announced before it is done: an audit takes erased rows that no event speaks of for tampering.
         _record(layout, settings, len(hashes), by, reason)
+        # The index first: it has these rows too, and the daemon makes it again from what is left.
+        QueryIndex(layout.index).forget([one.segment.file for one in free])
         keeper.replace(made)
-        IdFilters(
-            layout.index
-        ).clear()  # a filter would still answer whether an id was there; the daemon makes new ones
         lines = blank_logs(layout, erased_lines(layout, keeper.segments))
         _seal_all(keeper)
     newest = max(restricted, default="")

@@ -1,0 +1,132 @@
+"""Makes a part of the query index from segments, and decides which is to be made next."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import duckdb
+
+from jwtrail.ecs import CATALOGUE
+from jwtrail.predicate.sql_text import quoted, text
+from jwtrail.query.ids import BLOCK, ID_FIELDS, words_sql
+from jwtrail.query.parts import Part, part_name, written_ids
+from jwtrail.query.source import Segment
+from jwtrail.query.tables import columns_of, files_sql
+
+__all__ = ["FAN", "MAX_ROWS", "build", "to_make", "to_merge"]
+
+MAX_ROWS = 1 << 20
+"""Rows of a part that is made of several segments: few parts for a long time, and seconds to make one."""
+
+FAN = 4
+"""So many neighbours of about one size are made one part."""
+
+MAX_TOGETHER = 16
+"""Parts that are made one at once."""
+
+ROW_GROUP = 30 * BLOCK
+"""Rows whose smallest and largest values are known: with fewer a page is found faster, with more everything is counted faster."""
+
+MEMORY_LIMIT = "512MB"
+_MODE = 0o600
+
+Stoppable = Callable[[Callable[[], None]], None]
+"""Is told how to interrupt what is being made; the maker of a part calls it."""
+
+
+def to_make(units: Sequence[Segment]) -> Sequence[Segment]:
+    """The newest segments that have no part, as many as make one; none when all have.
+
+    Args:
+        units: parts, and segments without one, oldest first.
+    """
+    found: list[Segment] = []
+    rows = 0
+    for unit in reversed(units):
+        if isinstance(unit, Part):
+            if found:
+                break
+            continue
+        if found and rows + unit.rows > MAX_ROWS:
+            break
+        found.append(unit)
+        rows += unit.rows
+    return found[::-1]
+
+
+def to_merge(parts: Sequence[Part]) -> Sequence[Part]:
+    """Neighbours that are better one: `FAN` or more, none of them as large as all the others. The newest first.
+
+    So every row is written again a few times at most, and a trail of any length has few parts.
+    """
+    for end in range(len(parts), FAN - 1, -1):
+        for start in range(max(0, end - MAX_TOGETHER), end - FAN + 1):
+            window = parts[start:end]
+            rows = [part.rows for part in window]
+            if sum(rows) <= MAX_ROWS and 2 * max(rows) <= sum(rows):
+                return window
+    return ()
+
+
+def build(folder: Path, segments: Sequence[Segment], stoppable: Stoppable) -> str:
+    """Make the part of these segments; its name. It appears when it is whole.
+
+    Raises:
+        duckdb.Error: a segment cannot be read, it was interrupted, or the disk is full.
+        OSError: a file cannot be written.
+    """
+    name = part_name(segments)
+    rows, ids = folder / f"{name}.duckdb", folder / f"{name}.ids"
+    made, described = rows.with_name(f"{name}.duckdb.tmp"), ids.with_name(f"{name}.ids.tmp")
+    columns = columns_of(segments) & CATALOGUE.keys()
+    try:
+        with _opened(made, stoppable) as connection:
+            words = _filled(connection, segments, columns)
+        _written(described, written_ids(segments, columns, words))
+        made.replace(rows)
+        described.replace(ids)
+    finally:
+        for leftover in (made, described):
+            with suppress(OSError):
+                leftover.unlink(missing_ok=True)
+    return name
+
+
+@contextmanager
+def _opened(path: Path, stoppable: Stoppable) -> Iterator[duckdb.DuckDBPyConnection]:
+    path.unlink(missing_ok=True)
+    # One thread, so that rows keep their order, and the request path the other cores.
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "memory_limit": MEMORY_LIMIT,
+        "temp_directory": "",
+    }
+    with duckdb.connect(config=config) as connection:
+        connection.execute(f"ATTACH {text(str(path))} AS part (ROW_GROUP_SIZE {ROW_GROUP})")
+        path.chmod(_MODE)  # nobody else could reach it until now: the folder is closed to them
+        stoppable(connection.interrupt)
+        yield connection
+        connection.execute("DETACH part")
+
+
+def _filled(
+    connection: duckdb.DuckDBPyConnection, segments: Sequence[Segment], columns: frozenset[str]
+) -> dict[str, bytes]:
+    """Copy the rows; the words of their ids."""
+    chosen = ", ".join(quoted(name) for name in CATALOGUE if name in columns)
+    connection.execute(f"CREATE TABLE part.events AS SELECT {chosen} FROM {files_sql(segments)}")  # noqa: S608
+    words: dict[str, bytes] = {}
+    for field in ID_FIELDS:
+        if field in columns:
+            assert not CATALOGUE[field].many
+            row = connection.execute(words_sql(field, "part.events", segments[0].first)).fetchone()
+            if row and row[0]:
+                words[field] = row[0]
+    return words
+
+
+def _written(path: Path, data: bytes) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE), "wb") as file:
+        file.write(data)
