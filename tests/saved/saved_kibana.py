@@ -50,6 +50,7 @@ def kibana(header: str, **more) -> Iterator[Kibana]:
 class _Handler(BaseHTTPRequestHandler):
     server: Kibana
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from jwtrail.ecs.catalogue import CATALOGUE_VERSION
+from jwtrail.ecs.catalogue import CATALOGUE, CATALOGUE_VERSION
 from jwtrail.elastic.features import Features, Product
 from jwtrail.elastic.lifecycle import Keeping, ilm_policy, ism_policy
 from jwtrail.elastic.roles import ROLES, opensearch_role, xpack_role
@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 VERSION = 1
-"""Raised whenever a step's content changes. What an engine has from an older version is brought up to date; what it has from a
-newer one is left alone."""
+"""Raised when anything but the fields changes. What an engine has from an older version is brought up to date; what it has from
+a newer one is left alone."""
 
 NAME = "jwtrail"
 EVENTS = "jwtrail-events"
@@ -55,13 +55,20 @@ class Made(Struct, frozen=True, rename={"digest": "sha256"}):
         managed_by: always `jwtrail`.
         version: `VERSION` of the program that made it.
         catalogue: version of the catalogue of fields.
+        fields: how many it has; a later one of the same version has more.
         digest: first 16 hexadecimal digits of SHA-256 of its content.
     """
 
     managed_by: str
     version: int
     catalogue: int
+    fields: int
     digest: str
+
+    @property
+    def age(self) -> tuple[int, int, int]:
+        """What is larger was made by a later program."""
+        return (self.version, self.catalogue, self.fields)
 
 
 class Step(Struct, frozen=True):
@@ -207,13 +214,14 @@ def _marked(kind: Kind, name: str, path: str, body: dict[str, Any], where: str) 
 
 def _made(body: dict[str, Any]) -> Made:
     digest = hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:16]
-    return Made("jwtrail", VERSION, CATALOGUE_VERSION, digest)
+    return Made("jwtrail", VERSION, CATALOGUE_VERSION, len(CATALOGUE), digest)
 
 
 def remark(made: Made) -> str:
     """`Made` as one line, for objects that have a description and nothing else."""
     return (
-        f"managed_by={made.managed_by} version={made.version} catalogue={made.catalogue} sha256={made.digest}"
+        f"managed_by={made.managed_by} version={made.version} catalogue={made.catalogue} fields={made.fields} "
+        f"sha256={made.digest}"
     )
 
 

@@ -17,7 +17,9 @@ from jwtrail.errors import EngineError
 
 __all__ = ["Change", "Report", "provision"]
 
-_REMARK = re.compile(r"managed_by=(jwtrail) version=(\d{1,6}) catalogue=(\d{1,6}) sha256=([0-9a-f]{16})")
+_REMARK = re.compile(
+    r"managed_by=(jwtrail) version=(\d{1,6}) catalogue=(\d{1,6}) fields=(\d{1,6}) sha256=([0-9a-f]{16})"
+)
 
 
 class Change(Struct, frozen=True):
@@ -107,13 +109,17 @@ def _is_current(step: Step, ours: Made, theirs: Made | None) -> bool:
             where=where,
             hint="rename or delete it first",
         )
-    if theirs.version > ours.version:
+    if theirs.age > ours.age:
         raise EngineError(
-            f"made by a newer jwtrail (version {theirs.version} of the templates, this one has {ours.version})",
+            f"made by a newer jwtrail ({_age(theirs)}; this one has {_age(ours)})",
             where=where,
             hint="provision with the newest jwtrail that ships to this engine",
         )
     return theirs.digest == ours.digest
+
+
+def _age(made: Made) -> str:
+    return f"version {made.version}, {made.fields} fields"
 
 
 def _object(step: Step, body: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +146,7 @@ def _known(there: dict[str, Any]) -> Made | None:
         except msgspec.ValidationError:
             return None
     found = _REMARK.fullmatch(str(inner.get("description", "")))
-    return Made(found[1], int(found[2]), int(found[3]), found[4]) if found else None
+    return Made(found[1], int(found[2]), int(found[3]), int(found[4]), found[5]) if found else None
 
 
 def _holds(there: Any, ours: Any) -> bool:
