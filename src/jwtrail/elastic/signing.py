@@ -1,5 +1,6 @@
 """How a request says who sends it."""
 
+import hashlib
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +51,10 @@ def _aws(region: str, service: str) -> Signer:
         )
 
     def signed(method: str, url: str, body: bytes | None, headers: dict[str, str]) -> dict[str, str]:
-        request = AWSRequest(method=method, url=url, data=body or b"", headers=headers)
+        # Collections want the hash of the body as a header too; domains do not mind.
+        digest = hashlib.sha256(body or b"").hexdigest()
+        hashed = {**headers, "x-amz-content-sha256": digest}
+        request = AWSRequest(method=method, url=url, data=body or b"", headers=hashed)
         SigV4Auth(credentials, service, region).add_auth(request)
         return dict(request.headers)
 
