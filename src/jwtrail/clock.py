@@ -7,6 +7,7 @@ one text form of `iso`, whose order as text is the order in time.
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 __all__ = ["Clock", "iso", "monotonic_ns", "now_us", "parse_iso", "seconds_iso", "sleep"]
 
@@ -43,7 +44,12 @@ def iso(us: int) -> str:
         msg = f"time out of range: {us} µs"
         raise ValueError(msg)
     seconds, micros = divmod(us, 1_000_000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{micros:06d}Z"
+    return f"{_to_the_second(seconds)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=256)
+def _to_the_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def seconds_iso(seconds: float) -> str:

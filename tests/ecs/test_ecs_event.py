@@ -199,3 +199,31 @@ def test_no_text_takes_long(bomb: str) -> None:
     clean(bomb, set())
     redact_query(bomb, frozenset(), set())
     assert clock.monotonic_ns() - began < 500_000_000  # it was seconds; a slow machine needs some ten ms
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.text(max_size=40),
+            st.sampled_from(
+                ["eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "ewords", "\\", "\x7f", "é", "\ud800", "x" * 1025]
+            ),
+        ),
+        min_size=3,
+        max_size=3,
+    )
+)
+def test_an_event_holds_what_cleaning_each_text_gives(texts: list[str]) -> None:
+    """The quick look at the whole event lets nothing pass that the look at each text would change."""
+    flags: set[str] = set()
+    one, two, three = (clean(text, flags) for text in texts)
+    event = ecs.event_for(texts[0], message=texts[1], related_user=(texts[2],))
+    assert (event.event_action, event.message, event.related_user) == (one, two, (three,))
+    assert event.jwtrail_flags == (tuple(sorted(flags)) or None)
+
+
+def test_what_is_not_as_a_field_wants_it_is_looked_at() -> None:
+    event = ecs.event_for("login", related_user=["a"], event_duration=2**60, labels={"b": 1})
+    assert (event.related_user, event.event_duration, event.labels) == (("a",), 2**53 - 1, {"b": "1"})
+    with pytest.raises((TypeError, AttributeError)):
+        ecs.event_for("login", message=7)

@@ -18,6 +18,7 @@ __all__ = [
     "clean",
     "clean_many",
     "has_token",
+    "is_clean",
     "redact_query",
 ]
 
@@ -78,6 +79,20 @@ def has_token(text: str) -> bool:
             return False
         text = unquote(text)
     return False
+
+
+_MARK_OR_MORE = re.compile(rb"e[yw][JAok0]")  # one scan for all marks, and a few words that are none
+
+
+def is_clean(data: bytes) -> bool:
+    """Whether `clean` would leave every text of this JSON as it is, but for its length. May say no where it would.
+
+    A JSON writer escapes every control character below 0x20, so one look for a backslash finds them all: the few scans
+    of a whole event cost a tenth of a look at each of its texts.
+    """
+    if b"\\" in data or b"\x7f" in data or _MARK_OR_MORE.search(data):
+        return False
+    return data.isascii() or not _UNSAFE.search(data.decode())
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from jwtrail.ecs.event import Event
 
-__all__ = ["decode_document", "decode_line", "document", "encode_parts"]
+__all__ = ["decode_document", "decode_line", "document", "encode", "encode_parts"]
 
 _MARK = b',"jwtrail.wal":null'
 _encoder = msgspec.json.Encoder()
@@ -22,6 +22,11 @@ def encode_parts(event: Event) -> tuple[bytes, bytes]:
     public, mark, personal = _encoder.encode(event).partition(_MARK)
     assert mark, "an event that is encoded for the log carries no wal yet"
     return public + b"}", b"{" + personal.removeprefix(b",")
+
+
+def encode(event: Event) -> bytes:
+    """An event as one JSON object."""
+    return _encoder.encode(event)
 
 
 def decode_line(line: bytes | memoryview) -> Event:

@@ -2,7 +2,6 @@
 
 import os
 import random
-import uuid
 
 from jwtrail import clock
 
@@ -28,7 +27,6 @@ def uuid7(now_us: int | None = None) -> str:
         # threads that meet here have no order between them, and 62 random bits keep them apart.
         now_us = _last = max(clock.now_us(), _last + 1)
     millis, micros = divmod(now_us, 1000)
-    value = (
-        (millis & (1 << 48) - 1) << 80 | 0x7 << 76 | (micros * 4) << 64 | 0b10 << 62 | _random.getrandbits(62)
-    )
-    return str(uuid.UUID(int=value))
+    low = 0b10 << 62 | _random.getrandbits(62)
+    text = f"{(millis & (1 << 48) - 1) << 16 | 0x7 << 12 | micros * 4:016x}{low:016x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

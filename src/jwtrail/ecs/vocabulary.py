@@ -1,12 +1,14 @@
 """The closed list of actions, and the one way to make an event of them."""
 
+from contextlib import suppress
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from jwtrail import clock
-from jwtrail.ecs.catalogue import CATALOGUE
-from jwtrail.ecs.clean import MAX_ITEMS, clean, clean_many
+from jwtrail.ecs.catalogue import CATALOGUE, Field
+from jwtrail.ecs.clean import MAX_ITEMS, MAX_TEXT, clean, clean_many, is_clean
+from jwtrail.ecs.codec import encode
 from jwtrail.ecs.event import Event
 from jwtrail.ecs.ids import uuid7
 
@@ -102,12 +104,17 @@ def _read() -> dict[str, Action]:
 
 
 ACTIONS: dict[str, Action] = _read()
-_TEXTS = frozenset(
-    f.attribute for f in CATALOGUE.values() if f.type not in ("long", "boolean", "flattened") and not f.many
-)
-_LISTS = frozenset(f.attribute for f in CATALOGUE.values() if f.many)
-_LONGS = frozenset(f.attribute for f in CATALOGUE.values() if f.type == "long")
-_FLATTENED = frozenset(f.attribute for f in CATALOGUE.values() if f.type == "flattened")
+_TEXT, _TEXTS, _LONG, _LEAVES = "text", "texts", "long", "leaves"
+"""What is done to a field; anything else is taken as it is."""
+
+
+def _kind(field: Field) -> str:
+    if field.many:
+        return _TEXTS
+    return {"long": _LONG, "flattened": _LEAVES, "boolean": ""}.get(field.type, _TEXT)
+
+
+_KINDS = {field.attribute: _kind(field) for field in CATALOGUE.values()}
 
 
 def event_for(
@@ -124,38 +131,88 @@ def event_for(
     Raises:
         TypeError: a field that `Event` does not have.
     """
-    known = ACTIONS.get(action)
     flags = flags if flags is not None else set()
-    now = at_us if at_us is not None else clock.now_us()
+    known = ACTIONS.get(action)
+    at = clock.iso(at_us if at_us is not None else clock.now_us())
+    plain = _plain(fields)
+    if plain is not None and (known is not None or len(action) <= MAX_TEXT):
+        made = _event(known or _own(action), at, plain, flags)
+        with suppress(UnicodeEncodeError):  # half a surrogate pair, which no UTF-8 can hold
+            if is_clean(encode(made)):
+                return made
+    return _event(known or _own(clean(action, flags)), at, _cleaned(fields, flags), flags)
+
+
+def _own(action: str) -> Action:
+    """An action of the application's own."""
+    return Action(action, ("api",), ("info",))
+
+
+def _event(action: Action, timestamp: str, fields: dict[str, Any], flags: set[str]) -> Event:
+    made = {
+        "timestamp": timestamp,
+        "event_id": uuid7(),
+        "event_action": action.name,
+        "event_dataset": action.dataset,
+        "event_kind": action.kind,
+        "event_module": "jwtrail",
+        "event_type": action.type,
+        "event_category": action.category,
+        "event_outcome": "success",
+        "ecs_version": ECS_VERSION,
+        **fields,
+    }
+    if flags:
+        made["jwtrail_flags"] = tuple(sorted(flags | set(made.get("jwtrail_flags", ()))))
+    return Event(**made)
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """The fields when types and lengths are as they must be, so that only what the texts hold is left to look at; else None."""
+    made = {}
+    for name, value in fields.items():
+        if value is None:
+            continue
+        kind = _KINDS.get(name)
+        if kind is _TEXT:
+            if value.__class__ is not str or len(value) > MAX_TEXT:
+                return None
+        elif kind is _TEXTS:
+            if value.__class__ is not tuple or not _are_plain(value):
+                return None
+        elif kind is _LONG:
+            if not -_MAX_LONG <= value <= _MAX_LONG:
+                return None
+        elif kind is _LEAVES:
+            return None
+        made[name] = value
+    return made
+
+
+def _are_plain(texts: tuple[Any, ...]) -> bool:
+    for text in texts:
+        if text.__class__ is not str or len(text) > MAX_TEXT:
+            return False
+    return len(texts) <= MAX_ITEMS
+
+
+def _cleaned(fields: dict[str, Any], flags: set[str]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, value in fields.items():
         if value is None:
             continue
-        if name in _TEXTS:
-            made[name] = clean(value, flags)
-        elif name in _LISTS:
-            made[name] = clean_many(value, flags)
-        elif name in _LONGS:
-            made[name] = max(-_MAX_LONG, min(_MAX_LONG, value))
-        elif name in _FLATTENED:
-            made[name] = _flattened(value, flags)
-        else:
-            made[name] = value
-    made.setdefault("event_type", known.type if known else ("info",))
-    made.setdefault("event_category", known.category if known else ("api",))
-    made.setdefault("event_outcome", "success")
-    if flags:
-        made["jwtrail_flags"] = tuple(sorted(flags | set(made.get("jwtrail_flags", ()))))
-    return Event(
-        timestamp=clock.iso(now),
-        event_id=uuid7(),
-        event_action=clean(action, flags),
-        event_dataset=known.dataset if known else "jwtrail.audit",
-        event_kind=known.kind if known else "event",
-        event_module="jwtrail",
-        ecs_version=ECS_VERSION,
-        **made,
-    )
+        match _KINDS.get(name):
+            case "text":
+                made[name] = clean(value, flags)
+            case "texts":
+                made[name] = clean_many(value, flags)
+            case "long":
+                made[name] = max(-_MAX_LONG, min(_MAX_LONG, value))
+            case "leaves":
+                made[name] = _flattened(value, flags)
+            case _:
+                made[name] = value
+    return made
 
 
 def _flattened(leaves: dict[str, Any], flags: set[str]) -> dict[str, str]:
