@@ -103,15 +103,15 @@ def entities_of(
     reading: Reading, view: View, scan: Scan, kind: EntityKind, size: int, *, by_failures: bool
 ) -> tuple[Entity, ...]:
     """The busiest of a kind: found first, then looked at closely, so that only theirs is counted apart."""
-    order = "failures" if by_failures else "events"
+    failures = "count(*) FILTER (outcome = 'failure')"
     busiest = reading.over(
         view.segments,
         scan,
         _given(view, scan, (ENTITIES[kind],)),
-        "SELECT f0, count(*) AS events, count(*) FILTER (outcome = 'failure') AS failures FROM v"  # noqa: S608
-        f" WHERE f0 IS NOT NULL GROUP BY f0 ORDER BY {order} DESC, f0 LIMIT {size}",
+        f"SELECT f0, {failures if by_failures else 'count(*)'} AS n FROM v"  # noqa: S608
+        f" WHERE f0 IS NOT NULL GROUP BY f0 ORDER BY n DESC, f0 LIMIT {size}",
     )
-    keys = [key for key, _, _ in busiest]
+    keys = [key for key, _ in busiest]
     if not keys:
         return ()
     counted = ", ".join(f"count(DISTINCT f{number})" for number in range(1, len(_COUNTED) + 1))
@@ -119,27 +119,11 @@ def entities_of(
         view.segments,
         scan,
         _given(view, scan, (ENTITIES[kind], *_COUNTED)),
-        f"SELECT f0, min(t), max(t), {counted} FROM v"  # noqa: S608
+        f"SELECT f0, count(*), {failures}, min(t), max(t), {counted} FROM v"  # noqa: S608
         f" WHERE f0 IN ({', '.join(map(text, keys))}) GROUP BY f0",
     )
-    more = {key: row for key, *row in closely}
-    made = []
-    for key, events, failures in busiest:
-        first, last, users, addresses, tokens, paths = more[key]
-        made.append(
-            Entity(
-                key=key,
-                events=events,
-                failures=failures,
-                first_us=first,
-                last_us=last,
-                users=users,
-                addresses=addresses,
-                tokens=tokens,
-                paths=paths,
-            )
-        )
-    return tuple(made)
+    found = {row[0]: Entity(**dict(zip(Entity.__struct_fields__, row, strict=True))) for row in closely}
+    return tuple(found[key] for key in keys)
 
 
 def _given(view: View, scan: Scan, names: Sequence[str]) -> Given:
