@@ -12,8 +12,10 @@ from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
 from jwtrail.runtime.daemon import Daemon
+from jwtrail.runtime.history import replayed
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail import fsck
+from jwtrail.trail.intake import ecsdoc, take
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.writer import TrailWriter
@@ -163,3 +165,32 @@ def test_a_broken_trail_is_an_event_and_shows_in_the_audit(tmp_path: Path, write
     assert audit.ok is False
     assert segment.name in audit.detail
     daemon.close()
+
+
+def test_what_was_imported_is_never_answered(tmp_path: Path) -> None:
+    """Guessed passwords by the hundred in an old log: found by looking back, and nobody is held or revoked today."""
+    old = tmp_path / "old.ndjson"
+    lines = (
+        f'{{"@timestamp":"2026-11-23T10:00:{number // 10:02d}.{number % 10}Z","event":{{"action":"login","outcome":"failure"}},'
+        f'"user":{{"name":"u{number}"}},"source":{{"ip":"192.0.2.66"}}}}\n'
+        for number in range(300)
+    )
+    old.write_text("".join(lines))
+    daemon = Daemon(settings(tmp_path, **{"trail.seal_events": 100}))
+    daemon.start()
+    try:
+        taken = take(daemon.layout, [old], ecsdoc.parse, tmp_path / "rejects", by="ops", file_bytes=1 << 20)
+        assert (taken.events, taken.rejected) == (300, 0)
+        wait(lambda: daemon.keeper.size > 300)
+    finally:
+        daemon.close()
+    again = Daemon(settings(tmp_path))  # a start feeds what the last run had not saved
+    again.start()
+    try:
+        assert list(again.state.alerts()) == []
+        assert (
+            again.store.search(SearchRequest("event.kind: alert or event.action: token-revoked")).events == ()
+        )
+        assert replayed(TrailFiles(again.layout), again.rules).alerts
+    finally:
+        again.close()

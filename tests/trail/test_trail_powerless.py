@@ -36,6 +36,7 @@ def lived(monkeypatch, root, forget=""):
                 writer.close()
                 while keeper.step(clock.now_us()) or keeper.sealing:
                     pass
+    disk.close()
     assert fsck.verify(root).ok
     return disk.cuts
 

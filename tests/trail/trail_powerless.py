@@ -58,6 +58,7 @@ class Disk:
         self.cuts = []
         self._root, self._promised, self._forget = root, promised, forget
         self._names, self._contents, self._late = {}, {}, []
+        self._held = {}  # a descriptor for each file that was synced: so no other gets its inode
         self._lock = threading.RLock()
         for path in (root, *(path for path in root.rglob("*") if path.is_dir())):
             self._names[path.stat().st_ino] = _entries(path)
@@ -78,6 +79,7 @@ class Disk:
         is_directory = stat.S_ISDIR(found.st_mode)
         left_out = is_directory if self._forget == "directories" else name == self._forget
         if self._forget == "order" and path.name.startswith("order.ndjson"):
+            self._hold(found.st_ino, path)
             self._late.append((found.st_ino, path.read_bytes()))
             return
         if left_out:
@@ -85,12 +87,21 @@ class Disk:
         if is_directory:
             self._names = self._names | {found.st_ino: _entries(path)}
         else:
+            self._hold(found.st_ino, path)
             self._contents = self._contents | {found.st_ino: path.read_bytes()}
         self._note()
         if is_directory and path.name == "tlog" and self._late:
             self._contents = self._contents | dict(self._late)
             self._late.clear()
             self._note()
+
+    def _hold(self, inode, path):
+        if inode not in self._held:
+            self._held[inode] = os.open(path, os.O_RDONLY)
+
+    def close(self):
+        for fd in self._held.values():
+            os.close(fd)
 
     def _note(self):
         live = {}

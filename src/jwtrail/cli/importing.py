@@ -55,26 +55,30 @@ def import_(
 ) -> None:
     """Read files, plain or gzip, into the trail; each event says its file and line. Exit code 3 when a line was refused.
 
-    They are sequenced like any other: by a running daemon, or at once when there is none. A running daemon also detects
-    in them and answers; to look into the past, give a data directory of their own with --data.
+    They are sequenced like any other: by a running daemon, or at once when there is none. They are the past: the daemon
+    raises no alert and revokes nothing because of them; `jwtrail detect` looks into them.
     """
     import getpass  # noqa: PLC0415
 
+    from jwtrail import clock  # noqa: PLC0415
     from jwtrail.trail.intake import take  # noqa: PLC0415
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
     refused = rejects or Path(f"{files[0].name}.rejects.ndjson")
+    began = clock.monotonic_ns()
     with progress("reading") as tell:
         taken = take(
             Layout(settings.root), files, _parser(kind, timezone), refused, by=getpass.getuser(),
             file_bytes=settings.trail.wal_file_bytes, tell=tell,
         )  # fmt: skip
+    seconds = (clock.monotonic_ns() - began) / 1e9
     _sequence(settings)
     if as_json:
         json_line(taken)
     else:
-        click.echo(f"{taken.events:,} events imported, {taken.rejected:,} lines refused")
+        rate = f" in {seconds:,.1f} s ({taken.events / seconds:,.0f} a second)" if seconds else ""
+        click.echo(f"{taken.events:,} events imported{rate}, {taken.rejected:,} lines refused")
         if taken.rejects:
             note(f"Refused lines and why: {taken.rejects}")
     if taken.rejected:

@@ -6,13 +6,14 @@ from jwtrail.ecs.entry import ENTRY_SIZE, commit, entry_of
 from jwtrail.ecs.event import Event, Wal
 from jwtrail.ecs.ids import uuid7
 from jwtrail.ecs.reasons import REASONS, Reason
-from jwtrail.ecs.vocabulary import ACTIONS, Action, event_for
+from jwtrail.ecs.vocabulary import ACTIONS, IMPORTED, Action, event_for
 
 __all__ = [
     "ACTIONS",
     "CATALOGUE",
     "CATALOGUE_VERSION",
     "ENTRY_SIZE",
+    "IMPORTED",
     "REASONS",
     "Action",
     "Event",

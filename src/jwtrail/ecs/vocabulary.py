@@ -12,9 +12,13 @@ from jwtrail.ecs.codec import encode
 from jwtrail.ecs.event import Event
 from jwtrail.ecs.ids import uuid7
 
-__all__ = ["ACTIONS", "ECS_VERSION", "Action", "Dataset", "event_for"]
+__all__ = ["ACTIONS", "ECS_VERSION", "IMPORTED", "Action", "Dataset", "event_for"]
 
 ECS_VERSION = "9.2.0"
+
+IMPORTED = "imported"
+"""Tag of an event that was recorded elsewhere: it happened in the past, so nothing is answered because of it."""
+
 Dataset = Literal["jwtrail.access", "jwtrail.audit", "jwtrail.alerts"]
 _MAX_LONG = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it not every reader sees the same number
 

@@ -11,7 +11,7 @@ from jwtrail import clock, config
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.engine import Detector
 from jwtrail.detect.ruleset import configured
-from jwtrail.ecs import Event, event_for
+from jwtrail.ecs import IMPORTED, Event, event_for
 from jwtrail.errors import JwtrailError
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.index import QueryIndex
@@ -219,8 +219,10 @@ class Daemon:
         )
 
     def _follow(self, events: Sequence[Event]) -> None:
-        self._crowd.see(events)
-        self._waiting += self.detector.feed(events)
+        # What was imported is the past: `jwtrail detect` looks into it, and nobody is revoked because of it.
+        live = [event for event in events if not event.tags or IMPORTED not in event.tags]
+        self._crowd.see(live)
+        self._waiting += self.detector.feed(live)
 
     def _answer(self) -> None:
         """Answer what was found. When that fails the alerts stay waiting, and no snapshot is saved that is past them."""
@@ -237,7 +239,7 @@ class Daemon:
 
     def _catch_up(self) -> None:
         """Feed what was sequenced after the last snapshot: from segments, then what is not sealed."""
-        query = f"event.sequence > {self.detector.stats().sequence}"
+        query = f"event.sequence > {self.detector.stats().sequence} and not tags: {IMPORTED}"
         cursor: str | None = None
         while True:
             page = self.store.search(SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True))

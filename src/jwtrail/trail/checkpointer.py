@@ -147,7 +147,8 @@ class Checkpointer:
         return made
 
     def _compare(self, path: Path, last: Checkpoint | None) -> None:
-        found = read_checkpoint(path, self._signer.verifier)
+        with storage_errors("read", path):
+            found = read_checkpoint(path, self._signer.verifier)
         if found not in (last, self._attempted):
             size = "missing" if found is None else f"of size {found.size}"
             raise IntegrityError(

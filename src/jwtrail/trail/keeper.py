@@ -62,7 +62,7 @@ class Keeper:
         self._now = now
         layout.create()
         self._lock = _take_lock(layout)
-        with ExitStack() as undo:
+        with ExitStack() as undo, storage_errors("begin on", layout.root):
             undo.callback(os.close, self._lock)
             self._refuse_unsigned()
             self._manifest = read_manifest(layout.manifest)

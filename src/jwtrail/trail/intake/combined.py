@@ -1,6 +1,5 @@
 """Access logs of nginx and Apache: common and combined log format."""
 
-import ipaddress
 import re
 from functools import lru_cache
 from typing import Any
@@ -9,7 +8,7 @@ from urllib.parse import unquote
 from jwtrail import clock
 from jwtrail.ecs import Event, event_for
 from jwtrail.ecs.clean import redact_query
-from jwtrail.trail.intake.line import Line, Unreadable, provenance, redacted_url
+from jwtrail.trail.intake.line import Line, Unreadable, is_ip, provenance, redacted_url
 
 __all__ = ["parse"]
 
@@ -41,7 +40,7 @@ def parse(line: Line) -> Event:
     flags: set[str] = set()
     labels: dict[str, str] = {}
     fields: dict[str, Any] = _request(_plain(request), flags)
-    if _is_ip(host):
+    if is_ip(host):
         fields |= {"source_ip": host, "related_ip": (host,)}
     else:
         labels["source.address"] = host
@@ -94,12 +93,3 @@ def _time(text: str) -> int:
     except ValueError:
         pass
     raise Unreadable(f"not a time: {text[:40]}")
-
-
-@lru_cache(maxsize=4096)
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text

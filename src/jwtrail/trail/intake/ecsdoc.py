@@ -4,23 +4,29 @@ What the catalogue knows becomes that field. What it does not know, and what ano
 `event.hash`, `jwtrail.writer`, …), is kept in `labels`, so nothing is lost and our own sequence stays the only one.
 """
 
-import ipaddress
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from jwtrail import clock
 from jwtrail.ecs import CATALOGUE, Event, Field, event_for
 from jwtrail.ecs.clean import redact_query
 from jwtrail.ecs.vocabulary import Dataset
-from jwtrail.trail.intake.line import Line, Unreadable, provenance, redacted_url
+from jwtrail.trail.intake.line import Line, Unreadable, is_ip, provenance, redacted_url
 
 __all__ = ["parse"]
 
 MAX_DEPTH = 12
 """Nested objects; ECS has five."""
+
+MAX_NAMES = 4096
+"""Names of fields whose place is remembered: a file has some dozens, a hostile one as many as it has lines."""
+
+_PARSED = ("long", "boolean", "date")
 
 DATASETS: tuple[Dataset, ...] = ("jwtrail.access", "jwtrail.audit", "jwtrail.alerts")
 _FLATTENED = tuple(name for name, field in CATALOGUE.items() if field.type == "flattened")
@@ -42,14 +48,14 @@ def parse(line: Line) -> Event:
         raise Unreadable(f"not JSON: {error}") from None
     if not isinstance(raw, dict):
         raise Unreadable("not an object")
-    doc = dict(_flat(raw, "", 0))
+    doc: dict[str, Any] = {}
+    _flatten(raw, "", 0, doc)
     labels: dict[str, str] = {}
     flags: set[str] = set(_texts(doc.pop("jwtrail.flags", None)))
     fields: dict[str, Any] = {}
     for name, value in doc.items():
-        if value is None or value in ([], {}) or name in _OURS or name in _KEPT_AS_IS:
-            continue
-        _place(name, value, fields, labels)
+        if value is not None and value not in ([], {}):
+            _place(name, value, fields, labels)
     _redact(fields, flags)
     if (created := fields.pop("event_created", None)) is not None:
         labels["original.event.created"] = created
@@ -60,32 +66,59 @@ def parse(line: Line) -> Event:
     return _identified(event, doc)
 
 
-def _flat(value: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+def _flatten(value: dict[str, Any], prefix: str, depth: int, found: dict[str, Any]) -> None:
     """Dotted names and values; a flattened field stays an object."""
     if depth > MAX_DEPTH:
         raise Unreadable(f"objects are nested more than {MAX_DEPTH} deep")
     for key, inner in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(inner, Mapping) and name not in _FLATTENED:
-            yield from _flat(inner, f"{name}.", depth + 1)
+        name = prefix + key
+        if type(inner) is dict and name not in _FLATTENED:
+            _flatten(inner, name + ".", depth + 1, found)
         else:
-            yield name, inner
+            found[name] = inner
+
+
+class _Place(Struct, frozen=True):
+    """Where a name of a document goes.
+
+    Args:
+        field: the catalogue's; None when it has no such name.
+        leaf: the key in it, when it is flattened and the name is dotted further (`labels.env`).
+        ours: nothing is taken over: we say it ourselves, or it is taken elsewhere.
+    """
+
+    field: Field | None = None
+    leaf: str = ""
+    ours: bool = False
+
+
+@lru_cache(maxsize=MAX_NAMES)
+def _place_of(name: str) -> _Place:
+    if name in _OURS or name in _KEPT_AS_IS:
+        return _Place(ours=True)
+    base = next((base for base in _FLATTENED if name.startswith(base + ".")), None)
+    if base is not None:
+        return _Place(CATALOGUE[base], name.removeprefix(base + "."))
+    return _Place(CATALOGUE.get(name))
 
 
 def _place(name: str, value: Any, fields: dict[str, Any], labels: dict[str, str]) -> None:
-    field = CATALOGUE.get(name)
-    base = next((base for base in _FLATTENED if name.startswith(base + ".")), None)
-    if base is not None:  # `labels.env` of a document with dotted names
-        leaves = fields.setdefault(CATALOGUE[base].attribute, {})
-        leaves[name.removeprefix(base + ".")] = _text(value)
-    elif field is None:
+    place = _place_of(name)
+    field = place.field
+    if place.ours:
+        return
+    if field is None:
         labels[name] = _text(value)
-    elif field.klass == "derived" or (field.type == "ip" and not all(map(_is_ip, _texts(value)))):
+    elif place.leaf:
+        fields.setdefault(field.attribute, {})[place.leaf] = _text(value)
+    elif field.klass == "derived" or (field.type == "ip" and not all(map(is_ip, _texts(value)))):
         labels[f"original.{name}"] = _text(value)
     elif field.type == "flattened":
         fields.setdefault(field.attribute, {}).update(
             {key: _text(leaf) for key, leaf in _object(name, value).items()}
         )
+    elif type(value) is str and field.type not in _PARSED and not field.many:
+        fields[field.attribute] = value
     else:
         fields[field.attribute] = _converted(field, value)
 
@@ -177,11 +210,3 @@ def _texts(value: Any) -> list[str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text

@@ -1,22 +1,27 @@
 """Lines of files, plain or gzip, each with its place; and what every format makes of one."""
 
 import gzip
+import ipaddress
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
 
 from jwtrail import clock
-from jwtrail.ecs import Event
+from jwtrail.ecs import IMPORTED, Event
 from jwtrail.ecs.clean import redact_query
 from jwtrail.errors import ConfigError
 
-__all__ = ["MAX_LINE", "Line", "Parser", "Unreadable", "lines_of", "provenance", "redacted_url"]
+__all__ = ["MAX_LINE", "Line", "Parser", "Unreadable", "is_ip", "lines_of", "provenance", "redacted_url"]
 
 MAX_LINE = 256 * 1024
 """Bytes of a line; an event of ours has some hundreds, and a file without line ends must not fill the memory."""
+
+MAX_ADDRESSES = 4096
+"""Addresses that were looked at last and need no second look: the same come again and again."""
 
 _GZIP = b"\x1f\x8b"
 
@@ -79,10 +84,20 @@ def provenance(line: Line, kind: str, labels: dict[str, str] | None = None) -> d
     """Fields that say where an event comes from, for `event_for`."""
     origin = {"import.file": line.file, "import.line": str(line.number)}
     return {
-        "tags": ("imported", f"imported_{kind}"),
+        "tags": (IMPORTED, f"imported_{kind}"),
         "labels": origin | (labels or {}),
         "event_created": clock.iso(clock.now_us()),
     }
+
+
+@lru_cache(maxsize=MAX_ADDRESSES)
+def is_ip(text: str) -> bool:
+    """Whether this is an IP address, as a field of type `ip` wants it."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def redacted_url(url: str, flags: set[str]) -> str:
