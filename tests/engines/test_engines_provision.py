@@ -7,11 +7,14 @@ from click.testing import CliRunner
 from engine_server import Server
 
 from jwtrail.cli.main import cli
+from jwtrail.config import DetectSettings
+from jwtrail.detect.ruleset import configured
 from jwtrail.elastic.client import Engine, connect
 from jwtrail.elastic.plan import EVENTS
 from jwtrail.elastic.provision import provision
 from jwtrail.elastic.template import index_body, index_template
 from jwtrail.errors import EngineAway, EngineError
+from jwtrail.ship.saved.detections import elastic_rules
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -135,3 +138,21 @@ def test_a_whole_template_of_its_own_is_composed_as_ours(engine: Engine) -> None
     assert simulated.json["template"]["mappings"]["properties"]["user"]["properties"]["id"] == {
         "type": "keyword"
     }
+
+
+def test_every_exported_rule_is_a_query_that_the_engine_takes(engine: Engine) -> None:
+    provision(engine, namespace="rules")
+    engine.request(
+        "POST",
+        "/logs-jwtrail.audit-rules/_bulk?refresh=true",
+        ndjson=b'{"create":{}}\n{"@timestamp":"2026-01-01T00:00:00Z"}\n',
+    )
+    asked = [
+        rule["filters"][0]["query"]
+        for rule in elastic_rules(configured(DetectSettings())).rules
+        if rule["filters"]
+    ]
+    lines = b"".join(b"{}\n" + json.dumps({"size": 0, "query": query}).encode() + b"\n" for query in asked)
+    answer = engine.request("POST", "/logs-jwtrail.audit-rules/_msearch", ndjson=lines).json
+    assert [one["error"] for one in answer["responses"] if "error" in one] == []
+    assert len(answer["responses"]) == len(asked) > 50

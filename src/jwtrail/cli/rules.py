@@ -21,6 +21,7 @@ from jwtrail.cli.common import (
 from jwtrail.cli.detect import replay, stretch
 from jwtrail.cli.exits import ERROR, FOUND, one_line
 from jwtrail.cli.plain import visible
+from jwtrail.cli.rulesexport import export
 
 if TYPE_CHECKING:
     from jwtrail.detect.ruleset import RuleSet
@@ -178,6 +179,9 @@ def backtest(
         )
     if ruleset.refused:
         sys.exit(ERROR)
+
+
+rules.add_command(export)
 
 
 def _loaded(paths: tuple[Path, ...], config_file: Path | None) -> "RuleSet":
