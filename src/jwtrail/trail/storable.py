@@ -40,8 +40,8 @@ def storable_parts(event: Event) -> tuple[bytes, bytes]:
     for text in _dates(event):
         if text is not None and not _is_date(text):
             raise ValueError(f"{_name_of(event, _DATES, text)} is not a time in the one form")
-    for number in _longs(event):
-        if number is not None and not -_MAX_LONG <= number <= _MAX_LONG:
+    for number in filter(None, _longs(event)):
+        if not -_MAX_LONG <= number <= _MAX_LONG:
             raise ValueError(f"{_name_of(event, _LONGS, number)} is beyond 2^53")
     public, personal = encode_parts(event)
     if len(public) + len(personal) > MAX_LINE - _FRAME:

@@ -104,9 +104,9 @@ def build_line(
     public: bytes, personal: bytes, *, writer: str, number: int, salt: bytes, chain: bytes
 ) -> bytes:
     """A line with its LF; the inverse of `split_line`."""
-    tail = b"}\n" if personal == b"{}" else b"," + personal[1:] + b"\n"
-    return b'%b,"jwtrail.wal":{"w":"%b","n":%d,"s":"%b","h":"%b"}%b' % (
-        public[:-1], writer.encode(), number, b64(salt), b64(chain), tail,
+    comma = b"" if personal == b"{}" else b","
+    return b'%b,"jwtrail.wal":{"w":"%b","n":%d,"s":"%b","h":"%b"}%b%b\n' % (
+        public[:-1], writer.encode(), number, b64(salt), b64(chain), comma, personal[1:],
     )  # fmt: skip
 
 

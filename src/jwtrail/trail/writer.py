@@ -27,6 +27,10 @@ Durability = Literal["sync", "batch", "memory"]
 RETRY_SECONDS = 0.5
 """Pause after a failed write: long enough not to hammer a full disk, short enough to resume by itself."""
 
+GATHER_SECONDS = 0.005
+"""How long an event that nobody waits for lies in the queue so that others share its write: to be woken and to call the
+system for each costs as much as all the rest of the writer's work. Whoever follows the log hears of it that much later."""
+
 CLOSE_SECONDS = 5.0
 """How long the end of the process waits for the disk."""
 
@@ -64,16 +68,18 @@ class TrailWriter:
     def __init__(self, layout: Layout, settings: TrailSettings | None = None) -> None:
         self._layout = layout
         self._settings = settings or TrailSettings()
+        self._gather = min(GATHER_SECONDS, self._settings.batch_ms / 1000)
         self._reset()
         _writers.add(self)
 
     def _reset(self) -> None:
         """As new: also what a forked child does, whose parent's thread and locks are not its own."""
         self._lock = threading.Lock()
-        self._wake = threading.Semaphore(0)
+        self._wake = threading.Lock()
+        self._wake.acquire()
         self._pending: list[Event] = []
         self._waiters: Future[None] | None = None
-        self._asleep = False
+        self._sleeps = _AWAKE
         self._closing = False
         self._thread: threading.Thread | None = None
         self._journal = Journal(self._layout, self._settings.wal_file_bytes)
@@ -106,12 +112,21 @@ class TrailWriter:
             future: Future[None] | None = None
             if durability == "sync":
                 future = self._waiters = self._waiters or _shared_future()
-            asleep, self._asleep = self._asleep, False
             if self._thread is None:
                 self._start(event)
-        if asleep:
-            self._wake.release()
+            elif self._sleeps and (self._sleeps is _ASLEEP or self._is_urgent()):
+                self._rouse()
         return future
+
+    def _is_urgent(self) -> bool:
+        """Whether what is queued must be written at once. Called under the lock."""
+        return self._waiters is not None or self._closing or len(self._pending) >= self._settings.batch_events
+
+    def _rouse(self) -> None:
+        """Wake the thread. Called under the lock, so nobody else wakes it too."""
+        self._sleeps = _AWAKE
+        if self._wake.locked():
+            self._wake.release()
 
     def _refuse(self, durability: Durability) -> None:
         if durability == "sync":
@@ -158,8 +173,7 @@ class TrailWriter:
             self._closing = True
             if thread is not None and not closing:
                 self._pending.append(_note("logging-stopped", "the log of this process ends"))
-            self._asleep = False
-        self._wake.release()
+            self._rouse()
         if thread is None:
             return
         thread.join(timeout)
@@ -204,7 +218,7 @@ class TrailWriter:
             return None
         now = _seconds()
         if deadline is None:
-            deadline = now + self._settings.batch_ms / 1000
+            deadline = now + self._settings.batch_ms / 1000 - self._gather
         if urgent or now >= deadline or journal.unsynced >= self._settings.batch_events:
             journal.sync()
             return None
@@ -218,14 +232,16 @@ class TrailWriter:
             waiters.set_result(None)
 
     def _sleep(self, deadline: float | None) -> None:
+        timeout = -1 if deadline is None else max(0.0, deadline - _seconds())
         with self._lock:
-            if self._pending or self._closing:
-                return
-            self._asleep = True
-        timeout = None if deadline is None else max(0.0, deadline - _seconds())
-        self._wake.acquire(timeout=timeout)
+            self._sleeps = _AWAKE if self._pending or self._closing else _ASLEEP
+        if self._sleeps:
+            self._wake.acquire(timeout=timeout)
         with self._lock:
-            self._asleep = False
+            self._sleeps = _GATHERING if self._pending and not self._is_urgent() else _AWAKE
+        if self._sleeps:
+            self._wake.acquire(timeout=self._gather)
+            self._sleeps = _AWAKE
 
     def _take(self, *, hold: bool) -> "tuple[list[Event], Future[None] | None, bool]":
         with self._lock:
@@ -245,6 +261,10 @@ class TrailWriter:
         self._journal.forget()
         self._reset()
         self._closing = closing
+
+
+_AWAKE, _GATHERING, _ASLEEP = "", "gathering", "asleep"
+"""What the thread does: its work, wait a moment for more, or wait for anything at all."""
 
 
 class _Gap(Struct, frozen=True):
