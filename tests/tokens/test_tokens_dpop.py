@@ -146,7 +146,7 @@ def test_typ_may_be_written_as_a_media_type():
         {"jti": ...}, {"jti": ""}, {"jti": 7}, {"jti": "x" * (MAX_JTI + 1)}, {"htm": ...}, {"htm": "POST"}, {"htm": "get"},
         {"htu": ...}, {"htu": "https://api.example/orders/8"}, {"htu": "http://api.example/orders/7"}, {"htu": "/orders/7"},
         {"htu": "https://u@api.example/orders/7"}, {"htu": "https://api.example.evil/orders/7"}, {"iat": ...}, {"iat": "now"},
-        {"iat": True}, {"iat": -1}, {"iat": 1e300}, {"iat": NOW_S + LEEWAY_S + 1}, {"ath": ...}, {"ath": ath("another")}, {"ath": 1},
+        {"iat": True}, {"iat": 1e300}, {"iat": NOW_S + LEEWAY_S + 1}, {"ath": ...}, {"ath": ath("another")}, {"ath": 1},
     ],
 )  # fmt: skip
 def test_claims_that_do_not_fit_the_request(changes):

@@ -86,22 +86,22 @@ CASES = {
     "claim_invalid": [
         forge(None, good(**change))
         for change in (
-            {"exp": str(NOW_S + 600)}, {"exp": True}, {"exp": -1}, {"exp": 10**12}, {"exp": [1]}, {"iat": "x"},
+            {"exp": str(NOW_S + 600)}, {"exp": True}, {"exp": [1]}, {"iat": "x"},
             {"nbf": {}}, {"nbf": None}, {"sub": 1}, {"sub": ""}, {"sub": "u\n1"}, {"jti": ["a"]}, {"iss": {}},
             {"aud": 1}, {"aud": [1]}, {"aud": ["x\x00"]}, {"scope": 5}, {"scope": ["a", 1]}, {"cnf": "x"},
-            {"act": []}, {"fam": 1}, {"gen": "1"}, {"gen": 1.5}, {"roles": {"a": 1}}, {"aud": ["x"] * 257},
+            {"act": []}, {"gen": -1}, {"fam": "\x00"}, {"roles": {"a": 1}}, {"aud": ["x"] * 257},
         )
     ]
     + [
         forge(None, json.dumps(good()).encode()[:-1] + b',"x":%s}' % number)
         for number in (b"NaN", b"-Infinity", b"1e400", b"9" * 5000)
     ],
-    "issuer_mismatch": [forge(None, good(iss=iss)) for iss in (ISSUER + "/", ISSUER[:-1], ISSUER.upper())],
-    "audience_mismatch": [forge(None, good(aud=aud)) for aud in ("other", [], ["other", AUDIENCE + "x"])],
-    "expired": [forge(None, good(exp=NOW_S - 30)), forge(None, good(exp=0)), forge(None, good(exp=NOW_S - 30.0))],
+    "issuer_mismatch": [forge(None, good(iss=iss)) for iss in ("", ISSUER + "/", ISSUER[:-1], ISSUER.upper())],
+    "audience_mismatch": [forge(None, good(aud=aud)) for aud in ("other", "", [], [""], ["other", AUDIENCE + "x"])],
+    "expired": [forge(None, good(exp=NOW_S - 30)), forge(None, good(exp=0)), forge(None, good(exp=-1)), forge(None, good(exp=-1e300)), forge(None, good(exp=NOW_S - 30.0))],
     "not_yet_valid": [forge(None, good(nbf=NOW_S + 31))],
     "issued_in_future": [forge(None, good(iat=NOW_S + 31))],
-    "lifetime_too_long": [forge(None, good(exp=NOW_S + 86_400))],
+    "lifetime_too_long": [forge(None, good(exp=exp)) for exp in (NOW_S + 86_400, NOW_S * 1000, 10**18, 1e300)],
     "token_use_mismatch": [
         forge(None, good(token_use="id")), forge(None, good(type="refresh")), forge(None, good(token_type="Refresh")),
     ],

@@ -10,10 +10,10 @@ from tokens_forge import AUDIENCE, ISSUER, NOW_S, SECRET, forge, good, text
 from jwtrail.tokens.jwks import MAX_SET
 from jwtrail.tokens.vectors import MAX_JWS_BYTES, judge
 
-EXAMPLES = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "vectors" / "tokens_rfc.ndjson").read_text().splitlines()
-]
+VECTORS = Path(__file__).parents[1] / "vectors"
+EXAMPLES = [json.loads(line) for line in (VECTORS / "tokens_rfc.ndjson").read_text().splitlines()]
+CASES = [json.loads(line) for line in (VECTORS / "tokens_cases.ndjson").read_text().splitlines()]
+"""One fault each, and several where the order of the checks decides; `reason` was written down before they were judged."""
 KEY = {"kty": "oct", "k": text(SECRET)}
 POLICY = {"issuer": ISSUER, "audience": AUDIENCE, "typ": ["at+jwt"], "required": ["exp", "sub"], "leeway": 30}
 
@@ -28,6 +28,11 @@ def verdict(token, **more):
         "now": NOW_S,
     }
     return judge({**vector, **more})
+
+
+@pytest.mark.parametrize("vector", CASES, ids=lambda vector: vector["id"])
+def test_a_case_has_the_reason_that_stands_beside_it(vector):
+    assert judge(vector) == vector["reason"]
 
 
 @pytest.mark.parametrize("vector", EXAMPLES, ids=lambda vector: vector["id"])

@@ -1,6 +1,7 @@
 """The payload: read strictly, typed, then asked who, for whom and when (RFC 7519 section 4.1, RFC 9068)."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,7 @@ def read_at_length(raw: bytes, signed: Signed, required: tuple[str, ...], finger
     extra: dict[str, Any] = {}
     for name, value in payload.items():
         reader = _READERS.get(name)
-        if reader is None:
+        if reader is None or (name in _OURS and (type(value) is not _OURS[name] or value == "")):
             extra[name] = value
         else:
             typed[reader[0]] = reader[1](value)
@@ -197,9 +198,10 @@ def _text(value: Any) -> str:
 
 
 def _date(value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value <= MAX_DATE:
+    """A number is a date (RFC 7519 section 2); one that calendars do not hold is read as the nearest that they do."""
+    if type(value) not in (int, float) or abs(value) > sys.float_info.max:
         raise Refusal("claim_invalid")
-    return value  # type: ignore[no-any-return]  # an int or a float, see above
+    return min(max(value, 0), MAX_DATE)  # type: ignore[no-any-return]  # an int or a float, see above
 
 
 def _count(value: Any) -> int:
@@ -208,8 +210,13 @@ def _count(value: Any) -> int:
     return value
 
 
+def _name(value: Any) -> str:
+    """An empty one is nobody's, which is for the comparison to find."""
+    return "" if value == "" else _text(value)
+
+
 def _audience(value: Any) -> tuple[str, ...]:
-    return (_text(value),) if type(value) is str else _listed(value)
+    return (_name(value),) if type(value) is str else _listed(value, _name)
 
 
 def _words(value: Any) -> tuple[str, ...]:
@@ -217,10 +224,10 @@ def _words(value: Any) -> tuple[str, ...]:
     return _listed(value.split() if type(value) is str else value)
 
 
-def _listed(value: Any) -> tuple[str, ...]:
+def _listed(value: Any, read: Callable[[Any], str] = _text) -> tuple[str, ...]:
     if type(value) is not list or len(value) > MAX_WORDS:
         raise Refusal("claim_invalid")
-    return tuple([_text(word) for word in value])
+    return tuple([read(word) for word in value])
 
 
 def _binding(value: Any) -> Binding:
@@ -250,8 +257,11 @@ def _use(extra: dict[str, Any]) -> str:
     return "id" if _ID_ONLY.intersection(extra) else ""
 
 
+_OURS: dict[str, type] = {"tenant": str, "fam": str, "gen": int}
+"""Names that no RFC registers: in tokens of others they may mean anything, and are then no claims of ours."""
+
 _READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "iss": ("iss", _text),
+    "iss": ("iss", _name),
     "sub": ("sub", _text),
     "aud": ("aud", _audience),
     "exp": ("exp", _date),

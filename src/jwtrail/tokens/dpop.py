@@ -185,8 +185,9 @@ def _check_target(payload: dict[str, Any], method: str, url: str) -> None:
 def _check_time(payload: dict[str, Any], now_us: int, max_age_s: int, leeway_s: int) -> int:
     """Until when the proof could be taken, µs: so long its id must be remembered."""
     iat = payload.get("iat")
-    if not isinstance(iat, int | float) or isinstance(iat, bool) or not 0 <= iat <= MAX_DATE:
+    if not isinstance(iat, int | float) or isinstance(iat, bool):
         raise Refusal("dpop_invalid")
+    iat = min(max(iat, 0), MAX_DATE)
     if iat * _US > now_us + leeway_s * _US:
         raise Refusal("dpop_invalid")  # one from the future could be used later, by somebody else
     until_us = int((iat + max_age_s + leeway_s) * _US)

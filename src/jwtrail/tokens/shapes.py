@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 MAX_DATE = 253_402_300_799
-"""9999-12-31T23:59:59Z; a date before 1970 or later than this is nobody's."""
+"""9999-12-31T23:59:59Z, the last second that calendars hold; the first is that of 1970, for tokens at least."""
 
 MAX_WORDS = 256
 """Audiences, scopes or roles of one token."""

@@ -14,8 +14,8 @@ __all__ = ["MAX_DEPTH", "MAX_DIGITS", "decode_object"]
 MAX_DEPTH = 32
 """Levels of objects and lists. Real tokens have three; parsers fall over at a thousand (CVE-2025-52999)."""
 
-MAX_DIGITS = 20
-"""Digits of an integer: 64 bits. Converting endless ones is quadratic (CVE-2020-10735); they are read as not finite."""
+MAX_DIGITS = 4300
+"""Digits of an integer, Python's own limit. Converting endless ones is quadratic (CVE-2020-10735); they are not finite."""
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
