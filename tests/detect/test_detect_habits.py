@@ -99,8 +99,14 @@ def test_a_new_term_alerts_once_and_the_first_of_a_group_never():
 def test_a_term_is_forgotten_after_the_history():
     rules = ruleset(A + NEW)
     events = [seen(n, n, "KR") for n in range(0, 40, 5)]
-    events += [seen(41, 41, "BR"), seen(72, 72, "KR")]
+    events += [seen(41, 41, "BR"), seen(60, 60, "BR"), seen(72, 72, "KR")]
     assert [alert.sequence for alert in fed(rules, events)] == [41, 72]
+
+
+def test_a_group_that_showed_nothing_for_the_whole_history_is_new_again():
+    rules = ruleset(A + NEW)
+    events = [seen(0, 0, "KR"), seen(1, 20, None), seen(2, 31, "BR"), seen(3, 32, "US")]
+    assert [alert.sequence for alert in fed(rules, events)] == [3]
 
 
 def test_a_group_can_be_given_time_to_learn():

@@ -79,9 +79,10 @@ def test_the_trail_is_sealed_and_every_rule_fires(trail):
     assert on - {alert.code for alert in alerts} <= of_the_trail
 
 
-def test_a_replay_says_what_was_said_live(trail):
+@pytest.mark.parametrize("often", [2.0, 0.0], ids=["all that fits", "groups that could fire"])
+def test_a_replay_says_what_was_said_live(trail, often):
     root, _, live = trail
-    replay = replayed(TrailFiles(Layout(root)), PACK)
+    replay = replayed(TrailFiles(Layout(root)), PACK, often=often)
     order = [(alert.at_us, alert.id) for alert in replay.alerts]
     assert sorted(order) == sorted((alert.at_us, alert.id) for alert in live)
     by_id = {alert.id: alert for alert in live}

@@ -48,7 +48,11 @@ class _Habit(Machine):
 
 
 class FirstSeen(_Habit):
-    """new-terms: a value that its group has not shown within the history. A group's very first value never alerts."""
+    """new-terms: a value that its group has not shown within the history.
+
+    A group's very first value never alerts, and a group that showed none for the whole history is new again. Events
+    without a value say nothing.
+    """
 
     def __init__(self, rule: Rule, *, alerts: bool, shape: str) -> None:
         assert isinstance(rule.watch, NewTerms)
@@ -57,8 +61,13 @@ class FirstSeen(_Habit):
         self._after_us = rule.watch.after_us
         self._values = values_reader(rule.watch.fields)
 
+    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
+        return super().observe(event, at_us, hits) if self._values(event) else None
+
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
-        terms = group.terms = group.terms or {}
+        if at_us - group.latest_us > self._history_us:
+            group.terms, group.since_us = {}, at_us
+        terms = group.terms
         known = bool(terms) and at_us - group.since_us >= self._after_us
         fresh = False
         for value in self._values(event):

@@ -57,6 +57,7 @@ __all__ = [
     "View",
     "Word",
     "check_leaves",
+    "fields_in",
     "leaves_of",
     "pair_of",
 ]
@@ -183,6 +184,28 @@ def check_leaves(predicate: Predicate) -> None:
             pass
         case leaf:
             leaves_of(leaf)
+
+
+def fields_in(predicate: Predicate) -> set[str] | None:
+    """The names of the fields that a predicate looks at; None when it may look at any."""
+    found, todo = set[str](), [predicate]
+    while todo:
+        match todo.pop():
+            case And(items=items) | Or(items=items):
+                todo += items
+            case Not(item=item):
+                todo.append(item)
+            case Contains(fields=()):
+                return None
+            case Contains(fields=fields):
+                found.update(fields)
+            case SameAs(field=field, other=other):
+                found.update((field, other))
+            case Anything() | Nothing():
+                pass
+            case leaf:
+                found.add(leaf.field)
+    return found
 
 
 def pair_of(node: SameAs) -> Pair:

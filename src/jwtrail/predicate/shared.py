@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from jwtrail.predicate.ir import And, Anything, Equals, Not, Nothing, Or, Predicate
+from jwtrail.predicate.ir import And, Anything, Equals, Exists, Not, Nothing, Or, Predicate
 from jwtrail.predicate.simplify import simplify
 from jwtrail.predicate.values import fold
 
-__all__ = ["Branch", "Pivot", "Plan", "planned"]
+__all__ = ["Branch", "Pivot", "Plan", "joined", "planned"]
 
 _PIVOTS = ("event.reason", "event.action")
 """Fields by which a rule set is indexed, the more telling one first: most events have no reason at all."""
@@ -145,3 +145,23 @@ def _conjuncts(predicate: Predicate) -> tuple[Predicate, ...]:
     if isinstance(predicate, And):
         return predicate.items
     return () if isinstance(predicate, Anything) else (predicate,)
+
+
+def joined(plan: Plan) -> Predicate:
+    """One predicate that holds when any rule of the plan does, put so that most events are quickly done with."""
+    items: list[Predicate] = []
+    for pivot in plan.pivots:
+        (most, branch), *others = pivot.cases
+        is_most = Equals(field=pivot.field, value=most, fold=True)
+        items.append(And(items=(is_most, _any(branch))))
+        rest = [
+            And(items=(Equals(field=pivot.field, value=literal, fold=True), _any(other)))
+            for literal, other in others
+        ]
+        items.append(And(items=(Exists(field=pivot.field), Not(item=is_most), Or(items=tuple(rest)))))
+    return Or(items=(*items, _any(plan.rest)))
+
+
+def _any(branch: Branch) -> Predicate:
+    below = [_any(inner) for inner in branch.branches]
+    return And(items=(branch.condition, Or(items=(*(predicate for _, predicate in branch.rules), *below))))

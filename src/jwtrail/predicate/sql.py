@@ -8,7 +8,7 @@ import re2
 
 from jwtrail.ecs.catalogue import CATALOGUE, Field
 from jwtrail.predicate.checks import check_size
-from jwtrail.predicate.ir import And, Anything, Contains, Glob, Not, Nothing, Or, Predicate, SameAs
+from jwtrail.predicate.ir import And, Anything, Contains, Exists, Glob, Not, Nothing, Or, Predicate, SameAs
 from jwtrail.predicate.leaves import (
     Between,
     Compare,
@@ -26,7 +26,7 @@ from jwtrail.predicate.simplify import simplify
 from jwtrail.predicate.sql_text import address_hex, folded, pointer, quoted, v4_between
 from jwtrail.predicate.values import fold
 
-__all__ = ["Parameter", "to_sql", "to_where"]
+__all__ = ["Parameter", "text_sql", "to_sql", "to_where"]
 
 Parameter = str | int | bool
 _OPS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -60,6 +60,19 @@ def to_where(predicate: Predicate, columns: frozenset[str] | None = None) -> tup
         PredicateError: as `to_sql`.
     """
     return _written(_Writer(columns, everywhere=False), predicate)
+
+
+def text_sql(name: str, columns: frozenset[str]) -> str:
+    """A field of single values as text: NULL where it is missing.
+
+    Raises:
+        PredicateError: no such field.
+    """
+    (leaf,) = leaves_of(Exists(field=name))
+    if leaf.field.name not in columns:
+        return "NULL::VARCHAR"
+    writer = _Writer(columns, everywhere=False)
+    return _as_text(leaf.field, writer._value(leaf))  # noqa: SLF001  # of this module
 
 
 def _written(writer: "_Writer", predicate: Predicate) -> tuple[str, list[Parameter]]:

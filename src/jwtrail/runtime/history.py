@@ -1,10 +1,13 @@
-"""Detection over the past: one scan for what any rule looks at, then the same detector as live.
+"""Detection over the past: SQL finds the events that matter, then the same detector as live looks at them.
 
-The same events give the same alerts as live, with one exception that it says so about: an event that came later than the
-allowed lateness counts in a window that was closed without it when it was live.
+The same events give the same alerts as live, with two exceptions that it says so about: an event that came later than the
+allowed lateness counts in a window that was closed without it when it was live, and where a detector had to forget groups
+because there were too many, a replay forgets others.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,17 +15,23 @@ from msgspec.structs import replace
 from jwtrail import clock
 from jwtrail.detect import Alert, Detector, RuleSet
 from jwtrail.detect.endings import LATENESS_US
+from jwtrail.detect.needs import fields_of
 from jwtrail.ecs import Event
-from jwtrail.predicate.checks import MAX_NODES, count_nodes
-from jwtrail.predicate.ir import Anything, Or, Predicate
-from jwtrail.query.scan import View
-from jwtrail.query.source import TrailSource
-from jwtrail.query.stream import stream
+from jwtrail.predicate.ir import Anything, Predicate, Range
+from jwtrail.query.engine import COUNTS, Engine
+from jwtrail.query.rows import events_of, selected
+from jwtrail.query.scan import SEQUENCE, Scan, View, view_of
+from jwtrail.query.source import Segment, TrailSource
+from jwtrail.query.tables import columns_of, files_sql
+from jwtrail.runtime.narrow import OFTEN, Narrowing
 
 __all__ = ["BATCH", "Replay", "replayed"]
 
 BATCH = 1_000
 """Events fed to the detector at a time."""
+
+TOGETHER = 8
+"""Segments read by one statement: their events that matter are in memory at once, some 8 x 100,000 at the worst."""
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -30,7 +39,7 @@ class Replay(Struct, frozen=True, kw_only=True):
 
     Args:
         alerts: raised within the stretch, in their order.
-        read: events that some rule looks at, with those of the warm-up.
+        read: events that the detector had to look at, with those of the warm-up.
         took_ms: wall time.
     """
 
@@ -47,12 +56,14 @@ def replayed(
     to_us: int | None = None,
     warm_up_us: int = 0,
     before: Iterable[Event] = (),
+    often: float = OFTEN,
 ) -> Replay:
     """Run rules over what was recorded from `from_us` until before `to_us`.
 
     Args:
         warm_up_us: how much of the trail before `from_us` rules get to know first; it raises no alerts.
         before: events from elsewhere that they get to know before that; neither do these.
+        often: share of events that a rule fits, from which not all of them are read (`narrow`).
 
     Raises:
         PredicateError: a rule cannot be compiled.
@@ -60,12 +71,24 @@ def replayed(
     """
     began = clock.monotonic_ns()
     start = None if from_us is None else max(0, from_us - warm_up_us)
-    view, events = stream(source, looked_at(ruleset), from_us=start, to_us=to_us)
-    detector, alerts, read = Detector(ruleset), [], 0
-    for batch in _batches(_numbered_below(before, -1)):
-        read += len(batch)
+    view = view_of(source, None)
+    scan = Scan(Anything(), from_us=start, to_us=to_us)
+    known = _numbered_below(before, -1)
+    loose = [replace(one.event, event_sequence=one.place) for one in view.loose if scan.fits(one.event)]
+    segments = [segment for segment in view.segments if scan.reach(segment) is not None]
+    only: Mapping[str, frozenset[int]] = {}
+    events: Iterator[Event] = iter(())
+    if segments:
+        engine = Engine(COUNTS, segments[0].path.parent)
+        bounds = _bounds(start, to_us)
+        narrowed = Narrowing(
+            engine, segments, ruleset.active(), bounds=bounds, outside=[*known, *loose], often=often
+        ).narrowed()
+        only, events = narrowed.only, _read(engine, segments, narrowed.numbers, fields_of(ruleset.active()))
+    detector, alerts, read = Detector(ruleset, only=only), list[Alert](), 0
+    for batch in _batches(known):
         detector.feed(batch)
-    for batch in _batches(events):
+    for batch in _batches(chain(events, loose)):
         read += len(batch)
         alerts += detector.feed(batch)
     alerts += detector.advance(_end(view, to_us))
@@ -73,22 +96,38 @@ def replayed(
     return Replay(alerts=tuple(within), read=read, took_ms=(clock.monotonic_ns() - began) // 1_000_000)
 
 
-def looked_at(ruleset: RuleSet) -> Predicate:
-    """What any rule in use looks at; everything when that would be too long to ask."""
-    items = tuple(rule.predicate for rule in ruleset.active().rules)
-    wanted = Or(items=items)
-    return wanted if count_nodes(wanted) <= MAX_NODES else Anything()
+def _bounds(from_us: int | None, to_us: int | None) -> list[Predicate]:
+    bounds: list[Predicate] = []
+    if from_us is not None:
+        bounds.append(Range(field="@timestamp", op="gte", value=from_us))
+    if to_us is not None:
+        bounds.append(Range(field="@timestamp", op="lt", value=to_us))
+    return bounds
+
+
+def _read(
+    engine: Engine, segments: Sequence[Segment], numbers: list[int], fields: frozenset[str] | None
+) -> Iterator[Event]:
+    """These fields (None for all) of the events with these indexes, in order; closes the engine."""
+    try:
+        for at in range(0, len(segments), TOGETHER):
+            some = segments[at : at + TOGETHER]
+            wanted = numbers[bisect_left(numbers, some[0].first) : bisect_right(numbers, some[-1].last)]
+            if wanted:
+                known = columns_of(some)
+                names, columns = selected(known if fields is None else known & fields)
+                sql = (
+                    f"SELECT {columns} FROM {files_sql(some)}"  # noqa: S608
+                    f" WHERE {SEQUENCE} IN (SELECT unnest(?::BIGINT[])) ORDER BY {SEQUENCE}"
+                )
+                yield from events_of(names, engine.rows(sql, [wanted]))
+    finally:
+        engine.close()
 
 
 def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
-    batch: list[Event] = []
-    for event in events:
-        batch.append(event)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    every = iter(events)
+    return iter(lambda: list(islice(every, BATCH)), [])
 
 
 def _numbered_below(events: Iterable[Event], below: int) -> list[Event]:
