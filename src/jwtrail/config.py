@@ -160,6 +160,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         state_url: Redis or Valkey (`redis://`, `rediss://`, `unix://`) for revocations, sign-ins and restraints of an API on
             several hosts; empty keeps them in the data directory (secret, for it may hold a password).
         state_url_file: path of a file that holds it.
+        store: address of the engine (`elasticsearch://…`, `opensearch://…`) that searches and the console ask instead of the data
+            directory, and whose events detection follows; empty for the data directory.
         notify: who is told about alerts: a table for each channel, with its `kind`: `webhook`, `slack`, `email` or `plugin`.
     """
 
@@ -168,6 +170,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keys_passphrase_file: str = ""
     state_url: str = ""
     state_url_file: str = ""
+    store: str = ""
     service: ServiceSettings = ServiceSettings()
     tokens: TokenSettings = TokenSettings()
     http: HttpSettings = HttpSettings()

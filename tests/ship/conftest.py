@@ -9,7 +9,7 @@ from ship_worlds import recorded
 from jwtrail.ship import delivery, pace
 from jwtrail.trail.layout import Layout
 
-sys.path.append(str(Path(__file__).parents[1] / "engines"))
+sys.path += [str(Path(__file__).parents[1] / room) for room in ("engines", "predicate", "kql")]
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ import msgspec
 from click.core import ParameterSource
 
 from jwtrail import clock
-from jwtrail.cli.common import data_option, is_terminal, note, open_store
+from jwtrail.cli.common import data_option, is_terminal, note, open_store, store_option
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.results import FORMATS, written
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
-    from jwtrail.query.local import LocalStore
     from jwtrail.query.page import Page, SearchRequest
+    from jwtrail.query.store import Store
 
 __all__ = ["MAX_ROWS", "search", "timeout_option"]
 
@@ -75,6 +75,7 @@ timeout_option = click.option(
     "--explain", is_flag=True, help="Show how the query is understood, and what its first page read."
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when something was found.")
+@store_option
 @data_option
 def search(
     *,
@@ -90,6 +91,7 @@ def search(
     timeout: float,
     explain: bool,
     exit_code: bool,
+    store: str | None,
     data: Path | None,
 ) -> None:
     """Search everything recorded, newest first.
@@ -117,9 +119,9 @@ def search(
         _keep(save, request, start, end, data)
     with running(Run(timeout)):
         if explain:
-            _explain(open_store(data), request, now)
+            _explain(open_store(data, store), request, now)
             return
-        found = _Found(open_store(data), request, limit)
+        found = _Found(open_store(data, store), request, limit)
         written(found, form or ("json" if as_json else "table" if is_terminal() else "ndjson"), output)
     if is_terminal():
         note(found.summary())
@@ -156,7 +158,7 @@ def _keep(name: str, request: "SearchRequest", start: str, end: str, data: Path 
         searches.put(SavedSearch(name=name, query=request.query, start=start, end=end, at_us=now))
 
 
-def _explain(store: "LocalStore", request: "SearchRequest", now_us: int) -> None:
+def _explain(store: "Store", request: "SearchRequest", now_us: int) -> None:
     from jwtrail.cli.kql import explained  # noqa: PLC0415
 
     assert isinstance(request.query, str)
@@ -173,7 +175,7 @@ def _explain(store: "LocalStore", request: "SearchRequest", now_us: int) -> None
 class _Found:
     """The events of all pages, fetched as they are needed."""
 
-    def __init__(self, store: "LocalStore", request: "SearchRequest", limit: int) -> None:
+    def __init__(self, store: "Store", request: "SearchRequest", limit: int) -> None:
         self._store = store
         self._request = request
         self._limit = limit

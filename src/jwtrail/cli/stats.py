@@ -7,13 +7,13 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import data_option, draw, is_terminal, json_line, open_store
+from jwtrail.cli.common import data_option, draw, is_terminal, json_line, open_store, store_option
 from jwtrail.cli.plain import visible
 from jwtrail.cli.search import timeout_option
 
 if TYPE_CHECKING:
-    from jwtrail.query.local import LocalStore
     from jwtrail.query.page import EntityKind, SearchRequest, TopValues
+    from jwtrail.query.store import Store
 
 __all__ = ["stats"]
 
@@ -36,6 +36,7 @@ ROLL_UPS = ("user", "address", "token", "client")
     "--json", "as_json", is_flag=True, help="One JSON document a name. [default when not a terminal]"
 )
 @timeout_option
+@store_option
 @data_option
 def stats(
     *,
@@ -47,6 +48,7 @@ def stats(
     failures: bool,
     as_json: bool,
     timeout: float,
+    store: str | None,
     data: Path | None,
 ) -> None:
     """Count what was recorded.
@@ -67,17 +69,17 @@ def stats(
         raise click.UsageError(f"more than {MAX_FIELDS} fields; ask twice")
     now = clock.now_us()
     request = SearchRequest(query=query, from_us=parse_time(start, now), to_us=parse_time(end, now))
-    store = open_store(data)
+    asked = open_store(data, store)
     people = is_terminal() and not as_json
     with running(Run(timeout)):
         for name in names:
             if name in ROLL_UPS:
-                _roll_up(store, cast("EntityKind", name), request, top, failures=failures, people=people)
+                _roll_up(asked, cast("EntityKind", name), request, top, failures=failures, people=people)
             else:
-                _field(store, name, request, top, people=people)
+                _field(asked, name, request, top, people=people)
 
 
-def _field(store: "LocalStore", name: str, request: "SearchRequest", size: int, *, people: bool) -> None:
+def _field(store: "Store", name: str, request: "SearchRequest", size: int, *, people: bool) -> None:
     found, values = store.stats(name, request), store.top(name, request, size)
     if not people:
         json_line({**msgspec.to_builtins(found), "top": values.values, "other": values.other})
@@ -105,7 +107,7 @@ def _draw_top(values: "TopValues") -> None:
 
 
 def _roll_up(
-    store: "LocalStore",
+    store: "Store",
     kind: "EntityKind",
     request: "SearchRequest",
     size: int,

@@ -13,7 +13,7 @@ from jwtrail.cli.look import line
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
-    from jwtrail.query.local import LocalStore
+    from jwtrail.query.store import Store
 
 __all__ = ["MAX_REMEMBERED", "tail"]
 
@@ -65,7 +65,7 @@ def tail(query: str, lines: int, no_follow: bool, as_json: bool, data: Path | No
 class _Follower:
     """Looks again at the last seconds and knows what it has seen, so nothing is missed or doubled at a boundary."""
 
-    def __init__(self, store: "LocalStore", query: str) -> None:
+    def __init__(self, store: "Store", query: str) -> None:
         self._store = store
         self._query = query
         self._seen: OrderedDict[str, None] = OrderedDict()

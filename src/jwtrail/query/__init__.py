@@ -15,6 +15,7 @@ from jwtrail.query.page import (
 )
 from jwtrail.query.running import MAX_SECONDS, Run, running
 from jwtrail.query.source import Segment, TrailSource
+from jwtrail.query.store import Store
 from jwtrail.query.times import parse_time
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Run",
     "SearchRequest",
     "Segment",
+    "Store",
     "TopValues",
     "TrailSource",
     "Value",

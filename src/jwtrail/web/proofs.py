@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 
 from jwtrail.errors import EventNotFound, IntegrityError
-from jwtrail.query.local import LocalStore
+from jwtrail.query.store import Store
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail.reader import TrailReader
@@ -15,7 +15,7 @@ from jwtrail.web.shapes import Proof
 __all__ = ["prover"]
 
 
-def prover(reader: TrailReader, store: LocalStore) -> Callable[[str], Proof]:
+def prover(reader: TrailReader, store: Store) -> Callable[[str], Proof]:
     """A function from an event's id to its proof.
 
     The function raises:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.clock import Clock
 from jwtrail.ecs import Event
-from jwtrail.query.local import LocalStore
+from jwtrail.query.store import Store
 from jwtrail.state import StateStore
 from jwtrail.state.records import RevocationKind
 from jwtrail.web.live import Live
@@ -52,7 +52,7 @@ class Services:
         now_us: the time.
     """
 
-    store: LocalStore
+    store: Store
     state: StateStore
     prove: Callable[[str], Proof]
     facts: Callable[[], Facts]

@@ -1,0 +1,235 @@
+"""The same questions to the data directory and to real engines that it was shipped to: the same ids, bars, values, pages."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+import elasticsearch_server
+import opensearch_server
+import pytest
+from engine_server import Server, Unavailable
+from engine_worlds import QUERIES
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jwtrail import clock, config
+from jwtrail.ecs import document
+from jwtrail.elastic.client import connect
+from jwtrail.elastic.provision import provision
+from jwtrail.errors import KqlError, PredicateError, QueryError
+from jwtrail.query import Page, SearchRequest
+from jwtrail.query.files import TrailFiles
+from jwtrail.query.local import LocalStore
+from jwtrail.query.remote import RemoteStore
+from jwtrail.query.store import Store
+from jwtrail.runtime.shipping import ship_to
+from jwtrail.simulate import Month, Plan
+from jwtrail.trail.layout import Layout
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+EVENTS = 6_000
+NAMESPACE = "store"
+
+WRITTEN = (
+    "",
+    "event.outcome: failure",
+    "not event.outcome: failure",
+    "url.path: /orders/* and http.response.status_code >= 400",
+    "event.reason: (expired or bad_signature)",
+    "source.ip: 10.0.0.0/8",
+    "user.id: *1 or user.name: *",
+    "message: failed",
+    "event.action: log*",
+    "jwt.claims.tenant: *",
+    "@timestamp > now-365d",
+    "admin",
+)
+FIELDS = (
+    "event.action",
+    "event.outcome",
+    "user.id",
+    "source.ip",
+    "http.response.status_code",
+    "event.duration",
+    "jwt.known",
+)
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """Some days of a simulated service, through the front door."""
+    root = tmp_path_factory.mktemp("trail")
+    month = Month(Plan(8, 100, 3, 1))
+    with (root / "events.ndjson").open("w") as file:
+        for event in islice(month, EVENTS):
+            file.write(json.dumps(document(event)) + "\n")
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "jwtrail",
+            "import",
+            "--format",
+            "ecs",
+            "--data",
+            str(root / "data"),
+            str(root / "events.ndjson"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return Layout(root / "data")
+
+
+@pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
+def stores(request: pytest.FixtureRequest, trail: Layout) -> Iterator[tuple[Store, Store]]:
+    module = {"opensearch": opensearch_server, "elasticsearch": elasticsearch_server}[request.param]
+    try:
+        with module.serving() as server:
+            yield from _stores(server, trail)
+    except Unavailable as missing:
+        if config.is_ci():
+            raise
+        pytest.skip(str(missing))
+
+
+def _stores(server: Server, trail: Layout) -> Iterator[tuple[Store, Store]]:
+    with connect(server.url) as engine:
+        provision(engine, namespace=NAMESPACE)
+    made = config.load({"data": str(trail.root), "engine.namespace": NAMESPACE}, environ={}).settings
+    ship_to(server.url, made, name=server.what.name, work=lambda shipper: shipper.run(until_empty=True))
+    server.client.call("POST", f"/logs-jwtrail.*-{NAMESPACE}/_refresh")
+    now = clock.now_us()
+    local = LocalStore(TrailFiles(trail), now=lambda: now)
+    remote = RemoteStore(connect(server.url), NAMESPACE, now=lambda: now)
+    yield local, remote
+    local.close()
+    remote.close()
+
+
+def pages(store: Store, request: SearchRequest, most: int = 8) -> list[Page]:
+    found = [store.search(request)]
+    while found[-1].next and len(found) < most:
+        found.append(
+            store.search(
+                SearchRequest(
+                    request.query,
+                    request.from_us,
+                    request.to_us,
+                    request.limit,
+                    found[-1].next,
+                    request.ascending,
+                )
+            )
+        )
+    return found
+
+
+def alike(stores: tuple[Store, Store], request: SearchRequest) -> bool:
+    """Both answer alike; False when the engine refuses the query, which it says by name."""
+    local, remote = stores
+    try:
+        there = pages(remote, request)
+    except PredicateError:
+        return False
+    here = pages(local, request)
+    assert [page.events for page in there] == [page.events for page in here]
+    assert [bool(page.next) for page in there] == [bool(page.next) for page in here]
+    assert remote.count(request) == local.count(request)
+    assert remote.histogram(request, 40) == local.histogram(request, 40)
+    return True
+
+
+@pytest.mark.parametrize("query", WRITTEN)
+def test_pages_counts_and_bars(stores, query: str) -> None:
+    assert alike(stores, SearchRequest(query, limit=100))
+    assert alike(stores, SearchRequest(query, limit=70, ascending=True))
+
+
+def test_a_stretch_of_time(stores) -> None:
+    middle = clock.parse_iso(stores[0].search(SearchRequest(limit=1)).events[0].timestamp) - 86_400_000_000
+    for request in (
+        SearchRequest("", None, middle),
+        SearchRequest("", middle, None),
+        SearchRequest("", middle, middle + 7_200_000_000),
+    ):
+        assert alike(stores, request)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(query=QUERIES, ascending=st.booleans())
+def test_any_query(stores, query: str, ascending: bool) -> None:
+    try:
+        alike(stores, SearchRequest(query, limit=50, ascending=ascending))
+    except KqlError:
+        return
+
+
+@pytest.mark.parametrize("query", WRITTEN[:6])
+def test_values(stores, query: str) -> None:
+    local, remote = stores
+    request = SearchRequest(query)
+    for field in FIELDS:
+        assert remote.top(field, request, 7) == local.top(field, request, 7), field
+        there, here = remote.stats(field, request), local.stats(field, request)
+        assert [one for one, _ in there.percentiles] == [one for one, _ in here.percentiles]
+        assert [one for _, one in there.percentiles] == pytest.approx([one for _, one in here.percentiles])
+        assert there.mean == (here.mean if here.mean is None else pytest.approx(here.mean))
+        for name in ("count", "missing", "distinct", "exact", "low", "high"):
+            assert getattr(there, name) == getattr(here, name), (field, name)
+    for kind in ("user", "address", "token", "client"):
+        for failures in (False, True):
+            assert remote.entities(kind, request, 6, by_failures=failures) == local.entities(
+                kind, request, 6, by_failures=failures
+            )
+
+
+def test_one_and_its_neighbours(stores) -> None:
+    local, remote = stores
+    event = local.search(SearchRequest("event.action: http-request", limit=5)).events[-1]
+    assert remote.get(event.event_id) == local.get(event.event_id) == event
+    assert remote.around(event.event_id, 7) == local.around(event.event_id, 7)
+    assert remote.get("nobody") is None
+    assert remote.around("nobody") == ()
+
+
+def test_a_cursor_of_one_goes_on_in_the_other(stores) -> None:
+    local, remote = stores
+    first = local.search(SearchRequest("event.outcome: failure", limit=30))
+    request = SearchRequest("event.outcome: failure", limit=30, cursor=first.next)
+    assert remote.search(request).events == local.search(request).events
+
+
+@pytest.mark.parametrize("field", ["message", "@timestamp", "source.geo.location"])
+def test_what_an_engine_cannot_count_it_says(stores, field: str) -> None:
+    with pytest.raises(QueryError, match=field):
+        stores[1].top(field, SearchRequest())
+
+
+def test_the_command_line(stores, trail: Layout) -> None:
+    address = str(stores[1]._engine.address)
+    outputs = []
+    for where in (["--store", address], ["--data", str(trail.root)]):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "jwtrail",
+                "search",
+                "event.outcome: failure",
+                "--from",
+                "now-10000d",
+                "--limit",
+                "20",
+                *where,
+            ],
+            env=config.child_env({"JWTRAIL_ENGINE__NAMESPACE": NAMESPACE}),
+            capture_output=True,
+            check=True,
+        )
+        outputs.append(done.stdout)
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count(b"\n") == 20
