@@ -85,6 +85,7 @@ export const m = {
     export: "Export",
     ndjson: "As NDJSON",
     csv: "As CSV",
+    kibana: "Open in Kibana",
   },
   fields: {
     title: "Fields",

@@ -140,6 +140,7 @@ class ServeSettings(Struct, frozen=True, forbid_unknown_fields=True):
         port: TCP port; 0 takes a free one.
         console: serve the console and the HTTP API; without it the daemon only works.
         public_url: where people reach the console, when a proxy stands in front.
+        kibana_url: Kibana or OpenSearch Dashboards with the data view of `jwtrail provision`; the console then leads to Discover.
         public_log: answer `/tlog/` without sign-in. What is there shows how many events there are and names no person.
     """
 
@@ -147,6 +148,7 @@ class ServeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 7070
     console: bool = True
     public_url: str = ""
+    kibana_url: str = ""
     public_log: bool = False
 
 

@@ -756,6 +756,7 @@ export interface components {
          *             size: events in the trail, also those not signed yet.
          *             position: index that the next event gets; `tail` and cursors compare with it.
          *             events_per_minute: over the last minute.
+         *             kibana: `kibana?q=…&from=…&to=…` below this API leads to the same question in Discover.
          */
         Status: {
             version: string;
@@ -768,6 +769,7 @@ export interface components {
             events_per_minute: number;
             open_alerts: number;
             live_revocations: number;
+            kibana: boolean;
             trail: components["schemas"]["TrailStatus"];
             detector: components["schemas"]["DetectorStatus"];
         };

@@ -20,6 +20,7 @@ from jwtrail.web.api import ENDPOINTS, PREFIX, Endpoint
 from jwtrail.web.call import MAX_BODY, Call, TooLarge, read
 from jwtrail.web.entrance import Entrance
 from jwtrail.web.guard import Guard
+from jwtrail.web.kibana import Discover
 from jwtrail.web.live import Full
 from jwtrail.web.security import SignIns
 from jwtrail.web.services import Services
@@ -96,6 +97,7 @@ def build(
     ]
     routes += [
         Route(PREFIX + "/openapi.json", _openapi),
+        Route(PREFIX + "/kibana", Discover(settings).answer),
         Route(PREFIX + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         Route("/login", door.login),
         Route(tlog.PREFIX + "/{path:path}", log_files.answer),

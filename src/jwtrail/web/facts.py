@@ -41,6 +41,7 @@ def status(call: Call) -> shapes.Status:
         events_per_minute=facts.events_per_minute,
         open_alerts=services.state.alert_counts().get("open", 0),
         live_revocations=len(services.state.revocations(now)),
+        kibana=bool(call.settings.kibana_url),
         trail=facts.trail,
         detector=facts.detector,
     )

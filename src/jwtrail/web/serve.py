@@ -132,6 +132,7 @@ def web_settings(settings: Settings, port: int) -> WebSettings:
         root_path=public.path.rstrip("/"),
         hosts=LOOPBACK_NAMES | names,
         https=public.scheme == "https",
+        kibana_url=settings.serve.kibana_url,
         public_log=settings.serve.public_log,
     )
 

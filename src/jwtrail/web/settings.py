@@ -25,6 +25,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
         idle_s: a session ends after so long without a request.
         absolute_s: and after so long in any case.
         https: the console is reached over https, so the cookie is `Secure`.
+        kibana_url: where Discover is; empty when there is none.
         public_log: `/tlog/` is answered without sign-in.
     """
 
@@ -37,6 +38,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     idle_s: int = 8 * 3600
     absolute_s: int = _DAY
     https: bool = False
+    kibana_url: str = ""
     public_log: bool = False
 
     def __post_init__(self) -> None:
@@ -45,6 +47,10 @@ class WebSettings(Struct, frozen=True, kw_only=True):
                 f"root_path {self.root_path!r} must begin with a slash and not end with one",
                 where="console.root_path",
                 hint="such as /audit",
+            )
+        if self.kibana_url and not self.kibana_url.startswith(("https://", "http://")):
+            raise ConfigError(
+                "not the address of Kibana", where="serve.kibana_url", hint="https://kibana.example:5601"
             )
         for name in ("key_ttl_s", "idle_s", "absolute_s"):
             if getattr(self, name) <= 0:

@@ -87,6 +87,7 @@ class Status(Struct, frozen=True, kw_only=True):
         size: events in the trail, also those not signed yet.
         position: index that the next event gets; `tail` and cursors compare with it.
         events_per_minute: over the last minute.
+        kibana: `kibana?q=…&from=…&to=…` below this API leads to the same question in Discover.
     """
 
     version: str
@@ -99,6 +100,7 @@ class Status(Struct, frozen=True, kw_only=True):
     events_per_minute: int
     open_alerts: int
     live_revocations: int
+    kibana: bool
     trail: TrailStatus
     detector: DetectorStatus
 
