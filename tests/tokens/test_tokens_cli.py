@@ -5,16 +5,23 @@ import json
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from tokens_forge import NOW_S, SECRET, forge, text
 
 from jwtrail.cli.exits import FOUND, USAGE
 from jwtrail.cli.main import cli
+from jwtrail.cli.token import _rows
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
 from jwtrail.tokens import KeyRing
 from jwtrail.trail.layout import Layout
+from provider import Provider
 
 
 @pytest.fixture
@@ -166,3 +173,52 @@ def test_the_sign_ins_of_a_user(run):
     assert [row["device"] for row in rows] == ["laptop", "phone"]
     run("token", "revoke", "family", rows[0]["id"], "--yes")
     assert run("token", "sessions", "alice")["device"] == "phone"
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_an_encrypted_key_is_imported_with_its_passphrase(run, tmp_path, monkeypatch, form):
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"open sesame")).decode()
+    run("keys", "import", stdin=pem, code=USAGE)  # nobody to ask
+    (tmp_path / "wrong").write_text("guess")
+    run("keys", "import", "--passphrase-file", "wrong", stdin=pem, code=1)
+    (tmp_path / "right").write_text("open sesame\n")
+    made = run("keys", "import", "--passphrase-file", "right", stdin=pem)
+    assert (made["alg"], made["state"]) == ("ES256", "active")
+    assert run("token", "inspect", stdin=run("token", "issue", "u1")["access_token"])["verdict"] == "accepted"
+
+    other = ec.generate_private_key(ec.SECP256R1())
+    monkeypatch.setenv("JWTRAIL_KEYS_PASSPHRASE", "open sesame")
+    pem = other.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"open sesame")).decode()
+    assert run("keys", "import", stdin=pem)["state"] == "next"
+
+
+@pytest.fixture
+def provider():
+    made = Provider()
+    yield made
+    made.close()
+
+
+def test_a_token_of_another_issuer_is_inspected_with_its_keys(run, tmp_path, provider):
+    (tmp_path / "jwtrail.toml").write_text(f'[tokens.issuers."{provider.issuer}"]\nallow_private = true\n')
+    judged = run("token", "inspect", stdin=provider.token())
+    assert (judged["verdict"], judged["reason"]) == ("accepted", None)
+    assert run("token", "inspect", stdin=provider.token(aud="x"), code=FOUND)["reason"] == "audience_mismatch"
+    stranger = forge({"alg": "HS256", "typ": "at+jwt"}, {"iss": "https://nobody.example"})
+    assert run("token", "inspect", stdin=stranger, code=FOUND)["verdict"] == "rejected"
+    provider.close()
+    away = run("token", "inspect", stdin=provider.token(), code=FOUND)
+    assert away["reason"] == "jwks_unavailable"
+    assert [check["check"] for check in away["checks"] if check["result"] == "failed"] == ["key is known"]
+
+
+@pytest.mark.parametrize(
+    ("token", "failed"),
+    [
+        (forge(b'{"alg":"HS256","alg":"HS256"}', {}), "header"),
+        (forge({"alg": "HS256", "typ": "at+jwt"}, b'{"sub":"a","sub":"b"}'), "payload"),
+    ],
+)
+def test_inspect_names_the_part_that_is_at_fault(token, failed):
+    assert dict(_rows("duplicate_json_key", token))[failed] == "failed"

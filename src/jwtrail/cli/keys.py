@@ -24,6 +24,9 @@ _STYLES = {"active": "green", "next": "cyan", "retiring": "yellow", "retired": "
 MAX_PEM = 16_384
 """Characters of a key on stdin."""
 
+MAX_PASSPHRASE = 1024
+"""Bytes of a passphrase that are read; OpenSSL takes no more."""
+
 
 @click.group(short_help="The keys that sign tokens.")
 def keys() -> None:
@@ -117,13 +120,19 @@ def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> 
 
 
 @keys.command("import")
+@click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Holds the passphrase of an encrypted key. [default: keys_passphrase, or ask]",
+)
 @data_option
 @config_option
-def import_(data: Path | None, config_file: Path | None) -> None:
+def import_(passphrase_file: Path | None, data: Path | None, config_file: Path | None) -> None:
     """Take over the private key on stdin: PKCS#8 as PEM. It signs after the next rotation, or at once when it is the first.
 
     \b
     jwtrail keys import < signing-key.pem
+    jwtrail keys import --passphrase-file pass.txt < encrypted-key.pem
     """
     from jwtrail.cli.verifying import new_ring_of  # noqa: PLC0415
 
@@ -131,7 +140,25 @@ def import_(data: Path | None, config_file: Path | None) -> None:
     text = sys.stdin.read(MAX_PEM + 1)
     if not text.strip() or len(text) > MAX_PEM:
         raise click.UsageError("no PEM key on stdin")
-    _tell(settings, "key-created", new_ring_of(settings).adopt(text.encode()))
+    passphrase = _passphrase_of(text.encode(), passphrase_file, settings)
+    _tell(settings, "key-created", new_ring_of(settings).adopt(text.encode(), passphrase))
+
+
+def _passphrase_of(pem: bytes, file: Path | None, settings: "Settings") -> bytes | None:
+    """Of an encrypted key: never from the command line, where every user of the machine could see it."""
+    from jwtrail.tokens.keyfile import is_encrypted  # noqa: PLC0415
+
+    if not is_encrypted(pem):
+        return None
+    if file is not None:
+        with file.open("rb") as opened:
+            return opened.read(MAX_PASSPHRASE).strip() or None
+    if settings.passphrase is not None:
+        return settings.passphrase
+    if not sys.stderr.isatty():
+        raise click.UsageError("the key is encrypted: name a --passphrase-file, or set keys_passphrase")
+    asked: str = click.prompt("Passphrase of the key", hide_input=True, err=True)
+    return asked.encode()
 
 
 def _tell(settings: "Settings", action: str, entry: "KeyEntry") -> None:

@@ -42,7 +42,7 @@ CHECKS = (
         "token_missing token_too_large malformed_segments malformed_base64 unsupported_serialization "
         "encrypted_token_unexpected",
     ),
-    _check("header", "malformed_header_json json_too_deep alg_missing alg_invalid"),
+    _check("header", "malformed_header_json alg_missing alg_invalid"),
     _check("is signed", "alg_none"),
     _check("brings no key of its own", "header_key_injection header_url_injection"),
     _check("algorithm is allowed", "alg_confusion alg_not_allowed"),
@@ -50,9 +50,11 @@ CHECKS = (
         "type and extensions",
         "crit_malformed crit_unsupported b64_unsupported typ_mismatch nested_token_unsupported",
     ),
-    _check("key is known", "kid_injection kid_invalid kid_unknown kid_missing alg_key_mismatch"),
+    _check(
+        "key is known", "kid_injection kid_invalid kid_unknown kid_missing alg_key_mismatch jwks_unavailable"
+    ),
     _check("signature", "signature_missing signature_malformed signature_degenerate signature_invalid"),
-    _check("payload", "malformed_payload_json duplicate_json_key claim_missing claim_invalid"),
+    _check("payload", "malformed_payload_json json_too_deep duplicate_json_key claim_missing claim_invalid"),
     _check("issuer", "issuer_mismatch"),
     _check("audience", "audience_mismatch"),
     _check("time", "expired not_yet_valid issued_in_future lifetime_too_long"),
@@ -60,6 +62,8 @@ CHECKS = (
     _check("not revoked", "revoked_token revoked_session revoked_subject revoked_client key_revoked"),
 )
 """In the order of the verifier. A reason that stands nowhere here fails the first check that fits nothing else: the form."""
+
+_EITHER = ("json_too_deep", "duplicate_json_key")
 
 
 @click.group(short_help="Look into a token.")
@@ -78,10 +82,12 @@ for command in (issue, revoke, sessions, trace, check):
 def inspect(as_json: bool, data: Path | None, config_file: Path | None) -> None:
     """Decode the token on stdin and judge it with this server's keys. Exit code 3 when it does not count.
 
+    A token of one of tokens.issuers is judged with the keys of that issuer, which are fetched.
+
     \b
     pbpaste | jwtrail token inspect
     """
-    from jwtrail.cli.verifying import verifier_of  # noqa: PLC0415
+    from jwtrail.cli.verifying import judged  # noqa: PLC0415
 
     if sys.stdin.isatty():
         note("Paste the token, then Enter. It is a credential: whoever has it is its user.")
@@ -92,9 +98,9 @@ def inspect(as_json: bool, data: Path | None, config_file: Path | None) -> None:
     if not raw:
         raise click.UsageError("no token on stdin")
     refresh = (_part(raw, 0) or {}).get("typ") == "rt+jwt"
-    verdict = verifier_of(settings_of(data, config_file), refresh=refresh).verify(raw, clock.now_us())
+    verdict = judged(settings_of(data, config_file), raw, refresh=refresh)
     reason = verdict.reason if isinstance(verdict, Rejected) else ""
-    rows = _rows(reason)
+    rows = _rows(reason, raw)
     if as_json or not is_terminal():
         _print_json(raw, rows, verdict, reason)
     else:
@@ -103,13 +109,26 @@ def inspect(as_json: bool, data: Path | None, config_file: Path | None) -> None:
         sys.exit(FOUND)
 
 
-def _rows(reason: str) -> list[tuple[str, str]]:
+def _rows(reason: str, raw: str) -> list[tuple[str, str]]:
     """Each check with `passed`, `failed` or `not reached`."""
-    failed = next((number for number, check in enumerate(CHECKS) if reason in check.reasons), 0)
     if not reason:
         return [(check.name, "passed") for check in CHECKS]
+    # Header and payload are JSON both; what is read first is to blame.
+    shown = "malformed_header_json" if reason in _EITHER and not _header_is_read(raw) else reason
+    failed = next((number for number, check in enumerate(CHECKS) if shown in check.reasons), 0)
     words = ("passed", "failed", "not reached")
     return [(check.name, words[(n >= failed) + (n > failed)]) for n, check in enumerate(CHECKS)]
+
+
+def _header_is_read(raw: str) -> bool:
+    from jwtrail.tokens.header import read_header  # noqa: PLC0415
+    from jwtrail.tokens.refusal import Refusal  # noqa: PLC0415
+
+    try:
+        read_header(raw.partition(".")[0].encode())
+    except Refusal:
+        return False
+    return True
 
 
 def _print_json(raw: str, rows: list[tuple[str, str]], verdict: Any, reason: str) -> None:

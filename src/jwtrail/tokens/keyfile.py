@@ -15,7 +15,17 @@ from jwtrail.tokens.keys import MAX_KEY_BYTES, key_of
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.settings import ALGORITHMS_ISSUED
 
-__all__ = ["KeyPair", "PrivateKey", "algorithm_of", "generate", "load", "parse", "save", "write_atomically"]
+__all__ = [
+    "KeyPair",
+    "PrivateKey",
+    "algorithm_of",
+    "generate",
+    "is_encrypted",
+    "load",
+    "parse",
+    "save",
+    "write_atomically",
+]
 
 KeyPair = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PrivateKey = KeyPair | bytes
@@ -77,6 +87,11 @@ def load(path: Path, passphrase: bytes | None) -> PrivateKey:
     return parse(text, passphrase, where=str(path))
 
 
+def is_encrypted(pem: bytes) -> bool:
+    """Whether a passphrase is needed: PKCS#8, or the older form of OpenSSL (RFC 1421)."""
+    return b"ENCRYPTED" in pem
+
+
 def parse(pem: bytes, passphrase: bytes | None, *, where: str) -> KeyPair:
     """A private key of a PEM text.
 
@@ -84,9 +99,8 @@ def parse(pem: bytes, passphrase: bytes | None, *, where: str) -> KeyPair:
         KeyRefusedError: damaged, of a foreign type, or the passphrase is missing or wrong.
     """
     # A passphrase for a file that is not encrypted is refused by `cryptography`; reading it is what is wanted.
-    encrypted = b"ENCRYPTED" in pem.partition(b"\n")[0]
     try:
-        key = serialization.load_pem_private_key(pem, passphrase if encrypted else None)
+        key = serialization.load_pem_private_key(pem, passphrase if is_encrypted(pem) else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _unreadable(where, error) from error
     if not isinstance(key, KeyPair):

@@ -151,16 +151,17 @@ class KeyRing:
             self._store((*ring.keys, made))
             return made
 
-    def adopt(self, pem: bytes) -> KeyEntry:
+    def adopt(self, pem: bytes, passphrase: bytes | None = None) -> KeyEntry:
         """Take over a private key made elsewhere: active when there is none yet, otherwise next.
 
         Args:
-            pem: PKCS#8, not encrypted.
+            pem: PKCS#8.
+            passphrase: of the PEM text, when it is encrypted; the ring encrypts with its own.
 
         Raises:
             KeyRefusedError: not a key, an unfit or known one, of a type that is not issued with, or of another family.
         """
-        private = keyfile.parse(pem, None, where="the imported key")
+        private = keyfile.parse(pem, passphrase, where="the imported key")
         alg = keyfile.algorithm_of(private)
         with self._changing() as ring:
             made = self._made(alg, "next" if _first(ring, "active") else "active", private)
