@@ -1,6 +1,7 @@
-"""A panel in the words of Kibana: `visState`, with every parameter that 7.10, 8.x or OpenSearch Dashboards does not do without.
+"""A panel in the words of Kibana 7.10: `visState`.
 
-All panels are aggregation-based visualizations, the one kind that all three draw.
+All panels are aggregation-based visualizations, the one kind that 7.10, 8.x and OpenSearch Dashboards draw. Their parameters are
+those of 7.10: an import brings what has no version up to its own, and a parameter of a later one would stand in the way.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from jwtrail.ship.saved.panel import Measure, Panel, Split
 __all__ = ["vis_state"]
 
 _AXIS_STYLE = {"categoryLines": False}
-_PALETTE = {"type": "palette", "name": "default"}
 
 
 def vis_state(panel: Panel, title: str) -> dict[str, Any]:
@@ -117,18 +117,12 @@ def _chart(panel: Panel) -> dict[str, Any]:
         ],
         "seriesParams": [_series(shape, str(number), one) for number, one in enumerate(panel.measures, 1)],
         "addTooltip": True,
-        "detailedTooltip": True,
         "addLegend": True,
         "legendPosition": "right",
         "times": [],
         "addTimeMarker": False,
         "labels": {"show": False},
         "thresholdLine": {"show": False, "value": 10, "width": 1, "style": "full", "color": "#E7664C"},
-        "palette": _PALETTE,
-        "truncateLegend": True,
-        "maxLegendLines": 1,
-        "fittingFunction": "linear",
-        "radiusRatio": 0,
     }
 
 
@@ -141,9 +135,7 @@ def _series(shape: str, number: str, measure: Measure) -> dict[str, Any]:
         "valueAxis": "ValueAxis-1",
         "drawLinesBetweenPoints": True,
         "lineWidth": 2,
-        "interpolate": "linear",
         "showCircles": True,
-        "circlesRadius": 3,
     }
 
 
@@ -155,8 +147,6 @@ def _pie(_panel: Panel) -> dict[str, Any]:
         "legendPosition": "right",
         "isDonut": True,
         "labels": {"show": True, "values": True, "last_level": True, "truncate": 100},
-        "palette": _PALETTE,
-        "distinctColors": False,
     }
 
 
@@ -170,7 +160,6 @@ def _table(_panel: Panel) -> dict[str, Any]:
         "totalFunc": "sum",
         "percentageCol": "",
         "showToolbar": True,
-        "autoFitRowToContent": False,
     }
 
 
