@@ -1,5 +1,6 @@
 """A sequenced event: its line, its index, and the one JSON object that both `Event` and the columns are read from."""
 
+from binascii import hexlify
 from hashlib import sha256
 
 from msgspec import Struct
@@ -28,6 +29,13 @@ class Row(Struct, frozen=True, gc=False):
     event: Event
 
 
+_HEAD = b'%b%b%b,"event.hash":"%b"'
+_TAIL = b',"jwtrail.writer":"%b","jwtrail.writer_seq":%d'
+_INDEXED = _HEAD + b',"event.ingested":"%b","event.sequence":%d' + _TAIL + b',"jwtrail.salt":"%b"}'
+_LOOSE = _HEAD + _TAIL + b"}"
+"""A line as a document, with what is derived from it: of an event with an index, and of one without."""
+
+
 def make_row(tailed: TailLine, index: int, ingested: str) -> Row:
     """Give a line its index, without encoding a field again.
 
@@ -43,8 +51,11 @@ def make_row(tailed: TailLine, index: int, ingested: str) -> Row:
 
 def document_of(tailed: TailLine, index: int, ingested: str) -> bytes:
     """The document of a line that has an index, see `Row.doc`; whether it is an event is not looked at."""
-    derived = b',"event.ingested":"%b","event.sequence":%d' % (ingested.encode(), index)
-    return _document(tailed.line, tailed.entry, derived)
+    line, entry = tailed.line, tailed.entry
+    return _INDEXED % (
+        line.public[:-1], b"" if line.personal == b"{}" else b",", line.personal[1:-1], b64(sha256(entry).digest()),
+        ingested.encode(), index, line.writer.encode(), line.number, hexlify(line.salt),
+    )  # fmt: skip
 
 
 def event_of(tailed: TailLine) -> Event:
@@ -53,17 +64,11 @@ def event_of(tailed: TailLine) -> Event:
     Raises:
         msgspec.DecodeError: the line is not an event.
     """
-    return decode_line(_document(tailed.line, tailed.entry, b""))
-
-
-def _document(line: WalLine, entry: bytes, derived: bytes) -> bytes:
-    personal = b"" if line.personal == b"{}" else b"," + line.personal[1:-1]
-    return b'%b%b,"event.hash":"%b"%b,"jwtrail.writer":"%b","jwtrail.writer_seq":%d,"jwtrail.salt":"%b"}' % (
-        line.public[:-1],
-        personal,
-        b64(sha256(entry).digest()),
-        derived,
-        line.writer.encode(),
-        line.number,
-        line.salt.hex().encode(),
-    )
+    line, entry = tailed.line, tailed.entry
+    return decode_line(
+        _LOOSE
+        % (
+            line.public[:-1], b"" if line.personal == b"{}" else b",", line.personal[1:-1], b64(sha256(entry).digest()),
+            line.writer.encode(), line.number,
+        )
+    )  # fmt: skip

@@ -158,17 +158,11 @@ class Tail:
         return True
 
     def _take(self, raw: bytes, found: list[TailLine]) -> None:
-        if (mark := split_close(raw)) is not None:
-            if (mark.writer, mark.number, mark.chain) == (self.writer, self.number, self.chain or mark.chain):
-                self.closed = True
-            else:
-                self._damage("a clean-close mark that does not fit")
-            return
         try:
             line = split_line(raw)
             entry = line.entry
         except LineError as error:
-            self._damage(str(error))
+            self._end_or_damage(raw, error)
             return
         except ValueError:
             self._damage("event.id is not a UUID")
@@ -177,6 +171,15 @@ class Tail:
             self._damage(f"a line of writer {line.writer}")
         elif line.number > self.number:
             self._follow(line, entry, found)
+
+    def _end_or_damage(self, raw: bytes, error: LineError) -> None:
+        mark = split_close(raw)
+        if mark is None:
+            self._damage(str(error))
+        elif (mark.writer, mark.number, mark.chain) == (self.writer, self.number, self.chain or mark.chain):
+            self.closed = True
+        else:
+            self._damage("a clean-close mark that does not fit")
 
     def _follow(self, line: WalLine, entry: bytes, found: list[TailLine]) -> None:
         if line.number > self.number + 1:
