@@ -1,5 +1,6 @@
 """Test vectors of tokens that are bound to a key (RFC 9449) or a certificate (RFC 8705)."""
 
+import base64
 import hashlib
 
 import pytest
@@ -94,6 +95,8 @@ HASH = hashlib.sha256(b"certificate")
     [
         (text(HASH.digest()), None),
         (HASH.hexdigest(), None),
+        (HASH.digest().hex(":").upper(), None),
+        (base64.b64encode(HASH.digest()).decode(), None),
         (text(bytes(32)), "binding_mismatch"),
         (None, "binding_missing"),
     ],

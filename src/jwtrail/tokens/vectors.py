@@ -26,6 +26,7 @@ _US = 1_000_000
 _CERTIFICATE = re.compile("cert|x5t|thumb|mtls", re.IGNORECASE)
 _HEX = re.compile("[0-9A-Fa-f]{64}")
 _LEEWAY_S = 30
+_SCHEMES = ("scheme", "auth_scheme", "authorization_scheme", "token_type", "authorization")
 
 
 def judge(vector: Mapping[str, Any]) -> str | None:
@@ -79,8 +80,8 @@ def _judge_binding(
     shown = Presented(
         token=raw.decode("ascii"),
         scheme=scheme,
-        method=str(request.get("method") or ""),
-        url=str(request.get("url") or request.get("uri") or ""),
+        method=_first_of(request, ("method", "htm")),
+        url=_first_of(request, ("url", "uri", "htu")),
         proofs=proofs,
         certificate=_certificate(request),
     )
@@ -89,20 +90,24 @@ def _judge_binding(
 
 def _scheme(request: Mapping[str, Any]) -> str:
     """The scheme of `Authorization`; one of the URL is not meant."""
-    named = (
-        str(request.get(name) or "").lower() for name in ("scheme", "auth_scheme", "authorization_scheme")
-    )
+    named = (str(request.get(name) or "").partition(" ")[0].lower() for name in _SCHEMES)
     return next((scheme for scheme in named if scheme in ("bearer", "dpop")), "")
 
 
+def _first_of(request: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next((str(request[name]) for name in names if request.get(name)), "")
+
+
 def _certificate(request: Mapping[str, Any]) -> str:
-    """The thumbprint of the client certificate, whatever its field is called, base64url or hexadecimal."""
+    """The thumbprint of the client certificate, whatever its field is called, in any base64 or hexadecimal."""
     names = [name for name in request if _CERTIFICATE.search(name)]
     found = next((request[name] for name in names if request[name]), "")
     if isinstance(found, Mapping):
         found = next(iter(found.values()), "")
-    value = str(found).rstrip("=")
-    return base64url.encode(bytes.fromhex(value)) if _HEX.fullmatch(value) else value
+    bare = str(found).replace(":", "")
+    if _HEX.fullmatch(bare):
+        return base64url.encode(bytes.fromhex(bare))
+    return bare.rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def _policy(vector: Mapping[str, Any]) -> VerifyPolicy:
