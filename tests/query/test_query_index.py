@@ -6,6 +6,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -20,7 +21,7 @@ from jwtrail.query import building as building_module
 from jwtrail.query.building import FAN, MAX_ROWS, to_make, to_merge
 from jwtrail.query.ids import BLOCK, blocks_of
 from jwtrail.query.index import QueryIndex
-from jwtrail.query.parts import IdWords, Part
+from jwtrail.query.parts import Part, PartFile
 from jwtrail.query.scan import Scan
 
 START = 1_763_916_415_000_000
@@ -157,9 +158,9 @@ def test_no_id_is_ever_missed(tmp_path_factory, others: list[int], number: int) 
         ("event.id", event.event_id),
         ("jwt.jti", event.jwt_jti),
     ):
-        first, last = part.holding({name: frozenset((value, *map(str, others)))})
-        assert first <= number <= last
-        assert part.holding({name: frozenset(map(str, others))}) is None
+        blocks = part.holding({name: frozenset((value, *map(str, others)))})
+        assert number // BLOCK in blocks
+        assert part.holding({name: frozenset(map(str, others))}) == []
 
 
 _made: list[Part] = []
@@ -176,17 +177,43 @@ def _shared(factory) -> Part:
     return _made[0]
 
 
-def test_an_id_is_looked_for_in_its_block_only(tmp_path: Path) -> None:
+def test_an_id_is_looked_for_in_its_blocks_only(tmp_path: Path) -> None:
     (tmp_path / "segments").mkdir()
     trail, index = Trail(tmp_path / "segments"), QueryIndex(tmp_path / "index")
     trail.seal(numbered([event_for("http-request", trace_id=f"t{n // 3}") for n in range(3 * BLOCK)], 7))
     index.keep_up(trail.segments())
     (part,) = index.cover(trail.segments())
     assert isinstance(part, Part)
-    assert part.holding({"trace.id": frozenset(("t0",))}) == (7, 7 + BLOCK - 1)
-    assert part.holding({"trace.id": frozenset((f"t{BLOCK - 1}",))}) == (7 + 2 * BLOCK, 7 + 3 * BLOCK - 1)
-    assert part.holding({"trace.id": frozenset((f"t{BLOCK // 3}",))}) == (7, 7 + 2 * BLOCK - 1)
+    assert part.holding({"trace.id": frozenset(("t0",))}) == [0]
+    assert part.holding({"trace.id": frozenset((f"t{BLOCK - 1}",))}) == [2]
+    assert part.holding({"trace.id": frozenset((f"t{BLOCK // 3}", "t0"))}) == [0, 1]
+    assert [part.bounds(number) for number in (0, 2)] == [(7, 38), (71, 102)]
     assert blocks_of(memoryview(b""), ("t0",)) == set()
+
+
+def test_every_field_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Blocks hold JSON that SQL wrote; the segments' own rows are the oracle."""
+    (tmp_path / "segments").mkdir()
+    trail, index = Trail(tmp_path / "segments"), QueryIndex(tmp_path / "index")
+    odd = 'a"b\\c\u2028\u00e9\U0001f600/\x7f'
+    events = [
+        event_for(
+            "http-request",
+            at_us=START + number,
+            user_id=odd * number or None,
+            event_duration=2**53 * (-1) ** number,
+            jwt_scope=(odd, "", "x") if number else (),
+            jwt_claims={odd: odd, "a.b": "", "~/": "1"} if number else None,
+        )
+        for number in range(BLOCK + 3)
+    ]
+    trail.seal(numbered(events))
+    index.keep_up(trail.segments())
+    fast, plain = LocalStore(trail, index=index), LocalStore(trail)
+    assert pages(fast, SearchRequest()) == pages(plain, SearchRequest())
+    assert pages(fast, SearchRequest())[0].user_id == events[-1].user_id
+    fast.close()
+    plain.close()
 
 
 def test_another_process_reads_what_is_there_and_follows(tmp_path: Path, trail: Trail) -> None:
@@ -204,29 +231,33 @@ def damaged(path: Path, at: int, size: int = 64) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("where", ["head", "rows", "cut", "empty", "ids", "words", "no ids", "no rows"])
+@pytest.mark.parametrize(
+    "where", ["head", "table", "cut", "empty", "tail", "half", "rows", "no rows", "no table"]
+)
 def test_a_damaged_index_is_noticed_done_without_and_made_again(
     tmp_path: Path, trail: Trail, where: str
 ) -> None:
     QueryIndex(tmp_path / "index").keep_up(trail.segments())
-    (rows,), (ids,) = (tmp_path / "index").glob("*.duckdb"), (tmp_path / "index").glob("*.ids")
+    (table,), (rows,) = (tmp_path / "index").glob("*.duckdb"), (tmp_path / "index").glob("*.rows")
     match where:
         case "head":
-            damaged(rows, 0, 12_288)
-        case "rows":
-            damaged(rows, 12_288, rows.stat().st_size)
+            damaged(table, 0, 12_288)
+        case "table":
+            damaged(table, 12_288, table.stat().st_size)
         case "cut":
-            os.truncate(rows, rows.stat().st_size // 2)
+            os.truncate(table, table.stat().st_size // 2)
         case "empty":
-            os.truncate(rows, 0)
-        case "ids":
-            damaged(ids, 40)
-        case "words":
-            damaged(ids, ids.stat().st_size - 3000, 3000)
-        case "no ids":
-            ids.unlink()
+            os.truncate(table, 0)
+        case "tail":
+            damaged(rows, rows.stat().st_size - 100, 100)
+        case "half":
+            os.truncate(rows, rows.stat().st_size // 2)
+        case "rows":
+            damaged(rows, 0, rows.stat().st_size - 2000)
         case "no rows":
             rows.unlink()
+        case "no table":
+            table.unlink()
     index = QueryIndex(tmp_path / "index")
     store, plain = LocalStore(trail, index=index), LocalStore(trail)
     for query in QUERIES:
@@ -244,10 +275,12 @@ def test_segments_that_are_gone_leave_nothing(tmp_path: Path, trail: Trail, inde
     (tmp_path / "index/ids.filters").write_bytes(b"of an earlier release")
     del trail.sealed[2:4]
     assert index.keep_up(trail.segments())
+    assert index.keep_up(trail.segments())
     assert not index.keep_up(trail.segments())
-    assert sorted(path.suffix for path in (tmp_path / "index").iterdir()) == ["", ".duckdb", ".ids"]
+    suffixes = sorted(path.suffix for path in (tmp_path / "index").iterdir())
+    assert suffixes == ["", ".duckdb", ".duckdb", ".rows", ".rows"]
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "index").iterdir())
-    assert [part.rows for part in index.cover(trail.segments())] == [320]
+    assert [part.rows for part in index.cover(trail.segments())] == [80, 240]
 
 
 def test_what_held_a_segment_can_be_forgotten(tmp_path: Path, trail: Trail) -> None:
@@ -286,10 +319,11 @@ def test_it_can_be_stopped_while_it_makes_a_part(tmp_path: Path, trail: Trail, m
     assert not index.keep_up(trail.segments())
 
 
+NO_FILE = cast("PartFile", None)
+
+
 def part(number: int, rows: int) -> Part:
-    return Part(
-        Path("x"), str(number), (), number, number, 0, 0, rows, frozenset(), IdWords(memoryview(b""), {})
-    )
+    return Part(Path("x"), str(number), (), number, number, 0, 0, rows, frozenset(), NO_FILE)
 
 
 @given(st.lists(st.integers(1, 100_000), min_size=1, max_size=400))
@@ -316,6 +350,14 @@ def test_what_has_no_part_is_made_newest_first_and_as_much_as_makes_one() -> Non
     class Plain(msgspec.Struct, frozen=True):
         rows: int
         number: int
+
+        @property
+        def first(self) -> int:
+            return self.number
+
+        @property
+        def last(self) -> int:
+            return self.number
 
     units = [Plain(one.rows, one.first) for one in plain]
     assert [one.number for one in to_make(units)] == [6, 7, 8, 9]

@@ -3,14 +3,17 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
 from jwtrail.ecs import CATALOGUE
 from jwtrail.predicate.sql_text import quoted, text
-from jwtrail.query.ids import BLOCK, ID_FIELDS, words_sql
-from jwtrail.query.parts import Part, part_name, written_ids
+from jwtrail.query.blocks import dictionary_of, document_sql, packed
+from jwtrail.query.ids import ID_FIELDS, words_sql
+from jwtrail.query.parts import Part, PartWriter, part_name
 from jwtrail.query.source import Segment
 from jwtrail.query.tables import columns_of, files_sql
 
@@ -25,11 +28,18 @@ FAN = 4
 MAX_TOGETHER = 16
 """Parts that are made one at once."""
 
-ROW_GROUP = 30 * BLOCK
+ROW_GROUP = 30 * 2048
 """Rows whose smallest and largest values are known: with fewer a page is found faster, with more everything is counted faster."""
 
 MEMORY_LIMIT = "512MB"
 _MODE = 0o600
+
+_TABLE = "part.events"
+_SAMPLES = 64
+"""Documents that the dictionary is made of."""
+
+_AT_ONCE = 1024
+"""Rows fetched at a time: Python runs nothing else meanwhile."""
 
 Stoppable = Callable[[Callable[[], None]], None]
 """Is told how to interrupt what is being made; the maker of a part calls it."""
@@ -48,7 +58,7 @@ def to_make(units: Sequence[Segment]) -> Sequence[Segment]:
             if found:
                 break
             continue
-        if found and rows + unit.rows > MAX_ROWS:
+        if found and (rows + unit.rows > MAX_ROWS or unit.last + 1 != found[-1].first):
             break
         found.append(unit)
         rows += unit.rows
@@ -77,15 +87,17 @@ def build(folder: Path, segments: Sequence[Segment], stoppable: Stoppable) -> st
         OSError: a file cannot be written.
     """
     name = part_name(segments)
-    rows, ids = folder / f"{name}.duckdb", folder / f"{name}.ids"
-    made, described = rows.with_name(f"{name}.duckdb.tmp"), ids.with_name(f"{name}.ids.tmp")
+    table, rows = folder / f"{name}.duckdb", folder / f"{name}.rows"
+    made, described = table.with_name(f"{table.name}.tmp"), rows.with_name(f"{rows.name}.tmp")
     columns = columns_of(segments) & CATALOGUE.keys()
     try:
         with _opened(made, stoppable) as connection:
-            words = _filled(connection, segments, columns)
-        _written(described, written_ids(segments, columns, words))
-        made.replace(rows)
-        described.replace(ids)
+            chosen = ", ".join(quoted(name) for name in CATALOGUE if name in columns)
+            connection.execute(f"CREATE TABLE {_TABLE} AS SELECT {chosen} FROM {files_sql(segments)}")  # noqa: S608
+            with _created(described) as file:
+                _fill(connection, PartWriter(file), segments, columns)
+        made.replace(table)
+        described.replace(rows)
     finally:
         for leftover in (made, described):
             with suppress(OSError):
@@ -110,23 +122,35 @@ def _opened(path: Path, stoppable: Stoppable) -> Iterator[duckdb.DuckDBPyConnect
         connection.execute("DETACH part")
 
 
-def _filled(
-    connection: duckdb.DuckDBPyConnection, segments: Sequence[Segment], columns: frozenset[str]
-) -> dict[str, bytes]:
-    """Copy the rows; the words of their ids."""
-    chosen = ", ".join(quoted(name) for name in CATALOGUE if name in columns)
-    connection.execute(f"CREATE TABLE part.events AS SELECT {chosen} FROM {files_sql(segments)}")  # noqa: S608
-    words: dict[str, bytes] = {}
+def _created(path: Path) -> BinaryIO:
+    path.unlink(missing_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE), "wb")
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    writer: PartWriter,
+    segments: Sequence[Segment],
+    columns: frozenset[str],
+) -> None:
+    """Write the words of the ids and the events of a table."""
+    words = {}
     for field in ID_FIELDS:
         if field in columns:
             assert not CATALOGUE[field].many
-            row = connection.execute(words_sql(field, "part.events", segments[0].first)).fetchone()
+            row = connection.execute(words_sql(field, _TABLE, segments[0].first)).fetchone()
             if row and row[0]:
-                words[field] = row[0]
-    return words
+                words[field] = writer.section(row[0])
+    documents = _documents(connection, columns)
+    sample = list(islice(documents, _SAMPLES))
+    dictionary = dictionary_of(sample)
+    written = writer.section(dictionary)
+    offsets = writer.blocks(packed(chain(sample, documents), dictionary))
+    writer.finish(segments, columns, words, offsets, written)
 
 
-def _written(path: Path, data: bytes) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE), "wb") as file:
-        file.write(data)
+def _documents(connection: duckdb.DuckDBPyConnection, columns: frozenset[str]) -> Iterator[bytes]:
+    found = connection.execute(f"SELECT {document_sql(columns)} FROM {_TABLE}")  # noqa: S608
+    while rows := found.fetchmany(_AT_ONCE):
+        for (document,) in rows:
+            yield document.encode()

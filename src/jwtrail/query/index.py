@@ -8,7 +8,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -24,7 +24,7 @@ __all__ = ["QueryIndex"]
 _LOCK = "lock"
 _SETTLED_US = 100_000
 """A directory whose time is so old, µs, does not change again within the same tick of the file system's clock."""
-_SUFFIXES = (".duckdb", ".ids")
+_SUFFIXES = (".duckdb", ".rows")
 
 _PATIENCE_S = 0.01
 
@@ -83,7 +83,9 @@ class QueryIndex:
         """End what `keep_up` does now, and refuse to begin anew; from another thread. Returns when it has ended."""
         self._stopped = True
         while (interrupt := self._interrupt) is not None:
-            interrupt()  # again and again: one that comes between two statements is lost
+            # Again and again: one that comes between two statements is lost.
+            with suppress(duckdb.Error):  # closed just now
+                interrupt()
             clock.sleep(_PATIENCE_S)
 
     def forget(self, segments: Collection[str] | None = None) -> None:
@@ -148,7 +150,7 @@ class QueryIndex:
             changed = self.folder.stat().st_mtime_ns
             if changed == self._seen:
                 return False
-            names = {path.stem: path for path in self.folder.glob("*.ids")}
+            names = {path.stem: path for path in self.folder.glob("*.rows")}
             kept = {name: part for name, part in self._parts.items() if name in names}
             for name in names.keys() - kept.keys():
                 part = read_part(names[name])

@@ -1,7 +1,8 @@
-"""A part of the query index: the rows of consecutive segments as a DuckDB file, and the words of their ids.
+"""A part of the query index: the rows of consecutive segments twice, as columns to search in and as events to show.
 
-Two files: `<name>.duckdb` with one table `events`, and `<name>.ids`, without which there is no part: a magic, length and
-CRC-32 of a description in msgpack, the description, and for each field its words (`query.ids`).
+Two files: `<name>.duckdb` with one table `events`, and `<name>.rows`, without which there is no part. The second holds the
+words of the ids (`query.ids`) and the events in blocks (`query.blocks`), then a description in msgpack, its length and
+CRC-32, and a magic.
 """
 
 import hashlib
@@ -9,31 +10,30 @@ import mmap
 import struct
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
-from jwtrail.query.ids import BLOCK, WORD, Wanted, blocks_of
+from jwtrail.ecs import Event, decode_line
+from jwtrail.query.blocks import unpacked
+from jwtrail.query.ids import BLOCK, Wanted, blocks_of
 from jwtrail.query.source import Segment
 
-__all__ = ["MAX_IDS", "IdWords", "Part", "PartDamaged", "identity", "part_name", "read_part", "written_ids"]
-
-MAX_IDS = 1 << 30
-"""Bytes of the words of one part; eight for each different id, so a hundred million ids."""
+__all__ = ["Part", "PartDamaged", "PartFile", "PartWriter", "identity", "part_name", "read_part"]
 
 _MAGIC = b"jwtpart\x01"
-_HEAD = struct.Struct(">II")
+_TAIL = struct.Struct(">II8s")
+_OFFSETS = struct.Struct(">QQ")
 
 
 class PartDamaged(Exception):  # noqa: N818  # control flow inside this room, not an error that anybody sees
     """What a part's files hold is not what was written."""
 
 
-class _Words(Struct, frozen=True, array_like=True):
-    """Where the words of one field stand behind the description."""
-
+class _Section(Struct, frozen=True, array_like=True):
     at: int
     size: int
     crc: int
@@ -47,51 +47,67 @@ class _Description(Struct, frozen=True, array_like=True):
     max_us: int
     rows: int
     columns: frozenset[str]
-    words: dict[str, _Words]
+    words: dict[str, _Section]
+    offsets: _Section
+    dictionary: _Section
 
 
 _decoder = msgspec.msgpack.Decoder(_Description)
 _encoder = msgspec.msgpack.Encoder()
 
 
-class IdWords:
-    """The words of one part's ids, read from the file as they are needed and checked when first used."""
+class PartFile:
+    """What a `.rows` file holds; every section is checked when it is first used."""
 
-    def __init__(self, data: memoryview, words: Mapping[str, _Words]) -> None:
+    def __init__(self, data: memoryview, described: _Description) -> None:
         self._data = data
-        self._words = words
-        self._checked: dict[str, memoryview] = {}
+        self._described = described
+        self._checked: dict[_Section, memoryview] = {}
         self._lock = threading.Lock()
 
-    def blocks(self, wanted: Wanted) -> set[int]:
-        """Blocks of rows that may hold all that is wanted.
+    def blocks_with(self, wanted: Wanted) -> set[int]:
+        """Blocks that may hold all that is wanted.
 
         Raises:
             PartDamaged: a checksum is wrong.
         """
-        held = [blocks_of(self._of(field), values) for field, values in wanted.items()]
-        return set.intersection(*held)
+        words = self._described.words
+        return set.intersection(
+            *(
+                # A field without words has no value in any row.
+                blocks_of(self._section(words[field]), values) if field in words else set()
+                for field, values in wanted.items()
+            )
+        )
 
-    def _of(self, field: str) -> memoryview:
+    def block(self, number: int) -> list[bytes]:
+        """The documents of a block.
+
+        Raises:
+            PartDamaged: it is not what was written.
+        """
+        offsets = self._section(self._described.offsets)
+        start, end = _OFFSETS.unpack_from(offsets, number * 8)
+        try:
+            return unpacked(self._data[start:end], bytes(self._section(self._described.dictionary)))
+        except zlib.error as wrong:
+            raise PartDamaged(f"block {number}: {wrong}") from wrong
+
+    def _section(self, section: _Section) -> memoryview:
         with self._lock:
-            if field not in self._checked:
-                self._checked[field] = self._read(field)
-            return self._checked[field]
-
-    def _read(self, field: str) -> memoryview:
-        place = self._words.get(field)
-        if place is None:
-            return memoryview(b"")  # no row has a value
-        data = self._data[place.at : place.at + place.size]
-        if len(data) != place.size or place.size % WORD or zlib.crc32(data) != place.crc:
-            raise PartDamaged(f"the words of {field} are not what was written")
-        return data
+            if section not in self._checked:
+                data = self._data[section.at : section.at + section.size]
+                if len(data) != section.size or zlib.crc32(data) != section.crc:
+                    raise PartDamaged("a checksum is wrong")
+                self._checked[section] = data
+            return self._checked[section]
 
 
 class Part(Struct, frozen=True):
     """Consecutive segments as one; see `source.Segment`.
 
     Args:
+        path: of the DuckDB file.
         name: tells it from every part that holds anything else.
         segments: whose rows it has (`identity`).
     """
@@ -105,19 +121,100 @@ class Part(Struct, frozen=True):
     max_us: int
     rows: int
     columns: frozenset[str]
-    ids: IdWords
+    file: PartFile
 
-    def holding(self, wanted: Wanted) -> tuple[int, int] | None:
-        """The first and the last index between which all that may hold what is wanted is; None when nothing does.
+    def holding(self, wanted: Wanted) -> list[int]:
+        """Numbers of the blocks that may hold what is wanted, in order.
 
         Raises:
-            PartDamaged: a checksum is wrong.
+            PartDamaged: see `PartFile`.
         """
-        blocks = self.ids.blocks(wanted)
-        if not blocks:
-            return None
-        low, high = min(blocks), max(blocks)
-        return self.first + low * BLOCK, min(self.last, self.first + high * BLOCK + BLOCK - 1)
+        return sorted(self.file.blocks_with(wanted))
+
+    def block(self, number: int) -> list[Event]:
+        """The events of a block.
+
+        Raises:
+            PartDamaged: see `PartFile`.
+        """
+        return [_event(document) for document in self.file.block(number)]
+
+    def bounds(self, number: int) -> tuple[int, int]:
+        """The first and the last index of a block."""
+        first = self.first + number * BLOCK
+        return first, min(self.last, first + BLOCK - 1)
+
+    def events(self, indexes: Iterable[int]) -> list[Event]:
+        """The events with these indexes, all within the part; quick when neighbours follow each other.
+
+        Raises:
+            PartDamaged: see `PartFile`.
+        """
+        found: list[Event] = []
+        at, documents = -1, list[bytes]()
+        for index in indexes:
+            number, row = divmod(index - self.first, BLOCK)
+            if number != at:
+                at, documents = number, self.file.block(number)
+            found.append(_event(documents[row]))
+        return found
+
+
+class PartWriter:
+    """Writes a `.rows` file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._at = 0
+        self._offsets = [0]
+
+    def section(self, data: bytes) -> _Section:
+        """Write something that is read as a whole."""
+        made = _Section(self._at, len(data), zlib.crc32(data))
+        self._file.write(data)
+        self._at += len(data)
+        return made
+
+    def blocks(self, blocks: Iterable[bytes]) -> _Section:
+        """Write blocks; where they are."""
+        offsets = bytearray(self._at.to_bytes(8))
+        for block in blocks:
+            self._file.write(block)
+            self._at += len(block)
+            offsets += self._at.to_bytes(8)
+        return self.section(bytes(offsets))
+
+    def finish(
+        self,
+        segments: Sequence[Segment],
+        columns: frozenset[str],
+        words: Mapping[str, _Section],
+        offsets: _Section,
+        dictionary: _Section,
+    ) -> None:
+        """Write the description: what comes before it is a part now."""
+        described = _encoder.encode(
+            _Description(
+                segments=tuple(map(identity, segments)),
+                first=segments[0].first,
+                last=segments[-1].last,
+                min_us=min(one.min_us for one in segments),
+                max_us=max(one.max_us for one in segments),
+                rows=sum(one.rows for one in segments),
+                columns=columns,
+                words=dict(words),
+                offsets=offsets,
+                dictionary=dictionary,
+            )
+        )
+        self._file.write(described + _TAIL.pack(len(described), zlib.crc32(described), _MAGIC))
+
+
+def _event(document: bytes) -> Event:
+    try:
+        return decode_line(document)
+    except msgspec.DecodeError as wrong:
+        raise PartDamaged(f"not an event: {wrong}") from wrong
 
 
 def identity(segment: Segment) -> str:
@@ -131,50 +228,28 @@ def part_name(segments: Sequence[Segment]) -> str:
     return f"{segments[0].first:012d}-{segments[-1].last:012d}.{digest[:16]}"
 
 
-def written_ids(segments: Sequence[Segment], columns: frozenset[str], words: Mapping[str, bytes]) -> bytes:
-    """What stands in the `.ids` file of a part."""
-    at, places = 0, {}
-    for field, data in words.items():
-        places[field] = _Words(at, len(data), zlib.crc32(data))
-        at += len(data)
-    described = _encoder.encode(
-        _Description(
-            segments=tuple(map(identity, segments)),
-            first=segments[0].first,
-            last=segments[-1].last,
-            min_us=min(one.min_us for one in segments),
-            max_us=max(one.max_us for one in segments),
-            rows=sum(one.rows for one in segments),
-            columns=columns,
-            words=places,
-        )
-    )
-    return b"".join((_MAGIC, _HEAD.pack(len(described), zlib.crc32(described)), described, *words.values()))
-
-
-def read_part(ids: Path) -> Part | None:
-    """The part with this `.ids` file; None when it is not whole or not ours.
+def read_part(path: Path) -> Part | None:
+    """The part with this `.rows` file; None when it is not whole or not ours.
 
     Raises:
         OSError: it cannot be read.
     """
-    with ids.open("rb") as file:
+    with path.open("rb") as file:
         size = file.seek(0, 2)
-        if not len(_MAGIC) + _HEAD.size < size <= MAX_IDS:
+        if size < _TAIL.size:
             return None
         data = memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
-    start = len(_MAGIC) + _HEAD.size
-    length, crc = _HEAD.unpack_from(data, len(_MAGIC))
-    described = data[start : start + length]
-    if data[: len(_MAGIC)] != _MAGIC or len(described) != length or zlib.crc32(described) != crc:
+    length, crc, magic = _TAIL.unpack_from(data, size - _TAIL.size)
+    described = data[max(0, size - _TAIL.size - length) : size - _TAIL.size]
+    if magic != _MAGIC or len(described) != length or zlib.crc32(described) != crc:
         return None
     try:
         found = _decoder.decode(described)
     except msgspec.DecodeError:
         return None
     return Part(
-        path=ids.with_suffix(".duckdb"),
-        name=ids.stem,
+        path=path.with_suffix(".duckdb"),
+        name=path.stem,
         segments=found.segments,
         first=found.first,
         last=found.last,
@@ -182,5 +257,5 @@ def read_part(ids: Path) -> Part | None:
         max_us=found.max_us,
         rows=found.rows,
         columns=found.columns,
-        ids=IdWords(data[start + length :], found.words),
+        file=PartFile(data, found),
     )

@@ -79,11 +79,13 @@ class Reach(Struct, frozen=True):
 
     Args:
         units: one part of the index, or segments.
+        blocks: of a part: those that may hold an id that is wanted; None when none is.
     """
 
     units: tuple[Segment, ...]
     first: int
     last: int
+    blocks: tuple[int, ...] | None = None
 
     @property
     def rows(self) -> int:
@@ -143,12 +145,13 @@ class Scan:
         if self._to_us is not None and unit.min_us >= self._to_us:
             return None
         first, last = max(self.first, unit.first), min(self.last, unit.last)
-        if isinstance(unit, Part) and self.wanted:
-            held = unit.holding(self.wanted)
-            if held is None:
-                return None
-            first, last = max(first, held[0]), min(last, held[1])
-        return Reach((unit,), first, last) if first <= last else None
+        if not isinstance(unit, Part) or not self.wanted:
+            return Reach((unit,), first, last)
+        blocks = unit.holding(self.wanted)
+        if not blocks:
+            return None
+        first, last = max(first, unit.bounds(blocks[0])[0]), min(last, unit.bounds(blocks[-1])[1])
+        return Reach((unit,), first, last, tuple(blocks)) if first <= last else None
 
     def takes_all(self, reach: Reach) -> bool:
         """Every event that is reached fits."""
@@ -176,7 +179,9 @@ class Scan:
 
 
 def together(run: Sequence[Reach]) -> Reach:
-    """Segments read by one statement."""
+    """Segments read by one statement; a part stays alone."""
+    if len(run) == 1:
+        return run[0]
     return Reach(
         tuple(unit for reach in run for unit in reach.units),
         min(reach.first for reach in run),
