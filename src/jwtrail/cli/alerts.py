@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
-import msgspec
 
 from jwtrail import clock
+from jwtrail.cli.alertwork import export, found, groups, level, risk, undo
 from jwtrail.cli.common import (
-    LEVEL_STYLES,
     console,
     data_option,
     draw,
@@ -24,19 +23,19 @@ from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import ago, line, moment
 from jwtrail.cli.notifying import deliveries, notify_test, resend
 from jwtrail.cli.plain import visible
-from jwtrail.errors import AlertNotFound
 from jwtrail.state.records import AlertRow, AlertStatus
 
 if TYPE_CHECKING:
-    from jwtrail.state import StateStore
+    pass
 
 __all__ = ["alerts"]
 
 REASONS = ("false_positive", "benign", "testing", "remediated", "malicious", "other")
 MAX_LISTED = 500
+MAX_WHO = 200
+"""Characters of an assignee's name."""
+
 SHOWN_ID = 8
-SHORTEST_ID = 4
-"""Characters of an id that are taken as its beginning, as with commits."""
 
 
 @click.group(short_help="What was detected, and its triage.")
@@ -44,7 +43,7 @@ def alerts() -> None:
     """What was detected, and its triage."""
 
 
-for command in (notify_test, deliveries, resend):
+for command in (notify_test, deliveries, resend, export, undo, groups, risk):
     alerts.add_command(command)
 
 
@@ -67,11 +66,13 @@ def list_(
     data: Path | None,
 ) -> None:
     """Alerts, newest first."""
+    from jwtrail.respond.exporting import whole  # noqa: PLC0415
+
     with open_alerts(data) as state:
         rows = state.alerts(status=status, rule=rule, limit=limit)
     if as_json or not is_terminal():
         for row in rows:
-            json_line(_json(row))
+            json_line(whole(row))
     elif rows:
         _table(rows)
     else:
@@ -87,11 +88,12 @@ def list_(
 def show(alert_id: str, as_json: bool, data: Path | None) -> None:
     """One alert: what happened, the events, and what was done about it. The beginning of an ID is enough."""
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.respond.exporting import whole  # noqa: PLC0415
 
     with open_alerts(data) as state:
-        row = _found(state, alert_id)
+        row = found(state, alert_id)
     store = open_store(data)
-    alert = _json(row)
+    alert = whole(row)
     events = [event for number in alert.get("events", ()) if (event := store.get(number)) is not None]
     answers = store.search(SearchRequest(query=f'jwtrail.response.alert: "{row.id}"', limit=50)).events
     if as_json or not is_terminal():
@@ -120,6 +122,35 @@ def ack(alert_id: str, words: str | None, data: Path | None) -> None:
 
 @alerts.command()
 @click.argument("alert_id", metavar="ID")
+@click.option("--note", "words", help="A remark for the next reader.")
+@data_option
+def start(alert_id: str, words: str | None, data: Path | None) -> None:
+    """Say that it is being worked on, by you."""
+    import getpass  # noqa: PLC0415
+
+    _change(data, alert_id, status="in_progress", assignee=getpass.getuser(), note=words)
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@click.argument("who", metavar="WHO", type=click.STRING)
+@data_option
+def assign(alert_id: str, who: str, data: Path | None) -> None:
+    """Give it to somebody; an empty WHO takes it away again."""
+    _change(data, alert_id, assignee=who[:MAX_WHO])
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@click.option("--note", "words", help="A remark for the next reader.")
+@data_option
+def reopen(alert_id: str, words: str | None, data: Path | None) -> None:
+    """Open it again; the reason it was closed for goes."""
+    _change(data, alert_id, status="open", reason="", note=words)
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
 @click.option("--reason", type=click.Choice(REASONS), required=True)
 @click.option("--note", "words", help="A remark for the next reader.")
 @data_option
@@ -132,38 +163,22 @@ def _change(data: Path | None, alert_id: str, **changes: Any) -> None:
     from jwtrail.cli.recorded import record  # noqa: PLC0415
 
     with open_state(data) as state:
-        row = state.set_alert(_found(state, alert_id).id, **changes)
+        row = state.set_alert(found(state, alert_id).id, **changes)
     record(data, "alert-changed", f"alert {row.id} is {row.status}", jwtrail_alert_id=row.id)
     note(f"Alert {row.id} is {row.status}.")
 
 
-def _found(state: "StateStore", alert_id: str) -> AlertRow:
-    if (row := state.alert(alert_id)) is not None:
-        return row
-    if len(alert_id) >= SHORTEST_ID:
-        fitting = [row for row in state.alerts(limit=MAX_LISTED) if row.id.startswith(alert_id)]
-        if len(fitting) == 1:
-            return fitting[0]
-    raise AlertNotFound(f"no alert {alert_id!r}", hint="jwtrail alerts list")
-
-
-def _json(row: AlertRow) -> dict[str, Any]:
-    """The alert as it was raised, with its triage on top."""
-    alert: dict[str, Any] = msgspec.json.decode(row.doc)
-    triage = msgspec.structs.asdict(row)
-    del triage["doc"]
-    return {**alert, **triage, "group": alert.get("group", row.group)}
-
-
 def _table(rows: list[AlertRow]) -> None:
+    from jwtrail.respond.exporting import whole  # noqa: PLC0415
+
     now = clock.now_us()
     shown = [
         (
             row.id[:SHOWN_ID],
             ago(row.at_us, now),
-            _level(row.severity),
+            level(row.severity),
             row.status,
-            visible(_title(row.rule, _json(row))),
+            visible(_title(row.rule, whole(row))),
             visible(row.group),
         )
         for row in rows
@@ -175,16 +190,10 @@ def _title(rule: str, alert: dict[str, Any]) -> str:
     return " ".join(filter(None, (str(alert.get("code", "")), str(alert.get("name", rule)))))
 
 
-def _level(level: str) -> Any:
-    from rich.text import Text  # noqa: PLC0415
-
-    return Text(f" {level} ", LEVEL_STYLES.get(level, ""))
-
-
 def _headline(out: Any, row: AlertRow, alert: dict[str, Any]) -> None:
     from rich.text import Text  # noqa: PLC0415
 
-    out.print(Text.assemble(_level(row.severity), "  ", (visible(_title(row.rule, alert)), "bold")))
+    out.print(Text.assemble(level(row.severity), "  ", (visible(_title(row.rule, alert)), "bold")))
     if text := " ".join(str(alert.get("description", "")).split()):
         out.print(Text(visible(text), "dim"))
     count = alert.get("count", 0)

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "tail": Entry("tail:tail", "Follow events as they arrive."),
     "stats": Entry("stats:stats", "Count values of fields; the busiest users, addresses, tokens."),
     "alerts": Entry("alerts:alerts", "What was detected, and its triage."),
+    "explain": Entry("explain:explain", "One event: token, verdict, proof, rules, alerts, answers."),
     "detect": Entry("detect:detect", "Run the detection rules over the past."),
     "simulate": Entry("simulate:simulate", "A month of a service, with labelled attacks."),
     "rules": Entry("rules:rules", "The detection rules."),

@@ -1,11 +1,15 @@
 """What somebody does on the command line is an event of the trail too."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jwtrail.cli.common import layout_of, settings_of
 
-__all__ = ["record"]
+if TYPE_CHECKING:
+    from jwtrail.ecs import Event
+
+__all__ = ["put", "record"]
 
 
 def record(data: Path | None, action: str, message: str, **fields: Any) -> None:
@@ -13,12 +17,18 @@ def record(data: Path | None, action: str, message: str, **fields: Any) -> None:
     import getpass  # noqa: PLC0415
 
     from jwtrail.ecs import event_for  # noqa: PLC0415
+
+    put(data, [event_for(action, user_id=getpass.getuser(), message=message, **fields)])
+
+
+def put(data: Path | None, events: "Sequence[Event]") -> None:
+    """Write events, durably, as a writer of its own; the daemon merges them."""
     from jwtrail.trail.writer import TrailWriter  # noqa: PLC0415
 
     writer = TrailWriter(layout_of(data), settings_of(data).trail)
     try:
-        done = writer.put(event_for(action, user_id=getpass.getuser(), message=message, **fields), "sync")
-        if done is not None:
-            done.result()
+        for done in [writer.put(event, "sync") for event in events]:
+            if done is not None:
+                done.result()
     finally:
         writer.close()

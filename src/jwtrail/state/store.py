@@ -223,6 +223,13 @@ class StateStore:
                 max(0, min(limit, MAX_ALERTS_PAGE)),
             )
 
+    def alerts_between(self, from_us: int, to_us: int, limit: int) -> list[AlertRow]:
+        """Alerts of a span of event time, `to_us` excluded, the oldest first."""
+        with self._db.read() as connection:
+            return _ALERTS.where(
+                connection, "at_us >= ? AND at_us < ? ORDER BY at_us, id LIMIT ?", from_us, to_us, limit
+            )
+
     def alert_counts(self) -> dict[AlertStatus, int]:
         """How many alerts have each status; a status without any is left out."""
         with self._db.read() as connection:
