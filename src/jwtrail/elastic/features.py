@@ -22,6 +22,10 @@ Request = Callable[..., Answer]
 OLDEST: dict[Flavour, tuple[int, int, int]] = {"elasticsearch": (7, 10, 0), "opensearch": (1, 0, 0)}
 """Composable templates and data streams exist from here on."""
 
+Pit = Literal["/_pit", "/_search/point_in_time"]
+Roles = Literal["/_security/role", "/_plugins/_security/api/roles"]
+Flat = Literal["flattened", "flat_object"]
+
 _NOBODY = "jwtrail-no-such-index"
 _ASKED = (400, 401, 403, 404, 405, 406, 410, 500, 501)
 """Statuses that say something about what was asked for; any other is a failure."""
@@ -54,12 +58,34 @@ class Features(Struct, frozen=True):
 
     data_streams: bool
     lifecycle: Literal["ilm", "ism", ""]
-    pit: Literal["/_pit", "/_search/point_in_time", ""]
-    security: Literal["/_security/role", "/_plugins/_security/api/roles", ""]
+    pit: Pit | Literal[""]
+    security: Roles | Literal[""]
     wildcard: bool
-    flat: Literal["flattened", "flat_object", ""]
+    flat: Flat | Literal[""]
     words: bool
     hidden: tuple[str, ...] = ()
+
+
+class _Names(Struct, frozen=True):
+    """What one engine calls a thing."""
+
+    lifecycle: Literal["ilm", "ism"]
+    policies: str
+    roles: Roles
+    pit: Pit
+    flat: Flat
+
+
+_NAMES: dict[Flavour, _Names] = {
+    "elasticsearch": _Names("ilm", "/_ilm/policy", "/_security/role", "/_pit", "flattened"),
+    "opensearch": _Names(
+        "ism",
+        "/_plugins/_ism/policies",
+        "/_plugins/_security/api/roles",
+        "/_search/point_in_time",
+        "flat_object",
+    ),
+}
 
 
 def recognise(request: Request, said: Flavour | None) -> Product:
@@ -93,7 +119,7 @@ def recognise(request: Request, said: Flavour | None) -> Product:
 
 def probe(request: Request, product: Product) -> Features:
     """Ask for each feature; nothing is made or changed."""
-    is_opensearch = product.flavour == "opensearch"
+    names = _NAMES[product.flavour]
     hidden: list[str] = []
 
     def has(name: str, method: str, path: str, body: Any = None) -> bool:
@@ -111,17 +137,13 @@ def probe(request: Request, product: Product) -> Features:
     def maps(kind: str) -> dict[str, Any]:
         return {"mappings": {"properties": {"probe": {"type": kind}}}}
 
-    policies = ("ism", "/_plugins/_ism/policies") if is_opensearch else ("ilm", "/_ilm/policy")
-    roles = "/_plugins/_security/api/roles" if is_opensearch else "/_security/role"
-    pit = "/_search/point_in_time" if is_opensearch else "/_pit"
-    flat = "flat_object" if is_opensearch else "flattened"
     return Features(
         data_streams=has("data_streams", "GET", f"/_data_stream/{_NOBODY}"),
-        lifecycle=policies[0] if has("lifecycle", "GET", policies[1]) else "",  # type: ignore[arg-type]
-        pit=pit if has("pit", "POST", f"/{_NOBODY}{pit}?keep_alive=1s") else "",  # type: ignore[arg-type]
-        security=roles if has("security", "GET", roles) else "",  # type: ignore[arg-type]
+        lifecycle=names.lifecycle if has("lifecycle", "GET", names.policies) else "",
+        pit=names.pit if has("pit", "POST", f"/{_NOBODY}{names.pit}?keep_alive=1s") else "",
+        security=names.roles if has("security", "GET", names.roles) else "",
         wildcard=takes("wildcard", maps("wildcard")),
-        flat=flat if takes("flat", maps(flat)) else "",  # type: ignore[arg-type]
+        flat=names.flat if takes("flat", maps(names.flat)) else "",
         words=takes("words", {"settings": {"analysis": analysis()}}),
         hidden=tuple(hidden),
     )

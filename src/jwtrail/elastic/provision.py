@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from jwtrail.elastic.client import Engine
 from jwtrail.elastic.lifecycle import Keeping
-from jwtrail.elastic.plan import EVENTS, LeftOut, Made, Step, plan_for
+from jwtrail.elastic.plan import EVENTS, LeftOut, Made, Plan, Step, plan_for
 from jwtrail.elastic.streams import DATASETS, NAMESPACE, check_namespace, stream_of
 from jwtrail.errors import EngineError
 
@@ -76,7 +76,7 @@ def provision(
         else:
             changes.append(change)
     if any(change.kind == "component template" and change.action == "update" for change in changes):
-        changes += _extensions(engine, namespace)
+        changes += _extensions(engine, plan, namespace)
     if not dry_run:
         for change in changes:
             _carry_out(engine, change)
@@ -156,17 +156,17 @@ def _holds(there: Any, ours: Any) -> bool:
     return bool(there == ours)
 
 
-def _extensions(engine: Engine, namespace: str) -> list[Change]:
+def _extensions(engine: Engine, plan: Plan, namespace: str) -> list[Change]:
     """New fields for the indices that are written to now: a template reaches only those made later."""
-    mappings = plan_for(engine.product, engine.features, Keeping(), namespace)
-    body = next(step.body for step in mappings.steps if step.name == EVENTS)
+    body = next(step.body for step in plan.steps if step.name == EVENTS)
     assert body is not None
     found = []
     for dataset in DATASETS:
         name = stream_of(dataset, namespace)
-        if engine.request("GET", f"/{name}/_mapping", allow=(404,)).status == 200:
-            path = f"/{name}/_mapping?write_index_only=true"
-            found.append(Change("extend", "mapping", name, "PUT", path, body["template"]["mappings"]))
+        path = f"/{name}/_mapping"
+        if engine.request("GET", path, allow=(404,)).status == 200:
+            mappings = body["template"]["mappings"]
+            found.append(Change("extend", "mapping", name, "PUT", f"{path}?write_index_only=true", mappings))
     return found
 
 
