@@ -1,9 +1,12 @@
 """State is bounded: floods of invented keys and values cost a known amount, and what had to go is counted."""
 
+import tracemalloc
+
 from detect_kit import correlation, event
 
 from jwtrail.detect import Detector
 from jwtrail.detect.alert import MAX_EVENTS
+from jwtrail.detect.fields import MAX_VALUE
 from jwtrail.detect.groups import MAX_GROUPS, Groups
 from jwtrail.detect.windows import KEPT, Group, counted, kept_for, see
 
@@ -58,3 +61,60 @@ def test_an_alert_lists_a_bounded_number_of_events():
     assert len(alert.events) == MAX_EVENTS
     assert alert.events[-1] == "e149"
     assert alert.first_event == "e0"
+
+
+def test_a_flood_of_long_names_and_values_takes_no_more_memory_than_allowed_and_takes_none_from_others():
+    memory = 4 << 20
+    rules = correlation(
+        "value_count",
+        span="1d",
+        condition="{gte: 2000, field: url.path}",
+        more="""
+---
+title: Other
+id: bbbbbbbb-0000-4000-8000-000000000002
+correlation: {type: event_count, rules: [b], group-by: [source.ip], timespan: 1d, condition: {gte: 20}}
+""",
+    )
+    detector = Detector(rules, memory=memory)
+    detector.feed([event(number, number, "b", source_ip="10.0.0.1") for number in range(19)])
+    tracemalloc.start()
+    for start in range(1_000, 41_000, 1_000):
+        detector.feed(
+            event(
+                number,
+                number / 1000,
+                user=f"{number % 9_000}" + "u" * 900,
+                url_path=f"/{number}" + "p" * 2_000,
+            )
+            for number in range(start, start + 1_000)
+        )
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    stats = detector.stats()
+    assert stats.evicted > 0
+    assert stats.bytes < memory * 1.1
+    assert taken < 2 * memory
+    assert len(detector.snapshot()) < 2 * memory
+    [alert] = detector.feed([event(50_000, 60, "b", source_ip="10.0.0.1")])
+    assert (alert.name, alert.count) == ("Other", 20)
+
+
+def test_long_names_that_differ_late_are_different_groups_and_values():
+    rules = correlation("value_count", condition="{gte: 2, field: url.path}")
+    one, other = "u" * 900 + "1", "u" * 900 + "2"
+    assert (
+        Detector(rules).feed([event(0, 0, user=one, url_path="/1"), event(1, 1, user=other, url_path="/2")])
+        == []
+    )
+    [alert] = Detector(rules).feed(
+        [event(0, 0, user=one, url_path=one), event(1, 1, user=one, url_path=other)]
+    )
+    assert alert.group == {"user.id": one}
+
+
+def test_a_silent_group_of_a_long_name_is_named_by_its_beginning():
+    rules = correlation("event_count", condition="{lt: 2}")
+    [alert] = Detector(rules).feed([event(0, 0, user="u" * 900), event(1, 60, user="v")])
+    assert alert.group["user.id"].startswith("uuuu")
+    assert len(alert.group["user.id"]) == MAX_VALUE

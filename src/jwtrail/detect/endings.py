@@ -9,7 +9,7 @@ from abc import abstractmethod
 from heapq import heapify, heappop, heappush
 
 from jwtrail.detect.alert import Alert, targets_of_group
-from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
+from jwtrail.detect.fields import SEPARATOR, key_of, key_reader, number_reader, values_reader
 from jwtrail.detect.machines import Correlated, Fired, Hits, Machine, Saved, fulfilled
 from jwtrail.detect.measures import holds, measured, take
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, reset, see
@@ -97,7 +97,7 @@ class Ending(Correlated, Timed):
         self._number = number_reader(rule.shape.field) if isinstance(rule.shape, ValueMeasure) else None
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
-        key = SEPARATOR.join(parts)
+        key = key_of(parts)
         group = self.groups.touch(key, at_us)
         fired = None
         if group.due_us and at_us > group.due_us:  # the next window begins before the last one was closed
@@ -172,7 +172,7 @@ class Absent(Timed):
         parts = self._key(event)
         if parts is None:
             return None
-        key = SEPARATOR.join(parts)
+        key = key_of(parts)
         group = self.groups.touch(key, at_us)
         if at_us >= group.latest_us:
             group.latest_us = at_us

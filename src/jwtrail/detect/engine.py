@@ -3,7 +3,7 @@
 The same events give the same alerts with the same ids, whatever the batches and wherever it was stopped and resumed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
 
@@ -13,6 +13,7 @@ from jwtrail.clock import iso, parse_iso
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.endings import Timed
 from jwtrail.detect.factory import machine_of
+from jwtrail.detect.groups import MAX_BYTES, Budget
 from jwtrail.detect.health import Health
 from jwtrail.detect.machines import Hits, Machine, Saved, shapes_of
 from jwtrail.detect.ruleset import Active, RuleSet
@@ -49,7 +50,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
         events: taken so far; `matched` of them fitted a rule; `ignored` were our own doing.
         unreadable: events whose time is no time; skipped.
         alerts: raised so far.
-        groups: remembered now; `evicted` had to go while they still counted.
+        groups: remembered now, in some `bytes` of memory; `evicted` had to go while they still counted.
     """
 
     rules: int
@@ -60,6 +61,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: int
     alerts: int
     groups: int
+    bytes: int
     evicted: int
 
 
@@ -94,6 +96,7 @@ class Detector:
         ruleset: the rules.
         only: for some rules (by id) the only indexes of events that they look at: a replay leaves out what tells them
             nothing new.
+        memory: bytes that the groups of all rules may take; the least recently touched of large rules go first.
         snapshot: what an earlier detector's `snapshot` gave; a rule that has changed since starts with empty state, the
             others go on.
 
@@ -108,6 +111,7 @@ class Detector:
         snapshot: bytes | None = None,
         *,
         only: Mapping[str, AbstractSet[int]] | None = None,
+        memory: int = MAX_BYTES,
     ) -> None:
         self.ruleset = ruleset
         active = ruleset.active()
@@ -118,6 +122,9 @@ class Detector:
             for rule in active.everything()
             if isinstance(rule, Correlation) or rule.watch is not None or rule.meta.id in active.alerting
         ]
+        budget = Budget(memory)
+        for machine in self._machines:
+            machine.groups.share(budget)
         self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
         self._watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
         # What we caused ourselves never counts, but a gap in numbers is only seen by whoever sees every number.
@@ -134,7 +141,7 @@ class Detector:
         if snapshot is not None:
             self._restore(snapshot)
 
-    def feed(self, events: Sequence[Event]) -> list[Alert]:
+    def feed(self, events: Iterable[Event]) -> list[Alert]:
         """Take events that have their place in the trail; those taken before are passed over.
 
         Raises:
@@ -192,6 +199,7 @@ class Detector:
             unreadable=self._counts.unreadable,
             alerts=self._counts.alerts,
             groups=sum(len(machine.groups) for machine in self._machines),
+            bytes=sum(machine.groups.used for machine in self._machines),
             evicted=sum(machine.groups.evicted for machine in self._machines),
         )
 

@@ -1,16 +1,36 @@
 """Reading fields of an event by name: values to count, keys to group by."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from operator import attrgetter
 from typing import Any
 
 from jwtrail.ecs import Event
 from jwtrail.ecs.catalogue import resolve
 
-__all__ = ["SEPARATOR", "key_reader", "number_reader", "values_reader"]
+__all__ = ["MAX_KEY", "MAX_VALUE", "SEPARATOR", "key_of", "key_reader", "number_reader", "values_reader"]
 
 SEPARATOR = "\x1f"
 """Between the parts of a key. No text in an event holds a control character (`ecs.clean`), so it cannot be forged."""
+
+
+MAX_KEY = 512
+"""Characters of a group's key; of a longer one each part is cut and told apart by a digest."""
+
+MAX_VALUE = 128
+"""Characters of a counted value, and of a part of a key that is cut."""
+
+
+def _cut(text: str) -> str:
+    return f"{text[: MAX_VALUE - 44]}…{sha256(text.encode()).hexdigest()[:43]}"
+
+
+def key_of(parts: tuple[str, ...]) -> str:
+    """The parts as one key, of bounded length; different parts never give the same key."""
+    key = SEPARATOR.join(parts)
+    if len(key) <= MAX_KEY:
+        return key
+    return SEPARATOR.join(part if len(part) <= MAX_VALUE else _cut(part) for part in parts)
 
 
 def _reader(name: str) -> Callable[[Event], Any]:
@@ -52,16 +72,22 @@ def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]
     """What a value count counts in an event: the field's value, each item of a list, or the values of several together."""
     if len(fields) > 1:
         together = key_reader(fields)
-        return lambda event: () if (key := together(event)) is None else (SEPARATOR.join(key),)
+        return lambda event: () if (key := together(event)) is None else (_bounded(SEPARATOR.join(key)),)
     only = _reader(fields[0])
 
     def read(event: Event) -> tuple[str, ...]:
         value = only(event)
         if value is None:
             return ()
-        return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
+        if isinstance(value, tuple):
+            return tuple(_bounded(str(item)) for item in value)
+        return (_bounded(str(value)),)
 
     return read
+
+
+def _bounded(value: str) -> str:
+    return value if len(value) <= MAX_VALUE else _cut(value)
 
 
 def number_reader(field: str) -> Callable[[Event], int | None]:

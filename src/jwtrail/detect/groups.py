@@ -1,13 +1,36 @@
-"""The groups of one rule: found, made, forgotten, and never more than a named number."""
+"""The groups of one rule: found, made, forgotten, and never more than a named number or a share of a named memory."""
 
 from collections.abc import Iterator
 
 from jwtrail.detect.windows import Group
 
-__all__ = ["MAX_GROUPS", "Groups"]
+__all__ = ["ENTRY_BYTES", "GROUP_BYTES", "MAX_BYTES", "MAX_GROUPS", "Budget", "Groups"]
 
 MAX_GROUPS = 20_000
-"""Groups a rule remembers. At some 1 KB for a small group a flood of invented keys costs 20 MB a rule, not more."""
+"""Groups a rule remembers."""
+
+MAX_BYTES = 256 << 20
+"""Memory of all groups of all rules together, as `GROUP_BYTES` and `ENTRY_BYTES` reckon it. Everyday traffic of some
+thousand users needs a tenth."""
+
+GROUP_BYTES = 900
+"""What a group without entries takes, with a key of usual length (`fields.MAX_KEY` bounds it)."""
+
+ENTRY_BYTES = 300
+"""What an entry of a group takes: a counted value, an id and a time."""
+
+
+class Budget:
+    """Memory that the groups of several rules share.
+
+    Who grows when it is used up gives way itself, unless it has less than its part: a flood that one rule sees costs no
+    other rule its memory.
+    """
+
+    def __init__(self, most: int = MAX_BYTES) -> None:
+        self.most = most
+        self.used = 0
+        self.sharers = 0
 
 
 class Groups:
@@ -22,7 +45,15 @@ class Groups:
         self._groups: dict[str, Group] = {}
         self._life_us = life_us
         self._most = most
+        self._budget = Budget()
+        self.used = 0
         self.evicted = 0
+
+    def share(self, budget: Budget) -> None:
+        """From now on this memory is shared with others."""
+        self._budget = budget
+        budget.sharers += 1
+        budget.used += self.used
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -33,6 +64,12 @@ class Groups:
         if group is None:
             self._make_room(now_us)
             group = Group()
+            self._grow(GROUP_BYTES)
+        elif (entries := _entries(group)) != group.size:
+            self._grow((entries - group.size) * ENTRY_BYTES)
+            group.size = entries
+            if self._budget.used > self._budget.most:
+                self._make_room(now_us)
         self._groups[key] = group
         return group
 
@@ -46,14 +83,21 @@ class Groups:
             if not self._groups:
                 return
             oldest = next(iter(self._groups))
-            expired = self._expired(self._groups[oldest], now_us)
-            if not expired and len(self._groups) < self._most:
+            group = self._groups[oldest]
+            expired = max(group.latest_us + self._life_us, group.quiet_us) < now_us
+            if not expired and len(self._groups) < self._most and not self._is_too_large():
                 return
             del self._groups[oldest]
+            self._grow(-GROUP_BYTES - group.size * ENTRY_BYTES)
             self.evicted += not expired
 
-    def _expired(self, group: Group, now_us: int) -> bool:
-        return max(group.latest_us + self._life_us, group.quiet_us) < now_us
+    def _is_too_large(self) -> bool:
+        budget = self._budget
+        return budget.used > budget.most and self.used * budget.sharers >= budget.used
+
+    def _grow(self, by: int) -> None:
+        self.used += by
+        self._budget.used += by
 
     def dump(self) -> dict[str, Group]:
         """The groups as they are; not a copy."""
@@ -62,7 +106,13 @@ class Groups:
     def restore(self, groups: dict[str, Group], evicted: int) -> None:
         """Take over the groups of a snapshot."""
         self._groups = groups
+        self._grow(sum(GROUP_BYTES + group.size * ENTRY_BYTES for group in groups.values()) - self.used)
         self.evicted = evicted
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._groups)
+
+
+def _entries(group: Group) -> int:
+    entries = len(group.seen) + len(group.terms) + len(group.samples)
+    return entries if group.others is None else entries + len(group.others.seen)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
+from jwtrail.detect.fields import key_of, key_reader, number_reader, values_reader
 from jwtrail.detect.machines import Fired, Hits, Machine
 from jwtrail.detect.measures import nearest_rank
 from jwtrail.detect.windows import Firing, Group
@@ -32,7 +32,7 @@ class _Habit(Machine):
         parts = self._key(event)
         if parts is None:
             return None
-        group = self.groups.touch(SEPARATOR.join(parts), at_us)
+        group = self.groups.touch(key_of(parts), at_us)
         if group.since_us < 0:
             group.since_us = at_us
         firing = self._judge(group, event, at_us)

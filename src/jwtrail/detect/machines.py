@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from jwtrail.detect.alert import Alert, Targets, alert_of, targets_of
-from jwtrail.detect.fields import SEPARATOR, key_reader, number_reader, values_reader
+from jwtrail.detect.fields import SEPARATOR, key_of, key_reader, number_reader, values_reader
 from jwtrail.detect.groups import Groups
 from jwtrail.detect.measures import holds, measured, sampled, take
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, order, reset, see
@@ -152,7 +152,7 @@ class Single(Machine):
             return Fired(_NOBODY, None)
         # An event without the group's field is not lost: it alerts in the group of all such events.
         parts = (self._key(event) if self._key else None) or ()
-        key = SEPARATOR.join(parts)
+        key = key_of(parts)
         group = self.groups.touch(key, at_us) if self._meta.suppress_us > 0 else Group()
         group.latest_us = max(group.latest_us, at_us)
         values = dict(zip(self._meta.group_by, parts, strict=False))
@@ -212,7 +212,7 @@ class Correlated(Machine):
         return tuple(parts)
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
-        group = self.groups.touch(SEPARATOR.join(parts), at_us)
+        group = self.groups.touch(key_of(parts), at_us)
         if not self._holds(group, event, at_us, steps):
             return None
         values = dict(zip(self._fields, parts, strict=True))
@@ -263,7 +263,7 @@ class Counter(Correlated):
         parts = self._parts(event, self._share.against, inherited)
         if parts is None:
             return
-        group = self.groups.touch(SEPARATOR.join(parts), at_us)
+        group = self.groups.touch(key_of(parts), at_us)
         group.latest_us = max(group.latest_us, at_us)
         others = group.others = group.others or Group()
         for one in self._counted(event):
@@ -350,7 +350,7 @@ class Ordered(Correlated):
         return super().observe(event, at_us, hits) if self.groups or self._rules[0] in hits else None
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
-        if 0 not in steps and self.groups.get(SEPARATOR.join(parts)) is None:
+        if 0 not in steps and self.groups.get(key_of(parts)) is None:
             return None
         return super()._step(event, at_us, parts, steps)
 

@@ -49,6 +49,7 @@ class Group(Struct, omit_defaults=True, array_like=True):
         since_us: time of the group's first event.
         bars: what earlier buckets came to, oldest first; `bar` is the number of the running one.
         others: for a share: what the counted is compared with.
+        size: entries it had when it was last touched.
     """
 
     latest_us: int = 0
@@ -65,6 +66,7 @@ class Group(Struct, omit_defaults=True, array_like=True):
     bar: int = -1
     others: "Group | None" = None
     last: int = 0
+    size: int = 0
 
 
 def kept_for(threshold: int) -> int:

@@ -17,13 +17,16 @@ from jwtrail.query.files import TrailFiles
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import MAX_LIMIT, SearchRequest
+from jwtrail.query.store import Store
 from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.channels import senders_of
 from jwtrail.runtime.courier import Courier
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.indexer import Indexer
+from jwtrail.runtime.remotefollow import RemoteFeed, remote_store
 from jwtrail.runtime.rulewatch import RuleWatch
+from jwtrail.runtime.shipping import Shipping
 from jwtrail.state.outbox import Outbox
 from jwtrail.state.split import open_state
 from jwtrail.tokens.ends import end_of
@@ -86,7 +89,10 @@ class Daemon:
         self.state = open_state(self.layout.state, settings.state_url)
         self.reader = TrailReader(self.layout)
         index = QueryIndex(self.layout.index)
-        self.store = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, index=index)
+        self._local = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, index=index)
+        remote = remote_store(settings) if settings.store else None
+        self.store: Store = remote or self._local
+        self._cursor = f"{CURSOR}:{settings.store}" if remote else CURSOR
         self._indexer = Indexer(TrailFiles(self.layout), index)
         self.rules = configured(settings.detect)
         self._rule_files = RuleWatch(settings.detect.rules)
@@ -94,7 +100,9 @@ class Daemon:
         self.auditor = Auditor(self.layout, settings.trail, self.record)
         self.lag_ms = 0
         self.failure: str = ""
-        self.detector = Detector(self.rules, self.state.get_cursor(CURSOR))
+        self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
+        self.feed = RemoteFeed(remote, self.detector.stats().sequence + 1) if remote else None
+        self.shipping = Shipping(settings)
         self._crowd = Crowd(self.state.get_cursor(CROWD))
         self._responder = Responder(
             settings.respond,
@@ -123,12 +131,16 @@ class Daemon:
             if not self.keeper.step(clock.now_us()):
                 break
         self._responder.repair(self.state, self._is_recorded, now_us=clock.now_us())
-        self._catch_up()
+        if self.feed is None:
+            self._catch_up()
+        else:
+            self.feed.start()
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
         self.auditor.start()
         self._indexer.start()
         self._courier.start()
+        self.shipping.start()
 
     def close(self) -> None:
         """Sequence what is there, sign, save the detector, let go of the directory. Idempotent."""
@@ -141,6 +153,8 @@ class Daemon:
         self.auditor.close()
         self._indexer.close()
         self._courier.close()
+        if self.feed is not None:
+            self.feed.close()
         self.writer.close()
         with contextlib.suppress(JwtrailError):  # what cannot be done now is done at the next start
             for _ in range(MAX_DRAINS):
@@ -148,7 +162,9 @@ class Daemon:
                     break
             if not self._waiting:
                 self._save()
+        self.shipping.close()  # after the last step: what it gave an index is shipped too
         self.keeper.close()
+        self.store.close()
         self.outbox.close()
         self.state.close()
 
@@ -181,7 +197,8 @@ class Daemon:
 
     def _step(self) -> bool:
         now = clock.now_us()
-        events = self.keeper.step(now)
+        sequenced = self.keeper.step(now)
+        events = sequenced if self.feed is None else self.feed.take()
         if events:
             self._recent.append((now, len(events)))
             self._forget(now)
@@ -190,7 +207,7 @@ class Daemon:
                 self._on_events(events)
         if self._waiting:
             self._answer()
-        elif now - self._saved_us > SNAPSHOT_US:
+        if now - self._saved_us > SNAPSHOT_US:
             self._saved_us = now
             self._save()
         if now - self._cleaned_us > HOUSEKEEPING_US:
@@ -201,7 +218,7 @@ class Daemon:
             self._looked_us = now
             if self._rule_files.changed():
                 self._take_rules()
-        return bool(events)
+        return bool(events or sequenced)
 
     def _take_rules(self) -> None:
         """Go on with changed rules. Those that are the same keep what they remember; the others begin anew."""
@@ -212,6 +229,7 @@ class Daemon:
             _log.warning("rules were not taken: %s", error)
             return
         self.rules, self.detector = rules, detector
+        self._saved_us = 0  # a start finds what these rules remember
         self._evicted = detector.stats().evicted
         count, refused = detector.stats().rules, len(rules.refused)
         self.record(
@@ -227,9 +245,8 @@ class Daemon:
     def _answer(self) -> None:
         """Answer what was found. When that fails the alerts stay waiting, and no snapshot is saved that is past them."""
         alerts = self._waiting
-        new = self._responder.answer(
-            alerts, cursor=(CURSOR, self.detector.snapshot()), crowd=self._crowd.users, now_us=clock.now_us()
-        )
+        # The snapshot follows by itself: after a crash the same events give alerts with the same ids, which are known.
+        new = self._responder.answer(alerts, cursor=None, crowd=self._crowd.users, now_us=clock.now_us())
         self._waiting = []
         self.lag_ms = max(0, (clock.now_us() - max(alert.at_us for alert in alerts)) // 1000)
         if new:
@@ -242,7 +259,7 @@ class Daemon:
         query = f"event.sequence > {self.detector.stats().sequence} and not tags: {IMPORTED}"
         cursor: str | None = None
         while True:
-            page = self.store.search(SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True))
+            page = self._local.search(SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True))
             self._follow([event for event in page.events if event.event_sequence is not None])
             if self._waiting:
                 self._answer()
@@ -251,7 +268,7 @@ class Daemon:
                 return
 
     def _save(self) -> None:
-        self.state.commit(cursor=(CURSOR, self.detector.snapshot()))
+        self.state.commit(cursor=(self._cursor, self.detector.snapshot()))
         self.state.commit(cursor=(CROWD, self._crowd.save()))
         evicted = self.detector.stats().evicted
         if evicted > self._evicted:
@@ -264,7 +281,7 @@ class Daemon:
             )
 
     def _is_recorded(self, event_id: str) -> bool:
-        return self.store.get(event_id) is not None
+        return self._local.get(event_id) is not None
 
     def _forget(self, now: int) -> None:
         with contextlib.suppress(IndexError):
