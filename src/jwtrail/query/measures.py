@@ -71,8 +71,8 @@ def top_of(reading: Reading, view: View, scan: Scan, found: tuple[Field, str], s
         view.segments,
         scan,
         _values(view, scan, found),
-        ", g AS MATERIALIZED (SELECT x, count(*) AS n FROM v GROUP BY x)"  # noqa: S608
-        " SELECT x, n, (SELECT sum(n) FROM g WHERE x IS NOT NULL), (SELECT n FROM g WHERE x IS NULL)"
+        ", g AS (SELECT x, count(*) AS n FROM v GROUP BY x)"  # noqa: S608
+        " SELECT x, n, sum(n) FILTER (x IS NOT NULL) OVER (), sum(n) FILTER (x IS NULL) OVER ()"
         f" FROM g ORDER BY x IS NULL, n DESC, CAST(x AS VARCHAR) LIMIT {size}",
     )
     values = tuple((value, int(count)) for value, count, _, _ in rows if value is not None)
