@@ -8,7 +8,7 @@ from msgspec import Struct
 from jwtrail.ecs.codec import decode_line
 from jwtrail.ecs.event import Event
 from jwtrail.trail.tail import TailLine
-from jwtrail.trail.wal import WalLine, b64
+from jwtrail.trail.wal import b64
 
 __all__ = ["Row", "document_of", "event_of", "make_row"]
 
@@ -17,13 +17,17 @@ class Row(Struct, frozen=True, gc=False):
     """One event with its index.
 
     Args:
-        line: as it stands in the log.
+        writer: who wrote it.
+        number: its number within the writer.
+        chain: chain value behind it.
         entry: its 81 bytes.
         doc: flat JSON: all fields, the derived ones, and `jwtrail.salt` in hexadecimal.
         event: the same as a record.
     """
 
-    line: WalLine
+    writer: str
+    number: int
+    chain: bytes
     entry: bytes
     doc: bytes
     event: Event
@@ -46,7 +50,8 @@ def make_row(tailed: TailLine, index: int, ingested: str) -> Row:
         msgspec.DecodeError: the line is not an event.
     """
     doc = document_of(tailed, index, ingested)
-    return Row(tailed.line, tailed.entry, doc, decode_line(doc))
+    line = tailed.line
+    return Row(line.writer, line.number, line.chain, tailed.entry, doc, decode_line(doc))
 
 
 def document_of(tailed: TailLine, index: int, ingested: str) -> bytes:

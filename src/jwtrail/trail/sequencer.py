@@ -97,7 +97,7 @@ class Sequencer:
             for tail in self._tails.values():
                 tail.sync()
         if rows:
-            numbers = [(row.line.writer, row.line.number) for row in rows]
+            numbers = [(row.writer, row.number) for row in rows]
             self._order.append(OrderRecord.of(self.size, clock.iso(now_us), numbers))
         self._staged = []
         self._accept(rows)
@@ -121,8 +121,8 @@ class Sequencer:
 
     def _accept(self, rows: list[Row]) -> None:
         self.size += len(rows)
-        for writer, line in {row.line.writer: row.line for row in rows}.items():  # the last of each writer
-            self._positions[writer] = Position.at(line.number, line.chain)
+        for row in {row.writer: row for row in rows}.values():  # the last of each writer
+            self._positions[row.writer] = Position.at(row.number, row.chain)
 
     def _gather(self) -> list[TailLine]:
         with storage_errors("read the logs", self._layout.wal):
