@@ -126,6 +126,42 @@ def test_the_short_cut_reads_claims_as_the_long_way_does(payload, ascii_only, tw
     assert outcome(reader.read, "print") == at_length  # by its shape, when it was learned
 
 
+@pytest.mark.parametrize("name", ["email", "tenant", "sub", "exp"])
+def test_a_required_claim_that_is_null_is_missing_whatever_was_learned(name):
+    signed = Signed("HS256", "k1", "at+jwt", "access")
+    reader = ClaimsReader(signed, (name,), Shapes())
+    full = {"email": "a@b.example", "tenant": "t1", "sub": "u1", "exp": 5}
+
+    def raw(payload):
+        return json.dumps(payload, separators=(",", ":")).encode()
+
+    for _ in range(2):
+        assert reader.read(raw(full), "print").sub == "u1"
+    with pytest.raises(Refusal, match="claim_missing"):
+        reader.read(raw(full | {name: None}), "print")
+    without = {key: value for key, value in full.items() if key != name}
+    with pytest.raises(Refusal, match="claim_missing"):
+        reader.read(raw(without), "print")
+
+
+@settings(max_examples=300)
+@given(PAYLOADS, PAYLOADS)
+def test_what_was_learned_from_one_payload_reads_another_as_the_long_way_does(first, second):
+    signed = Signed("HS256", "k1", "at+jwt", "access")
+    reader = ClaimsReader(signed, ("sub", "x"), Shapes())
+    # The same names in the same order, so that the shape of the first is tried on the second.
+    for payload in (first, {name: second.get(name, value) for name, value in first.items()}):
+        raw = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+        def outcome(read, *how, raw=raw):
+            try:
+                return read(raw, *how)
+            except Refusal as refusal:
+                return refusal.reason
+
+        assert outcome(reader.read, "print") == outcome(read_at_length, signed, ("sub", "x"), "print")
+
+
 @given(st.dictionaries(st.text(max_size=6), VALUES, max_size=4), st.booleans())
 def test_strict_json_reads_what_json_reads(value, spaced):
     raw = json.dumps(value, ensure_ascii=not spaced, separators=None if spaced else (",", ":"))

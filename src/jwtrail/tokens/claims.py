@@ -41,6 +41,8 @@ class ClaimsReader:
     def __init__(self, signed: Signed, required: tuple[str, ...], shapes: Shapes) -> None:
         self._signed = signed
         self._required = required
+        # A shape has every name that is required, and a claim with a type is never null.
+        self._not_null = tuple(name for name in required if name not in _READERS or name in _OURS)
         self._shapes = shapes
         self._last: Shape | None = None
 
@@ -55,6 +57,8 @@ class ClaimsReader:
         if found is None:
             found = self._other(raw)
         if found is not None:
+            if self._not_null and any(found[1].get(name, "") is None for name in self._not_null):
+                raise Refusal("claim_missing")
             return _shaped_claims(*found, self._signed, fingerprint)
         claims = read_at_length(raw, self._signed, self._required, fingerprint)
         # Only what has passed is learned, so a shape has every claim that is required.
