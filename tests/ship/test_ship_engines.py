@@ -204,6 +204,74 @@ def run_status(layout: Layout) -> dict:
     return json.loads(done.stdout)
 
 
+def hit_of(client: Client, namespace: str, sequence: int) -> dict:
+    body = {"query": {"term": {"event.sequence": sequence}}, "seq_no_primary_term": True}
+    return client.call("POST", f"/logs-jwtrail.*-{namespace}/_search", body)["hits"]["hits"][0]
+
+
+def tamper(client: Client, hit: dict, **changes: object) -> None:
+    """Put another content in the place of a document, as somebody with the engine's rights can."""
+    fresh = f"if_seq_no={hit['_seq_no']}&if_primary_term={hit['_primary_term']}"
+    doc = {name: value for name, value in (hit["_source"] | changes).items() if value is not None}
+    client.call("PUT", f"/{hit['_index']}/_doc/{hit['_id']}?refresh=true&{fresh}", doc)
+
+
+def test_tampering_is_named(server: Server, namespace: str, layout: Layout) -> None:
+    size = recorded(layout, 3_000)
+    shipped(server, layout, namespace)
+    client, stream = server.client, f"logs-jwtrail.access-{namespace}"
+    client.call("POST", f"/{stream}/_refresh")
+    assert verified(server, layout, namespace)["good"] == size
+    hits = {number: hit_of(client, namespace, number) for number in (100, 200, 300, 400, 500, 600, 700)}
+    tamper(client, hits[100], **{"http.response.status_code": 404})
+    tamper(client, hits[200], **{"user.id": "somebody-else"})
+    tamper(client, hits[300], **{"event.sequence": 2_500})
+    tamper(client, hits[400], **{"jwtrail.salt": "00" * 16})
+    client.call("DELETE", f"/{hits[500]['_index']}/_doc/{hits[500]['_id']}?refresh=true")
+    rollover(server, namespace)
+    again = f'{{"create":{{"_id":"{hits[600]["_id"]}"}}}}\n{json.dumps(hits[600]["_source"])}\n'
+    made_up = f'{{"create":{{"_id":"made-up"}}}}\n{json.dumps(hits[700]["_source"] | {"user.id": "u"})}\n'
+    assert not client.call("POST", f"/{stream}/_bulk?refresh=true", (again + made_up).encode())["errors"]
+    found = verified(server, layout, namespace)
+    assert found["counts"] == {"altered": 4, "missing": 1, "doubled": 1, "foreign": 2}
+    told = {(one["kind"], one["sequence"]): one["what"] for one in found["findings"]}
+    assert told == {
+        ("altered", 100): "its public fields differ",
+        ("altered", 200): "its personal fields differ",
+        ("altered", 300): "its event.sequence says 2500",
+        ("foreign", 2_500): "it is not the event with this index",
+        ("altered", 400): "its personal fields differ",
+        ("missing", 500): "no document has this event",
+        ("doubled", 600): told["doubled", 600],
+        ("foreign", 700): "it is not the event with this index",
+    }
+    assert verified(server, layout, namespace, "--first", "600", "--last", "600")["counts"] == {"doubled": 1}
+
+
+def verified(server: Server, layout: Layout, namespace: str, *more: str) -> dict:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "jwtrail",
+            "trail",
+            "verify",
+            "--remote",
+            server.url,
+            "--json",
+            "--data",
+            str(layout.root),
+            *more,
+        ],
+        env=environment(namespace),
+        capture_output=True,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert done.returncode == (0 if found["ok"] else 5), done.stderr
+    return found
+
+
 def test_an_engine_that_is_not_prepared_is_refused(server: Server, layout: Layout) -> None:
     """Without our template the engine would guess types; and the hint says what to do."""
     recorded(layout, 3)

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+import time
+from collections import deque
 from collections.abc import Iterator
-from itertools import islice
+from pathlib import Path
 
 import elasticsearch_server
 import opensearch_server
@@ -15,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jwtrail import clock, config
+from jwtrail.detect import Detector, RuleSet
+from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import document
 from jwtrail.elastic.client import connect
 from jwtrail.elastic.provision import provision
@@ -24,6 +28,8 @@ from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.remote import RemoteStore
 from jwtrail.query.store import Store
+from jwtrail.runtime.history import replayed
+from jwtrail.runtime.remotefollow import RemoteFollower, replayed_there
 from jwtrail.runtime.shipping import ship_to
 from jwtrail.simulate import Month, Plan
 from jwtrail.trail.layout import Layout
@@ -64,7 +70,7 @@ def trail(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     root = tmp_path_factory.mktemp("trail")
     month = Month(Plan(8, 100, 3, 1))
     with (root / "events.ndjson").open("w") as file:
-        for event in islice(month, EVENTS):
+        for event in deque(month, EVENTS):  # the last ones, as attacks begin after a week
             file.write(json.dumps(document(event)) + "\n")
     subprocess.run(
         [
@@ -207,6 +213,60 @@ def test_a_cursor_of_one_goes_on_in_the_other(stores) -> None:
 def test_what_an_engine_cannot_count_it_says(stores, field: str) -> None:
     with pytest.raises(QueryError, match=field):
         stores[1].top(field, SearchRequest())
+
+
+@pytest.fixture(scope="module")
+def ruleset() -> RuleSet:
+    return configured(config.DetectSettings())
+
+
+def test_the_past_says_the_same(stores, trail: Layout, ruleset: RuleSet) -> None:
+    here = replayed(TrailFiles(trail), ruleset)
+    assert len(here.alerts) > 3
+    assert replayed_there(stores[1], ruleset).alerts == here.alerts
+    at = sorted(alert.at_us for alert in here.alerts)
+    bounds = {"from_us": at[1], "to_us": at[-1], "warm_up_us": 3_600_000_000}
+    assert (
+        replayed_there(stores[1], ruleset, **bounds).alerts
+        == replayed(TrailFiles(trail), ruleset, **bounds).alerts
+    )
+
+
+def test_following_says_the_same(stores, trail: Layout, ruleset: RuleSet) -> None:
+    follower, detector, alerts = RemoteFollower(stores[1]), Detector(ruleset), []
+    while page := follower.read():
+        alerts += detector.feed(page)
+        detector = Detector(ruleset, detector.snapshot())  # as after a restart
+    alerts += detector.advance(stores[1].last_us())
+    assert alerts == list(replayed(TrailFiles(trail), ruleset).alerts)
+    assert (follower.position, follower.skipped) == (TrailFiles(trail).size, 0)
+
+
+def test_following_from_the_command_line(stores, ruleset: RuleSet, tmp_path: Path) -> None:
+    address = str(stores[1]._engine.address)
+    command = [
+        sys.executable,
+        "-m",
+        "jwtrail",
+        "detect",
+        "--store",
+        address,
+        "--follow",
+        "--data",
+        str(tmp_path / "d"),
+    ]
+    environment = config.child_env({"JWTRAIL_ENGINE__NAMESPACE": NAMESPACE, "PYTHONUNBUFFERED": "1"})
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout is not None
+        first = json.loads(process.stdout.readline())
+        time.sleep(3)
+        process.terminate()
+        more = [json.loads(line)["id"] for line in process.stdout.read().splitlines()]
+        assert process.wait(30) == 0
+    everything = [alert.id for alert in Detector(ruleset).feed(stores[1].behind(0, 10_000))]
+    assert [first["id"], *more] == everything[: len(more) + 1]
 
 
 def test_the_command_line(stores, trail: Layout) -> None:

@@ -18,12 +18,14 @@ from jwtrail.cli.common import (
     layout_of,
     note,
     settings_of,
+    store_option,
 )
 from jwtrail.cli.exits import FOUND, one_line
 from jwtrail.cli.plain import visible
 from jwtrail.errors import ConfigError
 
 if TYPE_CHECKING:
+    from jwtrail.config import Settings
     from jwtrail.detect import Alert, RuleSet
     from jwtrail.ecs import Event
     from jwtrail.runtime.history import Replay
@@ -64,6 +66,8 @@ def stretch(command: Any) -> Any:
 @rules_option
 @click.option("--ndjson", is_flag=True, help="One alert a line. [default when not a terminal]")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when something was found.")
+@click.option("--follow", is_flag=True, help="With --store: go on with what comes, until Ctrl+C.")
+@store_option
 @config_option
 @data_option
 def detect(
@@ -74,10 +78,15 @@ def detect(
     directories: tuple[Path, ...],
     ndjson: bool,
     exit_code: bool,
+    follow: bool,
+    store: str | None,
     config_file: Path | None,
     data: Path | None,
 ) -> None:
     """What the rules say about everything recorded: the same alerts as live. Nothing is answered and nothing recorded.
+
+    With --store the events are those in an engine. --follow remembers in the data directory how far it is, and says each
+    alert once; `jwtrail serve --store` also answers.
 
     \b
     jwtrail detect --from now-30d --rules my-rules/
@@ -88,7 +97,12 @@ def detect(
     ruleset = configured(settings_of(data, config_file).detect, directories)
     for error in ruleset.refused:
         note(one_line(error))
-    found = replay(ruleset, start, end, warm_up, data)
+    if follow:
+        from jwtrail.cli.following import followed  # noqa: PLC0415
+
+        followed(settings_of(data, config_file, store=store), ruleset)
+        return
+    found = replay(ruleset, start, end, warm_up, data, settings=settings_of(data, config_file, store=store))
     if ndjson or not is_terminal():
         for alert in found.alerts:
             json_line(alert_document(alert))
@@ -100,7 +114,13 @@ def detect(
 
 
 def replay(
-    ruleset: "RuleSet", start: str | None, end: str | None, warm_up: str | None, data: Path | None
+    ruleset: "RuleSet",
+    start: str | None,
+    end: str | None,
+    warm_up: str | None,
+    data: Path | None,
+    *,
+    settings: "Settings | None" = None,
 ) -> "Replay":
     """These rules over the stretch that the command line names.
 
@@ -114,15 +134,19 @@ def replay(
 
     now = clock.now_us()
     from_us = parse_time(start, now) if start else None
+    to_us = parse_time(end, now) if end else None
     file = Path(warm_up) if warm_up and Path(warm_up).is_file() else None
-    return replayed(
-        TrailFiles(layout_of(data)),
-        ruleset,
-        from_us=from_us,
-        to_us=parse_time(end, now) if end else None,
-        warm_up_us=_period(warm_up) if warm_up and file is None else 0,
-        before=_documents(file) if file else (),
-    )
+    warm_up_us = _period(warm_up) if warm_up and file is None else 0
+    before = _documents(file) if file else ()
+    if settings is not None and settings.store:
+        from jwtrail.runtime.remotefollow import remote_store, replayed_there  # noqa: PLC0415
+
+        there = remote_store(settings)
+        return replayed_there(
+            there, ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before
+        )
+    source = TrailFiles(layout_of(data))
+    return replayed(source, ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before)
 
 
 def alert_document(alert: "Alert") -> dict[str, Any]:

@@ -34,9 +34,20 @@ def trail() -> None:
 
 @trail.command()
 @click.option("--vkey", help="Verifier key from elsewhere. [default: the one in the data directory]")
+@click.option(
+    "--remote",
+    metavar="URL",
+    help="Compare what was shipped to this engine with the trail instead: documents altered, missing, doubled.",
+)
+@click.option("--first", type=click.IntRange(0), default=0, help="With --remote: from this index on.")
+@click.option(
+    "--last", type=click.IntRange(0), help="With --remote: up to this index. [default: all that was shipped]"
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON document.")
 @data_option
-def verify(vkey: str | None, as_json: bool, data: Path | None) -> None:
+def verify(
+    *, vkey: str | None, remote: str | None, first: int, last: int | None, as_json: bool, data: Path | None
+) -> None:
     """Recompute everything from what is stored and compare it with what was signed.
 
     Exit code 5 when anything was altered, dropped or reordered; every finding names its place. A key from the data
@@ -45,6 +56,11 @@ def verify(vkey: str | None, as_json: bool, data: Path | None) -> None:
     from jwtrail.trail import fsck  # noqa: PLC0415
 
     layout = layout_of(data)
+    if remote is not None:
+        from jwtrail.cli.comparing import compared  # noqa: PLC0415
+
+        compared(settings_of(data), remote, first, last, as_json=as_json)
+        return
     mirror = settings_of(data).trail.mirror
     with progress("verifying") as tell:
         report = fsck.verify(layout.root, vkey=vkey, mirror=mirror, progress=tell)

@@ -25,7 +25,7 @@ from jwtrail.query.source import Segment, TrailSource
 from jwtrail.query.tables import columns_of, files_sql
 from jwtrail.runtime.narrow import OFTEN, Narrowing
 
-__all__ = ["BATCH", "Replay", "replayed"]
+__all__ = ["BATCH", "Replay", "numbered_below", "replayed"]
 
 BATCH = 1_000
 """Events fed to the detector at a time."""
@@ -73,7 +73,7 @@ def replayed(
     start = None if from_us is None else max(0, from_us - warm_up_us)
     view = view_of(source, None)
     scan = Scan(Anything(), from_us=start, to_us=to_us)
-    known = _numbered_below(before, -1)
+    known = numbered_below(before, -1)
     loose = [replace(one.event, event_sequence=one.place) for one in view.loose if scan.fits(one.event)]
     segments = [segment for segment in view.segments if scan.reach(segment) is not None]
     only: Mapping[str, frozenset[int]] = {}
@@ -130,7 +130,7 @@ def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
     return iter(lambda: list(islice(every, BATCH)), [])
 
 
-def _numbered_below(events: Iterable[Event], below: int) -> list[Event]:
+def numbered_below(events: Iterable[Event], below: int) -> list[Event]:
     """Events with indexes in front of the trail's own, which begin at 0."""
     known = list(events)
     first = below - len(known)

@@ -8,13 +8,17 @@ from importlib import import_module
 from jwtrail import plugins
 from jwtrail.config import Settings
 from jwtrail.elastic.address import is_engine_url
+from jwtrail.elastic.client import connect
 from jwtrail.errors import ConfigError, JwtrailError, LockedError
+from jwtrail.ship.bulk import BulkSink
+from jwtrail.ship.compare import Compared, Comparison
 from jwtrail.ship.home import Home, name_of
 from jwtrail.ship.shipper import Progress, Shipper
 from jwtrail.ship.sink import Sink
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
 
-__all__ = ["OURS", "Shipping", "open_sink", "ship_to"]
+__all__ = ["OURS", "Shipping", "compare", "open_sink", "ship_to"]
 
 _log = logging.getLogger("jwtrail.ship")
 
@@ -43,9 +47,6 @@ def open_sink(url: str, settings: Settings) -> Sink:
         EngineError: what answers there is no engine, or refuses us.
     """
     if is_engine_url(url):
-        from jwtrail.elastic.client import connect  # noqa: PLC0415
-        from jwtrail.ship.bulk import BulkSink  # noqa: PLC0415
-
         engine = connect(url, settings.engine)
         return BulkSink(engine, settings.engine.namespace, settings.ship.parallel)
     scheme, mark, _ = url.partition("://")
@@ -157,3 +158,40 @@ class Shipping:
             self._failures[url] = text
         if known != text and not quiet:
             _log.warning("not shipping to %s: %s", name_of(url), text)
+
+
+def compare(
+    settings: Settings,
+    url: str,
+    *,
+    name: str | None = None,
+    first: int = 0,
+    last: int | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> Compared:
+    """Compare what was shipped to an engine with the trail.
+
+    Args:
+        name: under which the position is kept; made from the address if None.
+        last: the last index; up to where it was shipped if None, or the whole trail if nothing says so.
+        tell: called with (indexes compared, indexes to compare).
+
+    Raises:
+        ConfigError: no address of an engine, or indexes that are none.
+        EngineError: the engine cannot be asked.
+        CorruptionError: the trail cannot be read.
+    """
+    layout = Layout(settings.root)
+    reader = TrailReader(layout)
+    with connect(url, settings.engine) as engine:
+        target = f"{engine.address}#{settings.engine.namespace}"
+        home = Home(layout.ship, name or name_of(target))
+        cursor, size = home.cursor(), reader.size
+        shipped = min(size, cursor.next) if cursor is not None else size
+        end = shipped - 1 if last is None else last
+        if first < 0 or end >= size:
+            raise ConfigError(
+                f"the trail has no indexes from {first} to {end}", hint=f"it has {size:,} events"
+            )
+        refused = frozenset(one.sequence for one in home.dead())
+        return Comparison(engine, settings.engine.namespace, reader, refused).run(first, end, tell)
