@@ -543,8 +543,7 @@ export interface components {
          *
          *         Args:
          *             code: stable word.
-         *             start: offset of the first wrong character, in code points.
-         *             end: offset behind the last one.
+         *             start: offset of the first wrong character, in code points; `end` behind the last one.
          *             caret: the wrong line and, below it, carets.
          */
         Failure: {
@@ -756,7 +755,7 @@ export interface components {
          *             size: events in the trail, also those not signed yet.
          *             position: index that the next event gets; `tail` and cursors compare with it.
          *             events_per_minute: over the last minute.
-         *             kibana: `kibana?q=…&from=…&to=…` below this API leads to the same question in Discover.
+         *             kibana: `kibana?q=…&from=…&to=…` leads to Discover.
          */
         Status: {
             version: string;

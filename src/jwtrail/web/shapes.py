@@ -1,7 +1,7 @@
 """What goes over the wire: one frozen Struct for each answer of the HTTP API.
 
-Times are µs since the Unix epoch (`*_us`), which JavaScript numbers hold exactly; an event is the flat ECS document that the
-trail holds, with its times as text. Nothing here imports another room but `ecs` and `state`, so that the contract stands alone.
+Times are µs since the Unix epoch (`*_us`), which JavaScript numbers hold exactly; an event is the flat ECS document of the trail,
+with its times as text. Nothing here imports another room but `ecs` and `state`, so that the contract stands alone.
 """
 
 from typing import Any, Literal
@@ -87,7 +87,7 @@ class Status(Struct, frozen=True, kw_only=True):
         size: events in the trail, also those not signed yet.
         position: index that the next event gets; `tail` and cursors compare with it.
         events_per_minute: over the last minute.
-        kibana: `kibana?q=…&from=…&to=…` below this API leads to the same question in Discover.
+        kibana: `kibana?q=…&from=…&to=…` leads to Discover.
     """
 
     version: str
@@ -379,8 +379,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Args:
         code: stable word.
-        start: offset of the first wrong character, in code points.
-        end: offset behind the last one.
+        start: offset of the first wrong character, in code points; `end` behind the last one.
         caret: the wrong line and, below it, carets.
     """
 
