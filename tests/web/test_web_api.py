@@ -32,7 +32,12 @@ def test_answers_fit_their_description(signed_in, world):
         if end.method != "GET" or end.kind != "json" or end.name == "prove_event":
             continue
         url = V1 + end.path.replace("{id}", path.get(end.path, ""))
-        query = {"top": "?field=user.id", "preview_revocation": "?kind=jti&value=jti-0"}.get(end.name, "")
+        query = {
+            "top": "?field=user.id",
+            "field_stats": "?field=user.id",
+            "entities": "?kind=user",
+            "preview_revocation": "?kind=jti&value=jti-0",
+        }.get(end.name, "")
         answer = signed_in.get(url + query)
         assert answer.status_code == 200, (end.name, answer.text)
         msgspec.json.decode(answer.content, type=end.answer)

@@ -106,6 +106,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the values of a field look like, with the most frequent. */
+        get: operations["field_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/entities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The busiest users, addresses, tokens or clients, and what they did. */
+        get: operations["entities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Searches kept under a name. */
+        get: operations["list_saved"];
+        put?: never;
+        /** Keep a search under a name, in place of one of the same name. */
+        post: operations["save_search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/saved/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a saved search. */
+        delete: operations["forget_saved"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{id}": {
         parameters: {
             query?: never;
@@ -513,6 +582,29 @@ export interface components {
             lag_ms: number;
         };
         /**
+         * EntitiesPage
+         * @description The busiest first.
+         */
+        EntitiesPage: {
+            kind: string;
+            entities: components["schemas"]["EntityView"][];
+        };
+        /**
+         * EntityView
+         * @description What one user, address, token or client did; the last four count different values.
+         */
+        EntityView: {
+            key: string;
+            events: number;
+            failures: number;
+            first_us: number;
+            last_us: number;
+            users: number;
+            addresses: number;
+            tokens: number;
+            paths: number;
+        };
+        /**
          * EventsPage
          * @description Events, newest first, unless said otherwise.
          *
@@ -572,6 +664,37 @@ export interface components {
             error: components["schemas"]["Failure"];
         };
         /**
+         * FieldStats
+         * @description What the values of a field look like.
+         *
+         *         Args:
+         *             count: values; every item of a list counts.
+         *             missing: events without the field.
+         *             distinct: different values, estimated when not `exact`.
+         *             low: the smallest value as text, high the largest; null where the type has no order people use.
+         *             mean: of a number, with `percentiles`.
+         *             top: the most frequent values; `other` events carry another one.
+         */
+        FieldStats: {
+            field: string;
+            count: number;
+            missing: number;
+            distinct: number;
+            exact: boolean;
+            /** @default null */
+            low: string | null;
+            /** @default null */
+            high: string | null;
+            /** @default null */
+            mean: number | null;
+            /** @default [] */
+            percentiles: components["schemas"]["Percentile"][];
+            /** @default [] */
+            top: components["schemas"]["TopValue"][];
+            /** @default 0 */
+            other: number;
+        };
+        /**
          * FieldView
          * @description A field one can ask for; `values` when the list is closed.
          */
@@ -612,6 +735,36 @@ export interface components {
             kind: "client" | "family" | "jti" | "key" | "subject";
             value: string;
             reason: string;
+        };
+        /**
+         * NewSaved
+         * @description A search to keep, in place of one of the same name.
+         */
+        NewSaved: {
+            /**
+             * @description KQL; everything when empty
+             * @default
+             */
+            q: string;
+            /**
+             * @description RFC 3339, or relative to now as in Kibana: now-15m, now-1d/d
+             * @default now-24h
+             */
+            from: string;
+            /**
+             * @description RFC 3339, or relative to now as in Kibana: now-15m, now-1d/d
+             * @default now
+             */
+            to: string;
+            name: string;
+        };
+        /**
+         * Percentile
+         * @description So many per cent of the values are not larger.
+         */
+        Percentile: {
+            percent: number;
+            value: number;
         };
         /**
          * Proof
@@ -737,6 +890,24 @@ export interface components {
             rules: components["schemas"]["RuleView"][];
             /** @default [] */
             refused: components["schemas"]["RefusedRule"][];
+        };
+        /**
+         * SavedPage
+         * @description All of them, by name.
+         */
+        SavedPage: {
+            searches: components["schemas"]["SavedView"][];
+        };
+        /**
+         * SavedView
+         * @description A search kept under a name; its times as they were written, so `now-24h` means that whenever it runs.
+         */
+        SavedView: {
+            name: string;
+            q: string;
+            from: string;
+            to: string;
+            saved_us: number;
         };
         /**
          * SessionView
@@ -1132,6 +1303,267 @@ export interface operations {
             };
             /** @description The CSRF token or the origin is wrong. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    field_stats: {
+        parameters: {
+            query: {
+                q?: string;
+                from?: string;
+                to?: string;
+                field: string;
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FieldStats"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    entities: {
+        parameters: {
+            query: {
+                q?: string;
+                from?: string;
+                to?: string;
+                kind: "address" | "client" | "token" | "user";
+                order?: "events" | "failures";
+                size?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntitiesPage"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    list_saved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedPage"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    save_search: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSaved"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    forget_saved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

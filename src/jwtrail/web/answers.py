@@ -8,13 +8,19 @@ from starlette.responses import Response
 from jwtrail.errors import AlertNotFound, EventNotFound, JwtrailError, KqlError, QueryError
 from jwtrail.web.shapes import Failure, FailureBody
 
-__all__ = ["NotSigned", "NothingToUndo", "failure", "from_error", "json"]
+__all__ = ["NotSaved", "NotSigned", "NothingToUndo", "failure", "from_error", "json"]
 
 
 class NothingToUndo(JwtrailError):  # noqa: N818  # reads as a sentence where it is raised
     """There is nothing to take back."""
 
     code = "not_revoked"
+
+
+class NotSaved(JwtrailError):  # noqa: N818
+    """No search is saved under this name."""
+
+    code = "not_saved"
 
 
 class NotSigned(JwtrailError):  # noqa: N818
@@ -40,6 +46,7 @@ _STATUS: tuple[tuple[type[JwtrailError], int], ...] = (
     (AlertNotFound, 404),
     (EventNotFound, 404),
     (NothingToUndo, 404),
+    (NotSaved, 404),
     (NotSigned, 409),
     (QueryError, 400),
 )

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from jwtrail.web import questions, shapes
+from jwtrail.web import countshapes, questions, shapes
 
 __all__ = ["ENDPOINTS", "PREFIX", "Endpoint"]
 
@@ -81,6 +81,44 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Most frequent values of a field.",
         query=questions.TopQuery,
         answer=shapes.TopValues,
+    ),
+    Endpoint(
+        name="field_stats",
+        method="GET",
+        path="/stats",
+        summary="What the values of a field look like, with the most frequent.",
+        query=questions.TopQuery,
+        answer=countshapes.FieldStats,
+    ),
+    Endpoint(
+        name="entities",
+        method="GET",
+        path="/entities",
+        summary="The busiest users, addresses, tokens or clients, and what they did.",
+        query=questions.EntitiesQuery,
+        answer=countshapes.EntitiesPage,
+    ),
+    Endpoint(
+        name="list_saved",
+        method="GET",
+        path="/saved",
+        summary="Searches kept under a name.",
+        answer=countshapes.SavedPage,
+    ),
+    Endpoint(
+        name="save_search",
+        method="POST",
+        path="/saved",
+        summary="Keep a search under a name, in place of one of the same name.",
+        body=questions.NewSaved,
+        answer=countshapes.SavedView,
+    ),
+    Endpoint(
+        name="forget_saved",
+        method="DELETE",
+        path="/saved/{name}",
+        summary="Forget a saved search.",
+        fails=(404,),
     ),
     Endpoint(
         name="get_event",

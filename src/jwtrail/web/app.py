@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from jwtrail.errors import JwtrailError
-from jwtrail.web import alerts, answers, events, export, facts, openapi, revocations, streams, tlog
+from jwtrail.web import alerts, answers, counts, events, export, facts, openapi, revocations, streams, tlog
 from jwtrail.web.api import ENDPOINTS, PREFIX, Endpoint
 from jwtrail.web.call import MAX_BODY, Call, TooLarge, read
 from jwtrail.web.entrance import Entrance
@@ -26,6 +26,7 @@ from jwtrail.web.security import SignIns
 from jwtrail.web.services import Services
 from jwtrail.web.settings import WebSettings
 from jwtrail.web.static import STATIC, Assets, Index
+from jwtrail.web.working import worked
 
 __all__ = ["HANDLERS", "MAX_AT_ONCE", "STREAMS", "build"]
 
@@ -38,6 +39,11 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
     "export_events": export.answer,
     "histogram": events.histogram,
     "top": events.top,
+    "field_stats": counts.stats,
+    "entities": counts.entities,
+    "list_saved": counts.saved,
+    "save_search": counts.keep,
+    "forget_saved": counts.forget,
     "get_event": events.get,
     "events_around": events.around,
     "prove_event": events.prove,
@@ -85,7 +91,7 @@ def build(
             call = await read(end, request, services, settings)
             if stream := STREAMS.get(end.name):
                 return stream(call, request, keys)
-            made = await anyio.to_thread.run_sync(HANDLERS[end.name], call, limiter=limiter)
+            made = await worked(request, partial(HANDLERS[end.name], call), limiter)
             if isinstance(made, Response):
                 return made
             return Response(status_code=204) if end.answer is None else answers.json(made)
@@ -108,8 +114,8 @@ def build(
 
 
 def _pattern(path: str) -> str:
-    # A subject may hold a slash; the last part of a path takes it.
-    return path.replace("{value}", "{value:path}")
+    # A subject or a name may hold a slash; the last part of a path takes it.
+    return path.replace("{value}", "{value:path}").replace("{name}", "{name:path}")
 
 
 def _caught(answer: Answer) -> Answer:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from jwtrail.state.records import AlertStatus, RevocationKind
+from jwtrail.state.saved import MAX_NAME
 
 __all__ = [
     "MAX_ALERTS",
@@ -16,10 +17,12 @@ __all__ = [
     "AlertsQuery",
     "AroundQuery",
     "CloseReason",
+    "EntitiesQuery",
     "EventsQuery",
     "ExportQuery",
     "HistogramQuery",
     "NewRevocation",
+    "NewSaved",
     "PreviewQuery",
     "StreamQuery",
     "TopQuery",
@@ -88,6 +91,14 @@ class TopQuery(Window, frozen=True, kw_only=True):
     size: Annotated[int, Meta(ge=1, le=MAX_TOP)] = 10
 
 
+class EntitiesQuery(Window, frozen=True, kw_only=True):
+    """The busiest of a kind, or those with the most failures."""
+
+    kind: Literal["user", "address", "token", "client"]
+    order: Literal["events", "failures"] = "events"
+    size: Annotated[int, Meta(ge=1, le=MAX_TOP)] = 10
+
+
 class ExportQuery(Window, frozen=True, kw_only=True):
     """Everything that matches, as a file."""
 
@@ -104,6 +115,12 @@ class StreamQuery(Struct, frozen=True, kw_only=True):
     """Which new events to send."""
 
     q: Kql = ""
+
+
+class NewSaved(Window, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A search to keep, in place of one of the same name."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 class AlertsQuery(Struct, frozen=True, kw_only=True):
