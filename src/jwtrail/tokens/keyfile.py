@@ -102,7 +102,11 @@ def parse(pem: bytes, passphrase: bytes | None, *, where: str) -> KeyPair:
     try:
         key = serialization.load_pem_private_key(pem, passphrase if is_encrypted(pem) else None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise _unreadable(where, error) from error
+        if is_encrypted(pem):
+            raise _unreadable(where, error) from error
+        raise KeyRefusedError(
+            "key_invalid", "no private key", where=where, hint="PKCS#8 as PEM: -----BEGIN PRIVATE KEY-----"
+        ) from error
     if not isinstance(key, KeyPair):
         raise KeyRefusedError("key_invalid", "not a signing key", where=where, hint="replace it")
     return key
@@ -125,7 +129,7 @@ def algorithm_of(key: KeyPair) -> str:
 def _unreadable(where: str, error: Exception) -> KeyRefusedError:
     return KeyRefusedError(
         "key_invalid",
-        f"cannot be read: {type(error).__name__}",
+        f"cannot be read ({type(error).__name__})",
         where=where,
         hint="is the passphrase right, and the file whole?",
     )
