@@ -6,6 +6,7 @@ The same events give the same alerts with the same ids, whatever the batches and
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
+from typing import cast
 
 import msgspec
 
@@ -293,11 +294,9 @@ _START_OVER = "without it the detector starts over from the trail; alerts keep t
 
 
 def _in_order(events: Iterable[Event]) -> list[tuple[int, Event]]:
-    pairs = []
-    for event in events:
-        if event.event_sequence is None:
-            msg = f"event {event.event_id} has no place in the trail yet"
-            raise ValueError(msg)
-        pairs.append((event.event_sequence, event))
-    pairs.sort(key=_FIRST_OF)
-    return pairs
+    found = list(events)
+    numbers = [event.event_sequence for event in found]
+    if None in numbers:
+        msg = f"event {found[numbers.index(None)].event_id} has no place in the trail yet"
+        raise ValueError(msg)
+    return sorted(zip(cast("list[int]", numbers), found, strict=True), key=_FIRST_OF)

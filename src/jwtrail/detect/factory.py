@@ -2,7 +2,7 @@
 
 from jwtrail.detect.endings import Absent, Ending
 from jwtrail.detect.habits import Baseline, FirstSeen, Stepped
-from jwtrail.detect.machines import Condition, Counter, Machine, Meter, Ordered, Single
+from jwtrail.detect.machines import Condition, Counter, Machine, Meter, Ordered, Shared, Single
 from jwtrail.sigma import (
     Absence,
     Correlation,
@@ -48,4 +48,4 @@ def _correlated(rule: Correlation, *, alerts: bool, shape: str) -> Machine:
             return Condition(rule, alerts=alerts, shape=shape)
         case TemporalOrdered():
             return Ordered(rule, alerts=alerts, shape=shape)
-    return Counter(rule, alerts=alerts, shape=shape)
+    return (Counter if rule.share is None else Shared)(rule, alerts=alerts, shape=shape)

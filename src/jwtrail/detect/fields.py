@@ -27,7 +27,7 @@ def _cut(text: str) -> str:
 
 def key_of(parts: tuple[str, ...]) -> str:
     """The parts as one key, of bounded length; different parts never give the same key."""
-    key = SEPARATOR.join(parts)
+    key = parts[0] if len(parts) == 1 else SEPARATOR.join(parts)
     if len(key) <= MAX_KEY:
         return key
     return SEPARATOR.join(part if len(part) <= MAX_VALUE else _cut(part) for part in parts)
@@ -77,6 +77,8 @@ def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]
 
     def read(event: Event) -> tuple[str, ...]:
         value = only(event)
+        if type(value) is str:
+            return (value if len(value) <= MAX_VALUE else _cut(value),)
         if value is None:
             return ()
         if isinstance(value, tuple):

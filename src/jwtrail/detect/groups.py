@@ -65,11 +65,15 @@ class Groups:
             self._make_room(now_us)
             group = Group()
             self._grow(GROUP_BYTES)
-        elif (entries := _entries(group)) != group.size:
-            self._grow((entries - group.size) * ENTRY_BYTES)
-            group.size = entries
-            if self._budget.used > self._budget.most:
-                self._make_room(now_us)
+        else:
+            entries = len(group.seen) + len(group.terms) + len(group.samples)
+            if group.others is not None:
+                entries += len(group.others.seen)
+            if entries != group.size:
+                self._grow((entries - group.size) * ENTRY_BYTES)
+                group.size = entries
+                if self._budget.used > self._budget.most:
+                    self._make_room(now_us)
         self._groups[key] = group
         return group
 
@@ -111,8 +115,3 @@ class Groups:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._groups)
-
-
-def _entries(group: Group) -> int:
-    entries = len(group.seen) + len(group.terms) + len(group.samples)
-    return entries if group.others is None else entries + len(group.others.seen)

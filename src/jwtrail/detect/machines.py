@@ -37,6 +37,7 @@ __all__ = [
     "Meter",
     "Ordered",
     "Saved",
+    "Shared",
     "Single",
     "fulfilled",
     "shapes_of",
@@ -237,19 +238,17 @@ class Counter(Correlated):
         self._count = rule.shape.count
         self._values = values_reader(rule.shape.fields) if isinstance(rule.shape, ValueCount) else None
         self._events = isinstance(rule.shape, EventCount)
-        self._share = rule.share
-        self._kept = kept_for(max(self._count, SHARE_KEPT) if rule.share else self._count)
-
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        if self._share is not None and self._share.against in hits:
-            self._weigh(event, at_us, hits[self._share.against])
-        return super().observe(event, at_us, hits)
+        self._kept = kept_for(self._count)
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
-        inside = False
-        for one in self._counted(event, steps):
-            inside = see(group, one, at_us, event.event_id, span_us=self._span_us, kept=self._kept)
-        return inside and len(group.seen) >= self._count and self._weighs_enough(group)
+        span_us, kept, event_id = self._span_us, self._kept, event.event_id
+        if self._events:
+            inside = see(group, event_id, at_us, event_id, span_us=span_us, kept=kept)
+        else:
+            inside = False
+            for one in self._counted(event, steps):
+                inside = see(group, one, at_us, event_id, span_us=span_us, kept=kept)
+        return inside and len(group.seen) >= self._count
 
     def _counted(self, event: Event, steps: Sequence[int] = ()) -> tuple[str, ...]:
         """What this event counts as; `steps` are the rules it is, for a count of rules."""
@@ -257,9 +256,23 @@ class Counter(Correlated):
             return (event.event_id,)
         return tuple(self._rules[step] for step in steps) if self._values is None else self._values(event)
 
+
+class Shared(Counter):
+    """A count that must also be so much of itself and of what another rule counts."""
+
+    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
+        super().__init__(rule, alerts=alerts, shape=shape)
+        assert rule.share is not None
+        self._share = rule.share
+        self._kept = kept_for(max(self._count, SHARE_KEPT))
+
+    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
+        if self._share.against in hits:
+            self._weigh(event, at_us, hits[self._share.against])
+        return super().observe(event, at_us, hits)
+
     def _weigh(self, event: Event, at_us: int, inherited: dict[str, str]) -> None:
         """Count on the other side of the share."""
-        assert self._share is not None
         parts = self._parts(event, self._share.against, inherited)
         if parts is None:
             return
@@ -269,9 +282,10 @@ class Counter(Correlated):
         for one in self._counted(event):
             see(others, one, at_us, event.event_id, span_us=self._span_us, kept=SHARE_KEPT)
 
-    def _weighs_enough(self, group: Group) -> bool:
-        if self._share is None or group.others is None:
-            return True
+    def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
+        full = super()._holds(group, event, at_us, steps)
+        if not full or group.others is None:
+            return full
         since = group.latest_us - self._span_us
         against = sum(at_us >= since for at_us, _ in group.others.seen.values())
         return 100 * len(group.seen) >= self._share.percent * (len(group.seen) + against)
