@@ -22,7 +22,8 @@ REQUESTS = "event.action: http-request"
 REJECTED = f"{REQUESTS} and event.reason: *"
 ALERTS = "event.action: alert-raised"
 REVOKED = (
-    "event.action: (token-revoked or family-revoked or subject-revoked or client-revoked or key-revoked)"
+    "event.action: (token-revoked or family-revoked or subject-revoked or client-revoked or key-revoked "
+    "or response-revoke) and not jwtrail.response.dry_run: true"
 )
 ANSWERED = "event.action: (response-revoke or response-throttle or response-block)"
 EXPORTED = "event.action: (data-exported or console-export or trail-exported)"
@@ -176,7 +177,7 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         id="revocations", title="Revocations over time", shape="histogram", query=REVOKED,
         question="When were tokens, sign-ins, users, clients and keys revoked?",
-        measures=(Measure("count", "Revocations"),), splits=(time(), terms("event.action", "What", 5)),
+        measures=(Measure("count", "Revocations"),), splits=(time(), terms("event.action", "What", 6)),
     ),
     Panel(
         id="algorithms", title="Algorithms and keys", shape="table", query=f"{REQUESTS} and jwt.alg: *",
