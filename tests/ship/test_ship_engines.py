@@ -272,6 +272,42 @@ def verified(server: Server, layout: Layout, namespace: str, *more: str) -> dict
     return found
 
 
+def test_an_erased_person_leaves_the_engine(server: Server, namespace: str, layout: Layout) -> None:
+    size = recorded(layout, 500)
+    shipped(server, layout, namespace)
+    pattern = f"/logs-jwtrail.*-{namespace}"
+    theirs = {"query": {"term": {"user.id": "u-7"}}}
+    server.client.call("POST", f"{pattern}/_refresh")
+    assert server.client.call("POST", f"{pattern}/_count", theirs)["count"] == 10
+    rollover(server, namespace)
+    size = recorded(layout, 50, user_id="u-7")  # some are not there yet when the person goes
+    erase = [
+        sys.executable,
+        "-m",
+        "jwtrail",
+        "subject",
+        "erase",
+        "u-7",
+        "--data",
+        str(layout.root),
+        "--reason",
+        "T-1",
+        "--yes",
+    ]
+    done = subprocess.run(erase, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert run_status(layout)["to_forget"] > 60
+    shipped(server, layout, namespace)
+    assert run_status(layout)["to_forget"] == 0
+    server.client.call("POST", f"{pattern}/_refresh")
+    assert server.client.call("POST", f"{pattern}/_count", theirs)["count"] == 0
+    hits = server.client.call("POST", f"{pattern}/_search", {"size": 1_000})["hits"]["hits"]
+    assert 'u-7"' not in json.dumps(hits)
+    size = run_status(layout)["size"]
+    same(server, layout, namespace, size)
+    assert verified(server, layout, namespace)["good"] == size
+
+
 def test_an_engine_that_is_not_prepared_is_refused(server: Server, layout: Layout) -> None:
     """Without our template the engine would guess types; and the hint says what to do."""
     recorded(layout, 3)

@@ -100,7 +100,8 @@ def detect(
     if follow:
         from jwtrail.cli.following import followed  # noqa: PLC0415
 
-        followed(settings_of(data, config_file, store=store), ruleset)
+        there = settings_of(data, config_file, store=store)
+        followed(there, ruleset, lambda alert: json_line(alert_document(alert)))
         return
     found = replay(ruleset, start, end, warm_up, data, settings=settings_of(data, config_file, store=store))
     if ndjson or not is_terminal():

@@ -2,26 +2,26 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from jwtrail.cli.common import json_line, note
+from jwtrail.cli.common import note
 from jwtrail.errors import ConfigError
 
 if TYPE_CHECKING:
     from jwtrail.config import Settings
-    from jwtrail.detect import RuleSet
+    from jwtrail.detect import Alert, RuleSet
 
 __all__ = ["followed"]
 
 
-def followed(settings: "Settings", ruleset: "RuleSet") -> None:
-    """Print alerts as they are found, one a line, until a signal. The position is kept after they are printed.
+def followed(settings: "Settings", ruleset: "RuleSet", show: Callable[["Alert"], None]) -> None:
+    """Show alerts as they are found until a signal. The position is kept after they are shown.
 
     Raises:
         ConfigError: no engine is named.
         EngineError: nobody answers there at the start.
     """
-    from jwtrail.cli.detect import alert_document  # noqa: PLC0415
     from jwtrail.runtime.remotefollow import detected  # noqa: PLC0415
 
     if not settings.store:
@@ -31,4 +31,4 @@ def followed(settings: "Settings", ruleset: "RuleSet") -> None:
         signal.signal(number, lambda *_: stop.set())
     note(f"following {settings.store}; Ctrl+C ends it")
     for alert in detected(settings, ruleset, stop):
-        json_line(alert_document(alert))
+        show(alert)

@@ -12,13 +12,13 @@ from jwtrail.elastic.client import connect
 from jwtrail.errors import ConfigError, JwtrailError, LockedError
 from jwtrail.ship.bulk import BulkSink
 from jwtrail.ship.compare import Compared, Comparison
-from jwtrail.ship.home import Home, name_of
+from jwtrail.ship.home import Home, homes, name_of
 from jwtrail.ship.shipper import Progress, Shipper
 from jwtrail.ship.sink import Sink
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 
-__all__ = ["OURS", "Shipping", "compare", "open_sink", "ship_to"]
+__all__ = ["OURS", "Shipping", "compare", "engines_shipped_to", "open_sink", "ship_to"]
 
 _log = logging.getLogger("jwtrail.ship")
 
@@ -158,6 +158,16 @@ class Shipping:
             self._failures[url] = text
         if known != text and not quiet:
             _log.warning("not shipping to %s: %s", name_of(url), text)
+
+
+def engines_shipped_to(layout: Layout) -> list[Home]:
+    """The targets whose documents can be rewritten when a person is erased; what others were sent is out of reach.
+
+    Raises:
+        CorruptionError: a position is damaged.
+    """
+    known = [(home, home.cursor()) for home in homes(layout.ship)]
+    return [home for home, cursor in known if cursor is not None and is_engine_url(cursor.target)]
 
 
 def compare(

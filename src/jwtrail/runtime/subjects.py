@@ -13,6 +13,7 @@ from jwtrail.ecs import document, event_for
 from jwtrail.errors import LockedError
 from jwtrail.query.index import QueryIndex
 from jwtrail.runtime.daemon import CROWD, CURSOR
+from jwtrail.runtime.shipping import engines_shipped_to
 from jwtrail.state.erasure import forget, rows_about
 from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.state.store import StateStore
@@ -118,6 +119,8 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         # All new files, then one manifest: an interruption leaves either nothing or everything of this step.
         made = [rewrite(layout, one.segment, {doc["event.sequence"] for doc in one.docs}) for one in free]
         hashes = tuple(doc["event.hash"] for one in free for doc in one.docs)
+        for home in engines_shipped_to(layout):  # before it is done: a shipper waits until it is
+            home.forget(doc["event.sequence"] for one in free for doc in one.docs)
         # Announced before it is done: an audit takes erased rows that no event speaks of for tampering.
         _record(layout, settings, len(hashes), by, reason)
         # The index first: it has these rows too, and the daemon makes it again from what is left.

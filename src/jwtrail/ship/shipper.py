@@ -31,6 +31,9 @@ MAX_AIR = 80_000
 IDLE_S = 0.5
 """Between two looks at the trail when there was nothing: an engine shows documents after a second anyway."""
 
+FORGET_S = 5.0
+"""Between two looks at who is to be forgotten while events are shipped without pause."""
+
 SLOW_S = 1.0
 """A batch that waits longer is looked at again, so that the end of a run is never far."""
 
@@ -100,7 +103,7 @@ class Shipper:
         self._follower = TrailFollower(layout, self._next)
         self._flights: deque[_Flight] = deque()
         self._sent = self._there = self._refused = 0
-        self._seen_size = 0
+        self._seen_size = self._forget_ns = 0
 
     def run(self, *, until_empty: bool = False, tell: Callable[[Progress], None] | None = None) -> None:
         """Ship until `stop` is called, or until nothing is left.
@@ -116,11 +119,12 @@ class Shipper:
         try:
             while not self._stop.is_set():
                 self._take_off(pool)
+                rewritten = self._forget() if self._may_forget() else False
                 if self._flights:
                     self._land()
-                elif not self._forget() and until_empty:
+                elif until_empty and not rewritten:
                     break
-                else:
+                elif not rewritten:
                     self._stop.wait(IDLE_S)
                 if tell is not None:
                     tell(self.progress())
@@ -240,6 +244,14 @@ class Shipper:
 
     def _cursor(self, upto: int) -> Cursor:
         return Cursor(target=self._sink.name, next=upto, at=clock.iso(clock.now_us()), origin=self._origin)
+
+    def _may_forget(self) -> bool:
+        """When nothing is in the air; but also while there is always something."""
+        now = clock.monotonic_ns()
+        if self._flights and now < self._forget_ns:
+            return False
+        self._forget_ns = now + int(FORGET_S * 1e9)
+        return True
 
     def _forget(self) -> bool:
         """Rewrite some documents of erased people; whether there were any to rewrite."""
