@@ -1,5 +1,6 @@
 """The keeper: one order, the same after every crash; one keeper; nothing signed that contradicts what was signed."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -372,3 +373,30 @@ def test_a_segment_that_cannot_be_written_is_tried_again_later(layout, fill, dra
     assert (len(keeper.segments), keeper.head) == (1, [])
     keeper.close()
     assert verify(layout.root).ok
+
+
+def test_what_is_not_ours_in_the_directory_stops_nobody(layout, fill, drain):
+    """A file where a directory is expected, directories and a pipe where files are: what is new is taken all the same."""
+    fill(10)
+    layout.create()
+    (layout.wal / ("a" * 16)).write_bytes(b"a file where a writer's directory would be")
+    writer = layout.wal / layout.writers()[0]
+    (writer / "000000000500.ndjson").mkdir()
+    (writer / "x.tmp").mkdir()
+    os.mkfifo(writer / "000000000900.ndjson")
+    (layout.segments / "x.parquet.tmp").mkdir()
+    with Keeper(layout, TrailSettings(seal_events=1)) as keeper:
+        assert len(drain(keeper)) == 12
+        fill(10, start=100)
+        assert len(drain(keeper)) == 12
+        assert keeper.findings == ()
+        assert keeper.head == []
+    with Keeper(layout, TrailSettings(seal_events=1)) as keeper:
+        fill(1, start=200)
+        assert len(drain(keeper)) == 3
+    assert (writer / "000000000500.ndjson").is_dir(), "nothing of others is removed"
+    report = verify(layout.root)
+    assert (report.ok, report.size) == (False, 27)
+    assert {f"wal/{writer.name}/{name}" for name in ("000000000500.ndjson", "000000000900.ndjson")} <= {
+        finding.file for finding in report.findings
+    }

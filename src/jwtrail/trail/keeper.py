@@ -78,7 +78,7 @@ class Keeper:
             for path in self._layout.segments.iterdir():
                 name = SegmentName.parse(path.name)
                 covered = name is not None and name.last < self._manifest.size and path.name not in listed
-                if path.suffix == ".tmp" or covered:
+                if (path.suffix == ".tmp" or covered) and not path.is_dir():
                     path.unlink()
 
     def _refuse_unsigned(self) -> None:

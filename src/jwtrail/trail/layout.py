@@ -1,5 +1,6 @@
 """Where everything lies below the data directory (docs/formats/layout.md)."""
 
+import os
 import re
 from pathlib import Path
 
@@ -103,15 +104,26 @@ class Layout:
         return sorted(name for name in names if name is not None)
 
     def writers(self) -> list[str]:
-        """Ids of the writers that have a directory, sorted."""
-        if not self.wal.is_dir():
-            return []
-        return sorted(path.name for path in self.wal.iterdir() if _WRITER.fullmatch(path.name))
+        """Ids of the writers that have a directory, sorted. A file of such a name is not ours; the audit names it."""
+        return sorted(
+            one.name
+            for one in _listed(self.wal)
+            if _WRITER.fullmatch(one.name) and one.is_dir(follow_symlinks=False)
+        )
 
     def wal_files(self, writer: str) -> list[WalFileName]:
-        """A writer's log files in reading order; empty when its directory is gone."""
-        try:
-            names = [WalFileName.parse(path.name) for path in (self.wal / writer).iterdir()]
-        except FileNotFoundError:
-            return []
+        """A writer's log files in reading order; empty when its directory is gone. Only files: a pipe would hold up everything."""
+        names = [
+            WalFileName.parse(one.name)
+            for one in _listed(self.wal / writer)
+            if one.is_file(follow_symlinks=False)
+        ]
         return sorted(name for name in names if name is not None)
+
+
+def _listed(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

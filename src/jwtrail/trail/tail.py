@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -130,8 +130,10 @@ class Tail:
         self.close()
         directory = self._layout.wal / self.writer
         for path in [self._path(self._name), *directory.glob("*.tmp")]:
-            path.unlink()
-        directory.rmdir()
+            with suppress(IsADirectoryError):
+                path.unlink()
+        if not any(directory.iterdir()):  # what others put there stays, and the audit names it
+            directory.rmdir()
         return True
 
     def _at_end(self) -> bool:

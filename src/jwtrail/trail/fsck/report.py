@@ -95,6 +95,9 @@ class Findings:
     def read(self, path: Path, name: str) -> bytes:
         """A file's bytes; none when it is missing, and none but a finding when it cannot be read."""
         try:
+            if path.exists() and not path.is_file():  # to open a pipe is to wait for ever
+                self.add("unreadable", "not a file", file=name)
+                return b""
             return path.read_bytes()
         except FileNotFoundError:
             return b""
