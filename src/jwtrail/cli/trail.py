@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jwtrail.cli.common import (
+    config_option,
     console,
     data_option,
     is_terminal,
@@ -164,16 +165,49 @@ def backup(directory: Path, as_json: bool, data: Path | None) -> None:
 
 
 @trail.command()
+@click.option(
+    "--keep", metavar="PROFILE", default="", help="kr-1y, pci-12m, days-90, … [default: trail.retention]"
+)
+@click.option("--yes", is_flag=True, help="Remove. Without it only what would go is shown.")
+@click.option("--json", "as_json", is_flag=True, help="What goes as one JSON document.")
+@config_option
+@data_option
+def prune(*, keep: str, yes: bool, as_json: bool, config_file: Path | None, data: Path | None) -> None:
+    """Remove the oldest segments, those with nothing that must still be kept. Shows what would go, until --yes.
+
+    Indexes, checkpoints and proofs stay as they are, and an event says how many are gone. The daemon must be stopped
+    meanwhile, the application may go on. Nothing is removed under a legal hold.
+    """
+    import getpass  # noqa: PLC0415
+
+    from jwtrail.runtime import pruning  # noqa: PLC0415
+
+    layout_of(data)
+    settings = settings_of(data, config_file)
+    done = pruning.prune(settings, keep, by=getpass.getuser()) if yes else pruning.overdue(settings, keep)
+    if as_json:
+        json_line(done)
+        return
+    if not done.events:
+        click.echo(f"nothing is older than {done.kept_since}")
+        return
+    click.echo(f"{done.events:,} events {'removed' if yes else 'would go'}, {done.bytes / 1e6:,.1f} MB")
+    note(
+        f"from {done.oldest} to {done.newest}; the trail {'begins' if yes else 'would begin'} with number {done.begin:,}"
+    )
+
+
+@trail.command()
 @click.option("--reason", required=True, help="Why: the case, the court, the ticket.")
 @data_option
 def hold(reason: str, data: Path | None) -> None:
-    """Legal hold: let nothing be erased until it is released."""
+    """Legal hold: let nothing be erased or removed until it is released."""
     from jwtrail.cli.recorded import record  # noqa: PLC0415
     from jwtrail.trail import retention  # noqa: PLC0415
 
     retention.hold(layout_of(data).hold, reason)
     record(data, "config-changed", "legal hold begun", jwtrail_ticket=reason)
-    note("Nothing is erased until: jwtrail trail release")
+    note("Nothing is erased or removed until: jwtrail trail release")
 
 
 @trail.command()

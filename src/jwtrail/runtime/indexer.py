@@ -14,6 +14,7 @@ _log = logging.getLogger("jwtrail.indexer")
 PAUSE_S = 2.0
 """Between two looks at the list of segments; a new one comes every few minutes."""
 
+
 class Indexer:
     """Makes parts of the index for segments that have none. Searches do without until then, so nothing waits for it.
 

@@ -9,27 +9,22 @@ from msgspec import Struct
 
 from jwtrail import clock
 from jwtrail.config import Settings
-from jwtrail.ecs import document, event_for
-from jwtrail.errors import LockedError
+from jwtrail.ecs import Event, document, event_for
 from jwtrail.query.index import QueryIndex
 from jwtrail.runtime.daemon import CROWD, CURSOR
 from jwtrail.runtime.shipping import engines_shipped_to
+from jwtrail.runtime.upkeep import announce, keeper_alone, seal_all
 from jwtrail.state.erasure import forget, rows_about
 from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.state.store import StateStore
 from jwtrail.trail.erasure import blank_logs, erased_lines, rewrite
 from jwtrail.trail.holding import Held, find
-from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.person import Finder, Person
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.retention import Retention, refuse_on_hold
-from jwtrail.trail.writer import TrailWriter
 
 __all__ = ["Erased", "erase", "held_about"]
-
-MAX_DRAINS = 1000
-"""Looks at the logs: only an application that writes without pause needs more than a few."""
 
 Tell = Callable[[int, int], None]
 
@@ -104,8 +99,8 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
     """
     layout, now = Layout(settings.root), clock.now_us()
     refuse_on_hold(layout.hold)
-    with _keeper(layout, settings) as keeper:
-        _seal_all(keeper)
+    with keeper_alone(layout, settings) as keeper:
+        seal_all(keeper)
         person, held = find(layout, keeper.segments, subject, tell)
         kept_for = Retention.parse(settings.trail.retention)
         free, restricted = _divided(
@@ -122,12 +117,12 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         for home in engines_shipped_to(layout):  # before it is done: a shipper waits until it is
             home.forget(doc["event.sequence"] for one in free for doc in one.docs)
         # Announced before it is done: an audit takes erased rows that no event speaks of for tampering.
-        _record(layout, settings, len(hashes), by, reason)
+        announce(layout, settings, _event(len(hashes), by, reason))
         # The index first: it has these rows too, and the daemon makes it again from what is left.
         QueryIndex(layout.index).forget([one.segment.file for one in free])
         keeper.replace(made)
         lines = blank_logs(layout, erased_lines(layout, keeper.segments))
-        _seal_all(keeper)
+        seal_all(keeper)
     newest = max(restricted, default="")
     return Erased(
         events=len(hashes),
@@ -140,24 +135,6 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         restricted_until=clock.iso(kept_for.may_go_at(clock.parse_iso(newest))) if newest else "",
         hashes=hashes,
     )
-
-
-def _keeper(layout: Layout, settings: Settings) -> Keeper:
-    try:
-        return Keeper(layout, settings.trail)
-    except LockedError as error:
-        raise LockedError(
-            error.message,
-            where=error.where,
-            hint="stop jwtrail serve for a moment; the application may go on",
-        ) from error
-
-
-def _seal_all(keeper: Keeper) -> None:
-    for _ in range(MAX_DRAINS):
-        if not keeper.step(clock.now_us()):
-            break
-    keeper.seal(clock.now_us())
 
 
 def _divided(held: list[Held], since: str) -> tuple[list[Held], list[str]]:
@@ -187,9 +164,8 @@ def _forget_windows(layout: Layout, person: Person) -> None:
             state.commit(cursor=(CROWD, msgspec.msgpack.encode({})))
 
 
-def _record(layout: Layout, settings: Settings, events: int, by: str, reason: str) -> None:
-    writer = TrailWriter(layout, settings.trail)
-    event = event_for(
+def _event(events: int, by: str, reason: str) -> Event:
+    return event_for(
         "subject-erased",
         user_id=by,
         jwtrail_records=events,
@@ -197,9 +173,3 @@ def _record(layout: Layout, settings: Settings, events: int, by: str, reason: st
         service_name="jwtrail",
         message=f"{events} records no longer tell of a person",
     )
-    try:
-        done = writer.put(event, "sync")
-        if done is not None:
-            done.result()
-    finally:
-        writer.close()

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -74,7 +75,7 @@ def back_up(layout: Layout, target: Path, *, tell: Tell | None = None) -> Backed
     else:
         raise TrailError("segments are sealed faster than they can be copied", where=str(layout.root))
     _copy_state(layout.state, copy.state)
-    _make_tiles(copy)
+    _make_tiles(layout, copy)
     report = fsck.verify(target)
     if not report.ok:
         raise TrailError(
@@ -108,15 +109,24 @@ def _copy_trail(layout: Layout, copy: Layout, tell: Tell | None) -> None:
             _copy(layout.wal / writer / str(name), copy.wal / writer / str(name))
 
 
-def _make_tiles(copy: Layout) -> None:
-    """Tiles follow from the events; those of the original are ahead of the copied checkpoint by now."""
+def _make_tiles(layout: Layout, copy: Layout) -> None:
+    """Tiles follow from the events; those of the original are ahead of the copied checkpoint by now.
+
+    Only tiles that cover removed events follow from nothing any more. They never change, so they are copied.
+    """
     reader = TrailReader(copy)
-    signed = reader.checkpoint()
+    signed, begin = reader.checkpoint(), reader.begin
+    if signed is None:
+        return
+    for path in (layout.tiles / "0").rglob("*") if begin else ():
+        if path.is_file():
+            _copy(path, copy.tiles / path.relative_to(layout.tiles))
     store = TileStore(copy.tiles)
-    if signed is not None:
-        store.flush(
-            store.rebuild(signed.size, lambda first, count: reader.leaf_hashes(first, first + count - 1))
-        )
+    store.flush(store.rebuild(signed.size, partial(_leaf_hashes, reader), begin, TileStore(layout.tiles)))
+
+
+def _leaf_hashes(reader: TrailReader, first: int, count: int) -> list[bytes]:
+    return reader.leaf_hashes(first, first + count - 1)
 
 
 def _copy(one: Path, other: Path) -> None:

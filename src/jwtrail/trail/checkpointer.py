@@ -58,21 +58,24 @@ class Checkpointer:
     def size(self) -> int:
         return self._tree.size
 
-    def restore(self, sealed: int, leaves: LeafReader, head: Sequence[bytes]) -> None:
+    def restore(self, sealed: int, leaves: LeafReader, head: Sequence[bytes], begin: int = 0) -> None:
         """Bring the tree to where it was, and check that it continues what was signed here and in the mirror.
 
         Args:
             sealed: number of sealed events.
             leaves: their leaf hashes.
             head: entries of the events behind them.
+            begin: the smallest index that is still here.
 
         Raises:
             IntegrityError: the trail is shorter than what was signed (rolled back) or differs from it (forked).
         """
-        self._tree = self._sealed_tree(sealed, leaves)
+        self._tree = self._sealed_tree(sealed, leaves, begin)
         promises = self._promises()
         read = self._tiles.nodes(leaves)
         for size, promised in promises.items():
+            if begin > size:
+                continue  # of a tree that ends before what is here only a witness or a copy of the log can tell
             if size <= sealed:
                 self._hold(promised, root_at(0, size, read) if size else EMPTY_ROOT)
         for entry in head:
@@ -87,13 +90,13 @@ class Checkpointer:
                 hint=_GONE_BACK,
             )
 
-    def _sealed_tree(self, sealed: int, leaves: LeafReader) -> Tree:
+    def _sealed_tree(self, sealed: int, leaves: LeafReader, begin: int) -> Tree:
         try:
             return self._tiles.restore(sealed, leaves)
         except (
             CorruptionError
         ):  # tiles are only an index: the segments give them again, and what was signed is checked
-            return self._tiles.rebuild(sealed, leaves)
+            return self._tiles.rebuild(sealed, leaves, begin)
 
     def _promises(self) -> dict[int, Checkpoint]:
         """What was signed, by size, and remembered as what `sign` must find."""
@@ -145,6 +148,14 @@ class Checkpointer:
         replace_file(self._layout.checkpoint, note)
         self.checkpoint, self._signed_us = made, now_us
         return made
+
+    def keep_leaves(self, begin: int, hashes: Sequence[bytes]) -> None:
+        """See `TileStore.keep_leaves`."""
+        self._tiles.keep_leaves(begin, hashes)
+
+    def forget_leaves(self, begin: int) -> None:
+        """See `TileStore.forget_leaves`."""
+        self._tiles.forget_leaves(begin)
 
     def _compare(self, path: Path, last: Checkpoint | None) -> None:
         with storage_errors("read", path):

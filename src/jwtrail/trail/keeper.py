@@ -15,6 +15,7 @@ from jwtrail.clock import Clock
 from jwtrail.ecs.event import Event
 from jwtrail.errors import CorruptionError, IntegrityError, LockedError, TrailError
 from jwtrail.tlog.checkpoint import Checkpoint
+from jwtrail.tlog.merkle import TILE_WIDTH
 from jwtrail.trail.checkpointer import Checkpointer
 from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory, write_all
 from jwtrail.trail.layout import Layout, SegmentName
@@ -107,7 +108,8 @@ class Keeper:
         self._merger = Merger(self._layout, self._settings.merge_events)
         self._retired = Retired(self._layout.segments)
         leaves = SegmentLeaves(self._layout, self._manifest.segments)
-        self._checkpointer.restore(self._manifest.size, leaves.read, [row.entry for row in self._rows])
+        entries = [row.entry for row in self._rows]
+        self._checkpointer.restore(self._manifest.size, leaves.read, entries, leaves.begin)
         self._list = ListKeeper(self._layout.signed_list, self._signer)
         self._list.restore(self._manifest.segments)
         self._checkpointer.sign(self._oldest_us)
@@ -235,6 +237,32 @@ class Keeper:
                 (self._layout.segments / info.file).unlink(missing_ok=True)
             self._retired.remove_all()
             sync_directory(self._layout.segments)
+
+    def prune(self, begin: int) -> None:
+        """Remove the segments of all events before index `begin`, and nothing else (docs/formats/segment.md, section 6).
+
+        The tree stays as it is: its tiles keep the hashes, and the checkpoint still covers what was removed.
+
+        Args:
+            begin: first index of a segment.
+
+        Raises:
+            WriteError: the manifest stands as it was, or an old file could not be removed; the next start does that.
+        """
+        segments = tuple(info for info in self._manifest.segments if info.first >= begin)
+        assert segments
+        assert segments[0].first == begin
+        old = self._manifest.segments[: -len(segments)]
+        leaves = SegmentLeaves(self._layout, self._manifest.segments)
+        start = begin - begin % TILE_WIDTH
+        self._checkpointer.keep_leaves(begin, leaves.read(start, begin - start))
+        self._exchange(segments)
+        with storage_errors("remove", self._layout.segments):
+            for info in old:
+                (self._layout.segments / info.file).unlink(missing_ok=True)
+            self._retired.remove_all()
+            sync_directory(self._layout.segments)
+        self._checkpointer.forget_leaves(begin)
 
     def _exchange(self, segments: tuple[SegmentInfo, ...]) -> None:
         """Name other files for the same events, in one step: a crash leaves the old list or the new, both of them signed."""

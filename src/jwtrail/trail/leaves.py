@@ -8,11 +8,12 @@ from threading import Lock
 import duckdb
 
 from jwtrail.ecs.entry import ENTRY_SIZE
-from jwtrail.errors import CorruptionError
-from jwtrail.tlog.merkle import leaf_hash
+from jwtrail.errors import CorruptionError, ProofError
+from jwtrail.tlog.merkle import TILE_WIDTH, leaf_hash
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.recompute import SALT, Engine, parquet, quoted, row_hashes
+from jwtrail.trail.tilestore import TileStore
 
 __all__ = ["EntryCache", "SegmentLeaves"]
 
@@ -84,12 +85,23 @@ class SegmentLeaves:
         self._segments = segments
         self._cache = cache or EntryCache()
 
+    @property
+    def begin(self) -> int:
+        """The smallest index that is still here."""
+        return self._segments[0].first if self._segments else 0
+
     def entries(self, first: int, count: int) -> list[bytes]:
         """Entries of `count` events from index `first`; all must be sealed.
 
         Raises:
+            ProofError: they were removed.
             CorruptionError: a segment cannot be read or lacks a row.
         """
+        if count and first < self.begin:
+            raise ProofError(
+                f"the event with index {first} was removed: the trail begins at {self.begin}",
+                hint="a proof that was made before still holds",
+            )
         found: list[bytes] = []
         while len(found) < count:
             at = first + len(found)
@@ -120,5 +132,14 @@ class SegmentLeaves:
         return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def read(self, first: int, count: int) -> list[bytes]:
-        """Leaf hashes of `count` events from index `first`."""
-        return [leaf_hash(entry) for entry in self.entries(first, count)]
+        """Leaf hashes of `count` events from index `first`, none beyond its tile of 256.
+
+        Of removed events those are known that share a tile with one that is here (docs/formats/segment.md, section 6).
+        """
+        gone = min(count, self.begin - first) if self.begin // TILE_WIDTH == first // TILE_WIDTH else 0
+        known: tuple[bytes, ...] = ()
+        if gone > 0:
+            number, start = divmod(first, TILE_WIDTH)
+            known = TileStore(self._layout.tiles).read(0, number, start + gone)[start:]
+        rest = self.entries(first + len(known), count - len(known))
+        return [*known, *(leaf_hash(entry) for entry in rest)]

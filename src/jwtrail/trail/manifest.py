@@ -71,6 +71,11 @@ class Manifest(Struct, frozen=True):
     segments: tuple[SegmentInfo, ...] = ()
     writers: dict[str, Position] = {}
 
+    @property
+    def begin(self) -> int:
+        """The smallest index that is still here: events before it were removed. A trail keeps its newest segment."""
+        return self.segments[0].first if self.segments else 0
+
 
 _decoder = msgspec.json.Decoder(Manifest)
 
@@ -91,7 +96,7 @@ def read_manifest(path: Path) -> Manifest:
         raise CorruptionError(
             f"version {manifest.version} is not known", where=str(path), hint="a newer jwtrail wrote it"
         )
-    expected = 0
+    expected = manifest.begin
     for segment in manifest.segments:
         if segment.first != expected or segment.last - segment.first + 1 != segment.rows:
             raise CorruptionError(

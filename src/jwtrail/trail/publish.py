@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from jwtrail.errors import IntegrityError, ProofError
-from jwtrail.tlog.merkle import EMPTY_ROOT
+from jwtrail.tlog.merkle import EMPTY_ROOT, TILE_WIDTH
 from jwtrail.tlog.proof import root_at
 from jwtrail.tlog.tiles import TilePath, bundle, tiles_of
 from jwtrail.trail.checkpointer import read_checkpoint
@@ -39,9 +39,15 @@ def resource(reader: TrailReader, path: str) -> bytes | None:
     if path == CHECKPOINT:
         return signed.note
     place = TilePath.parse(path.removeprefix(_TILE)) if path.startswith(_TILE) else None
-    if place is None or not place.covered(signed.checkpoint.size):
+    if place is None or not place.covered(signed.checkpoint.size) or not _available(place, reader.begin):
         return None
     return _content(reader, place)
+
+
+def _available(place: TilePath, begin: int) -> bool:
+    """Whether a resource is still published. The minimum index is the first whole tile of events that are here."""
+    minimum = -(-begin // TILE_WIDTH)
+    return bool(place.level) or place.number >= minimum
 
 
 def _content(reader: TrailReader, place: TilePath) -> bytes:
@@ -79,7 +85,8 @@ def copy_log(reader: TrailReader, directory: Path) -> Copied:
     size = signed.checkpoint.size
     _hold(reader, directory / CHECKPOINT, size)
     make_directory(directory)
-    places = list(tiles_of(size))
+    begin = reader.begin
+    places = [place for place in tiles_of(size) if _available(place, begin)]
     for place in places:
         path = directory / _TILE / str(place)
         data = _content(reader, place)

@@ -113,6 +113,11 @@ class TrailReader:
         return self._whole(lambda: _events(self._read_unsealed()))
 
     @property
+    def begin(self) -> int:
+        """The smallest index that is still here; events before it were removed (`jwtrail trail prune`)."""
+        return read_manifest(self._layout.manifest).begin
+
+    @property
     def size(self) -> int:
         """Number of events with an index."""
         return self._whole(self._read_size)
@@ -161,7 +166,9 @@ class TrailReader:
 
     def leaf_hashes(self, first: int, last: int) -> list[bytes]:
         """Leaf hashes of the indexes from `first` to `last`, both included; raises as `entries`."""
-        return [leaf_hash(entry) for entry in self.entries(first, last)]
+        if not 0 <= first <= last:
+            raise ProofError(f"there are no indexes from {first} to {last}")
+        return self._whole(lambda: self._leaves(first, last - first + 1))
 
     def nodes(self, level: int, first: int, count: int) -> Sequence[bytes]:
         """Hashes of one tile of the signed tree (a `tlog.proof.NodeReader`); raises as `entries`."""
@@ -201,10 +208,14 @@ class TrailReader:
         return Inclusion(index, self._entries(index, 1)[0], path, signed.checkpoint, signed.note)
 
     def _nodes(self, level: int, first: int, count: int) -> Sequence[bytes]:
-        def leaves(first: int, count: int) -> list[bytes]:
-            return [leaf_hash(entry) for entry in self._entries(first, count)]
+        return TileStore(self._layout.tiles).nodes(self._leaves)(level, first, count)
 
-        return TileStore(self._layout.tiles).nodes(leaves)(level, first, count)
+    def _leaves(self, first: int, count: int) -> list[bytes]:
+        manifest = read_manifest(self._layout.manifest)
+        sealed = max(0, min(count, manifest.size - first))
+        found = SegmentLeaves(self._layout, manifest.segments, self._cache).read(first, sealed)
+        rest = self._unsealed_entries(first + sealed, count - sealed)
+        return [*found, *(leaf_hash(entry) for entry in rest)]
 
     def _entries(self, first: int, count: int) -> list[bytes]:
         manifest = read_manifest(self._layout.manifest)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jwtrail.errors import CorruptionError
-from jwtrail.tlog.merkle import HASH_SIZE, TILE_WIDTH, Tree, partial_widths
+from jwtrail.tlog.merkle import HASH_SIZE, TILE_WIDTH, Tree, partial_widths, root_of
 from jwtrail.tlog.tiles import tile_path
-from jwtrail.trail.durable import make_directory, replace_file
+from jwtrail.trail.durable import make_directory, replace_file, storage_errors
 
 __all__ = ["TileStore"]
 
@@ -120,10 +120,51 @@ class TileStore:
                 rows.append(self.read(level, size >> 8 * (level + 1), width))
         return Tree.restore(size, rows, self.keep)
 
-    def rebuild(self, size: int, leaves: LeafReader) -> Tree:
-        """The tree of this size from all its leaves; its tiles wait for `flush`."""
-        tree = Tree(self.keep)
-        for first in range(0, size, TILE_WIDTH):
-            for leaf in leaves(first, min(TILE_WIDTH, size - first)):
-                tree.append(leaf)
-        return tree
+    def rebuild(
+        self, size: int, leaves: LeafReader, begin: int = 0, below: "TileStore | None" = None
+    ) -> Tree:
+        """The tree of this size from all its leaves; its tiles wait for `flush`.
+
+        Args:
+            begin: the smallest index that is still here. What lies before it is taken from tiles of level 1.
+            below: whose; its own when None.
+
+        Raises:
+            CorruptionError: such a tile is missing, and nothing can make it again.
+        """
+        # A tree over the roots of 256 leaves each: its level is ours less one.
+        chunks = Tree(lambda level, number, data: self.keep(level + 1, number, data))
+        for number in range(size // TILE_WIDTH):
+            if number < begin // TILE_WIDTH:
+                tile, at = divmod(number, TILE_WIDTH)
+                chunks.append((below or self).read(1, tile, at + 1)[at])
+            else:
+                chunks.append(root_of(leaves(number * TILE_WIDTH, TILE_WIDTH)))
+        widths = partial_widths(size)
+        rows = [leaves(size - widths[0], widths[0]) if widths[0] else ()]
+        rows += [chunks.partial(level) for level in range(len(widths) - 1)]
+        return Tree.restore(size, rows, self.keep)
+
+    def keep_leaves(self, begin: int, hashes: Sequence[bytes]) -> None:
+        """Keep the hashes of leaves that will be removed but share a tile with leaf `begin`.
+
+        Raises:
+            WriteError: they are not kept.
+        """
+        if hashes:
+            path = self._path(0, begin // TILE_WIDTH, len(hashes))
+            make_directory(path.parent)
+            replace_file(path, b"".join(hashes))
+
+    def forget_leaves(self, begin: int) -> None:
+        """Remove what `keep_leaves` kept for an earlier beginning.
+
+        Raises:
+            WriteError: it is still there, which does no harm.
+        """
+        number, width = divmod(begin, TILE_WIDTH)
+        needed = self._path(0, number, width) if width else None
+        with storage_errors("remove an old tile from", self._root):
+            for path in (self._root / "0").rglob("*"):
+                if path.is_file() and path != needed:
+                    path.unlink()

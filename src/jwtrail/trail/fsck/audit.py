@@ -92,13 +92,14 @@ class _Audit:
 
     def run(self) -> Report:
         tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings, self._tiles)
+        tree.skip(self._manifest.begin)
         vouched = self._list.vouches(self._manifest)
         for number, info in enumerate(self._manifest.segments):
             self._segment(info, tree, vouched=number < vouched)
         self._positions()
         self._unsealed(tree)
         tree.finish()
-        self._erasures.compare()
+        self._erasures.compare(self._manifest.begin)
         self._list.compare(self._manifest)
         signed = max(self._signed, default=0)
         self._compare_sizes(tree.size)
@@ -230,7 +231,8 @@ class _Audit:
         writers = audit.writers()
         self._all_read = self._all_read and writers is not None
         for writer, first, last, breaks in writers or ():
-            expected = self._last.get(writer, 0) + 1
+            # Where events were removed, the first lines of a writer may be among them.
+            expected = self._last.get(writer, first - 1 if self._manifest.begin else 0) + 1
             if first != expected or breaks:
                 detail = f"numbers of writer {writer} are not contiguous: {first} to {last}, {expected} was expected"
                 self._findings.add("writer_gap", detail, segment=info.file, index=info.first, last=info.last)

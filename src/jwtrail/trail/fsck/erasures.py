@@ -1,20 +1,39 @@
-"""Rows without a person, and the events that announced them: nobody leaves the trail unsaid."""
+"""Rows without a person, events that are gone, and the events that announced both: nobody leaves the trail unsaid."""
 
 from pathlib import Path
 
 import duckdb
+from msgspec import Struct
 
 from jwtrail.trail.fsck.report import Findings
 from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.recompute import COMMITMENT, Engine, parquet, quoted, text_literal
 
-__all__ = ["ANNOUNCED", "RECORDS", "ErasureAudit"]
+__all__ = ["ANNOUNCED", "PRUNED", "RECORDS", "Announced", "ErasureAudit"]
 
 ANNOUNCED = "subject-erased"
 """Action of the event that says, before it is done, how many records will lose their person."""
 
 RECORDS = "jwtrail.records"
 """Field of it that says how many."""
+
+PRUNED = "trail-pruned"
+"""Action of the event that says, before it is done, how many events of the trail's beginning are gone, in all."""
+
+
+class Announced(Struct, frozen=True):
+    """What events say was taken away.
+
+    Args:
+        erased: records that lost their person, the sum.
+        pruned: events gone from the beginning, the largest.
+    """
+
+    erased: int = 0
+    pruned: int = 0
+
+    def more(self, other: "Announced") -> "Announced":
+        return Announced(self.erased + other.erased, max(self.pruned, other.pruned))
 
 
 class ErasureAudit:
@@ -23,7 +42,8 @@ class ErasureAudit:
     def __init__(self, findings: Findings, engine: Engine) -> None:
         self._findings = findings
         self._engine = engine
-        self._erased = self._announced = 0
+        self._erased = 0
+        self._announced = Announced()
         self._first: int | None = None
         self._last: int | None = None
 
@@ -34,31 +54,40 @@ class ErasureAudit:
         # Sums without WHERE: no row group may be passed over because of what its statistics claim.
         kept = f"{quoted(COMMITMENT)} IS NOT NULL" if COMMITMENT in known else "false"
         said = f"{quoted('event.action')} = {text_literal(ANNOUNCED)}" if says else "false"
+        gone = f"{quoted('event.action')} = {text_literal(PRUNED)}" if says else "false"
         records = quoted(RECORDS) if says else "0"
         try:
-            ((erased, first, last, announced),) = self._engine.rows(
+            ((erased, first, last, announced, pruned),) = self._engine.rows(
                 f"SELECT sum(CASE WHEN {kept} THEN 1 ELSE 0 END),"  # noqa: S608  # names are the catalogue's
                 f" min(CASE WHEN {kept} THEN file_row_number END), max(CASE WHEN {kept} THEN file_row_number END),"
-                f" sum(CASE WHEN {said} THEN {records} ELSE 0 END) FROM {parquet(path)}"
+                f" sum(CASE WHEN {said} THEN {records} ELSE 0 END),"
+                f" max(CASE WHEN {gone} THEN {records} ELSE 0 END) FROM {parquet(path)}"
             )
         except duckdb.Error:
             return
-        self._announced += int(announced or 0)
+        self.announced(Announced(int(announced or 0), int(pruned or 0)))
         if erased:
             self._erased += int(erased)
             self._first = info.first + first if self._first is None else self._first
             self._last = info.first + last
 
-    def announced(self, records: int) -> None:
-        """Take what an event that is not sealed announced."""
-        self._announced += records
+    def announced(self, what: Announced) -> None:
+        """Take what events announced."""
+        self._announced = self._announced.more(what)
 
-    def compare(self) -> None:
-        """Say what was erased; as damage when it was not announced."""
+    def compare(self, begin: int) -> None:
+        """Say what was erased and what is gone before index `begin`; as damage when it was not announced."""
+        if begin:
+            told = begin <= self._announced.pruned
+            self._findings.add(
+                "pruned" if told else "unaccounted_prune",
+                f"{begin} events were removed; {PRUNED} events announced {self._announced.pruned}",
+                index=0, last=begin - 1, note=told,
+            )  # fmt: skip
         if self._erased:
-            told = self._erased <= self._announced
+            told = self._erased <= self._announced.erased
             self._findings.add(
                 "erased" if told else "unaccounted_erasure",
-                f"{self._erased} events no longer tell of a person; {ANNOUNCED} events announced {self._announced}",
+                f"{self._erased} events no longer tell of a person; {ANNOUNCED} events announced {self._announced.erased}",
                 index=self._first, last=self._last, note=told,
             )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from jwtrail.ecs.catalogue import CATALOGUE
-from jwtrail.trail.fsck.erasures import ANNOUNCED, RECORDS
+from jwtrail.trail.fsck.erasures import ANNOUNCED, PRUNED, RECORDS, Announced
 from jwtrail.trail.fsck.report import Findings
 
 __all__ = ["LogAudit", "order_runs"]
@@ -73,13 +73,13 @@ class LogAudit:
 
     Attributes:
         entries: of each line that is not sealed, by its number.
-        announced: records that lines among them say are erased.
+        announced: what lines among them say was taken away.
     """
 
     def __init__(self, directory: Path, number: int, chain: bytes, findings: Findings) -> None:
         self.writer = directory.name
         self.entries: dict[int, bytes] = {}
-        self.announced = 0
+        self.announced = Announced()
         self._expected = number + 1
         self._chain: bytes | None = chain
         self._findings = findings
@@ -135,8 +135,10 @@ class LogAudit:
             return "the chain value does not follow"
         self._expected, self._chain = read.number + 1, read.chain
         self.entries[read.number] = read.entry
-        if doc.get("event.action") == ANNOUNCED:
-            self.announced += int(doc.get(RECORDS, 0))
+        records, action = int(doc.get(RECORDS, 0)), doc.get("event.action")
+        if action in (ANNOUNCED, PRUNED):
+            said = Announced(erased=records) if action == ANNOUNCED else Announced(pruned=records)
+            self.announced = self.announced.more(said)
         return ""
 
     def _again(self, wal: dict[str, Any]) -> str:

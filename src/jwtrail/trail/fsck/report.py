@@ -19,6 +19,8 @@ Kind = Literal[
     "writer_gap",  # a writer's numbers have a gap
     "erased",  # note: so many rows no longer tell of a person, as events in the trail announced
     "unaccounted_erasure",  # more rows are without their person than events in the trail announced
+    "pruned",  # note: the oldest events were removed, as events in the trail announced
+    "unaccounted_prune",  # more of them are gone than events in the trail announced
     "torn_tail",  # note: a process died while writing; nothing acknowledged is lost
     "tile_mismatch",  # a stored hash differs from the events
     "unreadable",  # a file, or a part of it, cannot be read

@@ -32,10 +32,14 @@ class TileFiles:
 
     def _take(self, name: str) -> None:
         place = TilePath.parse(name)
-        if place is not None and place.level:
+        if place is not None and place.level is not None:
             self._widths.setdefault((place.level, place.number), []).append(place.width)
         elif not name.endswith(".tmp"):
             self._add(name, "not a tile that is stored")
+
+    def stored(self, level: int, number: int) -> bool:
+        """Whether there is a file of this tile that was not compared yet."""
+        return (level, number) in self._widths
 
     def compare(self, level: int, number: int, hashes: bytes, *, known: bool) -> None:
         """Hold all files of a tile against what the events give.

@@ -48,6 +48,35 @@ class TreeAudit:
         if 0 in signed:
             self._at_checkpoint()
 
+    def skip(self, begin: int) -> None:
+        """Go over events that were removed, before the first leaf: the tiles say what they came to, the signed root judges them.
+
+        Args:
+            begin: the smallest index that is still here.
+        """
+        for number in range(begin // TILE_WIDTH):
+            root = self._stored(1, number)
+            if root is None:
+                self._lost(
+                    f"the hash of removed events is gone: {self._name(1, number // TILE_WIDTH)}", number
+                )
+            self._chunks.append(root or EMPTY_ROOT)
+        number, rest = divmod(begin, TILE_WIDTH)
+        self.size = begin
+        if rest:
+            found = self._load(0, number, rest)
+            if found is None:
+                self._lost("the hashes of removed events beside the first ones are gone", number)
+            hashes = (
+                [found[at : at + HASH_SIZE] for at in range(0, rest * HASH_SIZE, HASH_SIZE)] if found else []
+            )
+            self._open += hashes or [None] * rest
+
+    def _lost(self, detail: str, number: int) -> None:
+        self._whole = False
+        first = number * TILE_WIDTH
+        self._findings.add("missing_range", detail, index=first, last=first + TILE_WIDTH - 1)
+
     def extend(self, leaves: Sequence[Leaf]) -> None:
         """The next leaf hashes; None where an event cannot be read."""
         at = 0
@@ -74,6 +103,8 @@ class TreeAudit:
             self._whole = self._whole and stored is not None
             root = stored or EMPTY_ROOT
         else:
+            if self._files.stored(0, number):
+                self._files.compare(0, number, b"".join(cast("list[bytes]", self._open)), known=True)
             root = root_of(cast("list[bytes]", self._open))
             first = number * TILE_WIDTH
             if stored not in (None, root) and not self._findings.named(first, self.size - 1):
@@ -100,6 +131,9 @@ class TreeAudit:
 
     def finish(self) -> None:
         """After the last leaf: look at every tile that is stored, also at those that no checkpoint needs."""
+        tail = [leaf for leaf in self._open if leaf is not None]
+        if len(tail) == len(self._open):
+            self._files.compare(0, self.size // TILE_WIDTH, b"".join(tail), known=True)
         for level in range(self._chunks.levels):
             row = self._chunks.partial(level)
             if row:
