@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from jwtrail.elastic.settings import EngineSettings
+from jwtrail.enrich.settings import EnrichSettings
 from jwtrail.errors import ConfigError
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.respond.notify.settings import Channel, check_channels
@@ -78,6 +79,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tokens: TokenSettings = TokenSettings()
     http: HttpSettings = HttpSettings()
     trail: TrailSettings = TrailSettings()
+    enrich: EnrichSettings = EnrichSettings()
     detect: DetectSettings = DetectSettings()
     respond: RespondSettings = RespondSettings()
     notify: dict[str, Channel] = {}

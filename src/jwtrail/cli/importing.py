@@ -61,15 +61,17 @@ def import_(
     import getpass  # noqa: PLC0415
 
     from jwtrail import clock  # noqa: PLC0415
+    from jwtrail.enrich.enricher import Enricher  # noqa: PLC0415
     from jwtrail.trail.intake import take  # noqa: PLC0415
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
     refused = rejects or Path(f"{files[0].name}.rejects.ndjson")
+    parse, enrich = _parser(kind, timezone), Enricher(settings.enrich)
     began = clock.monotonic_ns()
     with progress("reading") as tell:
         taken = take(
-            Layout(settings.root), files, _parser(kind, timezone), refused, by=getpass.getuser(),
+            Layout(settings.root), files, lambda line: enrich(parse(line)), refused, by=getpass.getuser(),
             file_bytes=settings.trail.wal_file_bytes, tell=tell,
         )  # fmt: skip
     seconds = (clock.monotonic_ns() - began) / 1e9

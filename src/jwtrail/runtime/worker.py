@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jwtrail import clock, config
+from jwtrail.enrich.enricher import Enricher
 from jwtrail.errors import TokenError, WriteError
 from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.cookies import Cookies
@@ -72,7 +73,8 @@ class Worker:
         self.cookies = self._cookies()
         self.gate = self._gate()
         self.issuer = Issuer(settings.tokens, self.ring, self.store)
-        self.writer = TrailWriter(self.layout, settings.trail)
+        enricher = Enricher(settings.enrich)
+        self.writer = TrailWriter(self.layout, settings.trail, enricher if enricher.active else None)
         service = settings.service
         self.recorder = Recorder(
             self.writer,

@@ -7,6 +7,7 @@ import atexit
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal
 
@@ -63,10 +64,17 @@ class TrailWriter:
     Args:
         layout: where; made when the first event comes.
         settings: bounds.
+        enrich: adds to an event what is known of it; called in the writer's thread, before the event is committed to.
     """
 
-    def __init__(self, layout: Layout, settings: TrailSettings | None = None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        settings: TrailSettings | None = None,
+        enrich: Callable[[Event], Event] | None = None,
+    ) -> None:
         self._layout = layout
+        self._enrich = enrich
         self._settings = settings or TrailSettings()
         self._gather = min(GATHER_SECONDS, self._settings.batch_ms / 1000)
         self._reset()
@@ -213,7 +221,7 @@ class TrailWriter:
         if self._error:
             journal.sync()
             self._error = ""
-        journal.append(events)
+        journal.append(events if self._enrich is None else [self._enrich(event) for event in events])
         if not journal.unsynced:
             return None
         now = _seconds()
