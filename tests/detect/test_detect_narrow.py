@@ -163,3 +163,23 @@ def test_groups_that_cannot_fire_are_not_read(tmp_path):
     narrow = replayed(source, counting, often=0.0)
     assert narrow.alerts
     assert narrow.read < replayed(source, counting, often=2.0).read < len(events)
+
+
+@pytest.mark.parametrize("often", [0.0, 2.0])
+def test_what_was_imported_is_looked_at_in_the_order_of_time(tmp_path, often):
+    chance = random.Random(3)
+    events = [replace(event, tags=("imported",), jwtrail_flags=None) for event in traffic(1, 0.0)]
+    shuffled = events[500:] + events[:200] + chance.sample(events[200:500], 300)
+    source, sequenced = recorded(tmp_path, shuffled)
+    places = {event.event_id: event.event_sequence for event in sequenced}
+    timely = sorted(sequenced, key=lambda event: (event.timestamp, event.event_sequence))
+    live = Detector(RULES)
+    wanted = live.feed(replace(event, event_sequence=number) for number, event in enumerate(timely))
+    wanted += live.advance(max(segment.max_us for segment in source.segments()) + 3600 * SECOND)
+    found = replayed(source, RULES, often=often).alerts
+    steps = {"Watch 3"}  # gaps in the numbers of a log are about the order of the trail
+    assert [alert.id for alert in told(found, steps)] == [alert.id for alert in told(wanted, steps)]
+    assert {places[alert.events[-1]] for alert in found if alert.name == "event_count 1"} == {
+        alert.sequence for alert in found if alert.name == "event_count 1"
+    }
+    assert len({alert.name for alert in found}) > 10

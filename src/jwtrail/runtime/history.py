@@ -2,12 +2,12 @@
 
 The same events give the same alerts as live, with two exceptions that it says so about: an event that came later than the
 allowed lateness counts in a window that was closed without it when it was live, and where a detector had to forget groups
-because there were too many, a replay forgets others.
+because there were too many, a replay forgets others. What was imported was never live; a stretch that holds any of it is
+looked at in the order of time, because the order of the trail is only that of the files.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,19 +19,16 @@ from jwtrail.detect.needs import fields_of
 from jwtrail.ecs import Event
 from jwtrail.predicate.ir import Anything, Predicate, Range
 from jwtrail.query.engine import COUNTS, Engine
-from jwtrail.query.rows import events_of, selected
-from jwtrail.query.scan import SEQUENCE, Scan, View, view_of
-from jwtrail.query.source import Segment, TrailSource
-from jwtrail.query.tables import columns_of, files_sql
-from jwtrail.runtime.narrow import OFTEN, Narrowing
+from jwtrail.query.scan import Scan, View, view_of
+from jwtrail.query.source import TrailSource
+from jwtrail.runtime.narrow import OFTEN, narrow
+from jwtrail.runtime.past import Stretch, has_imported, in_order, in_time
+from jwtrail.sigma import Step
 
 __all__ = ["BATCH", "Replay", "numbered_below", "replayed"]
 
 BATCH = 1_000
 """Events fed to the detector at a time."""
-
-TOGETHER = 8
-"""Segments read by one statement: their events that matter are in memory at once, some 8 x 100,000 at the worst."""
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -73,27 +70,67 @@ def replayed(
     start = None if from_us is None else max(0, from_us - warm_up_us)
     view = view_of(source, None)
     scan = Scan(Anything(), from_us=start, to_us=to_us)
-    known = numbered_below(before, -1)
-    loose = [replace(one.event, event_sequence=one.place) for one in view.loose if scan.fits(one.event)]
     segments = [segment for segment in view.segments if scan.reach(segment) is not None]
-    only: Mapping[str, frozenset[int]] = {}
-    events: Iterator[Event] = iter(())
-    if segments:
-        engine = Engine(COUNTS, segments[0].path.parent)
-        bounds = _bounds(start, to_us)
-        narrowed = Narrowing(
-            engine, segments, ruleset.active(), bounds=bounds, outside=[*known, *loose], often=often
-        ).narrowed()
-        only, events = narrowed.only, _read(engine, segments, narrowed.numbers, fields_of(ruleset.active()))
-    detector, alerts, read = Detector(ruleset, only=only), list[Alert](), 0
-    for batch in _batches(known):
-        detector.feed(batch)
-    for batch in _batches(chain(events, loose)):
-        read += len(batch)
-        alerts += detector.feed(batch)
-    alerts += detector.advance(_end(view, to_us))
+    stretch = Stretch(
+        engine=Engine(COUNTS, segments[0].path.parent) if segments else None,
+        segments=segments,
+        bounds=_bounds(start, to_us),
+        known=numbered_below(before, -1),
+        loose=[replace(one.event, event_sequence=one.place) for one in view.loose if scan.fits(one.event)],
+    )
+    end_us = _end(view, to_us)
+    try:
+        alerts, read = _said(stretch, ruleset, end_us, often)
+    finally:
+        if stretch.engine is not None:
+            stretch.engine.close()
     within = [alert for alert in alerts if from_us is None or alert.at_us >= from_us]
     return Replay(alerts=tuple(within), read=read, took_ms=(clock.monotonic_ns() - began) // 1_000_000)
+
+
+def _said(stretch: Stretch, ruleset: RuleSet, end_us: int, often: float) -> tuple[list[Alert], int]:
+    """Alerts in their order, and how many events were read."""
+    if not has_imported(stretch):
+        return _run(stretch, ruleset, end_us, often, timely=False)
+    # Gaps in the numbers of a log are about the order of the trail; everything else is about what happened, and when.
+    steps = frozenset(rule.meta.id for rule in ruleset.rules if isinstance(rule.watch, Step))
+    others = frozenset(rule.meta.id for rule in ruleset.everything()) - steps
+    gaps, looked = _run(stretch, _without(ruleset, others), end_us, often, timely=False)
+    found, read = _run(stretch, _without(ruleset, steps), end_us, often, timely=True)
+    return sorted([*gaps, *found], key=lambda alert: (alert.at_us, alert.id)), looked + read
+
+
+def _run(
+    stretch: Stretch, ruleset: RuleSet, end_us: int, often: float, *, timely: bool
+) -> tuple[list[Alert], int]:
+    """Args: timely: in the order of time instead of that of the trail."""
+    active = ruleset.active()
+    if not active.alerting:
+        return [], 0
+    narrowed = narrow(stretch, active, often=often, timely=timely)
+    detector, alerts, read = Detector(ruleset, only=narrowed.only), list[Alert](), 0
+    for batch in _batches(stretch.known):
+        detector.feed(batch)
+    reading = in_time if timely else in_order
+    events, places = reading(stretch, narrowed.numbers, fields_of(active)), list[int]()
+    for batch in _batches(_placed(events, places) if timely else events):
+        read += len(batch)
+        alerts += detector.feed(batch)
+    alerts += detector.advance(end_us)
+    return [
+        replace(one, sequence=places[one.sequence]) if places and one.sequence >= 0 else one for one in alerts
+    ], read
+
+
+def _without(ruleset: RuleSet, rules: frozenset[str]) -> RuleSet:
+    return replace(ruleset, disabled=ruleset.disabled | rules)
+
+
+def _placed(events: Iterable[Event], places: list[int]) -> Iterator[Event]:
+    """The events with indexes in the order in which they come; `places` tells what indexes they had."""
+    for event in events:
+        places.append(event.event_sequence or 0)
+        yield replace(event, event_sequence=len(places) - 1)
 
 
 def _bounds(from_us: int | None, to_us: int | None) -> list[Predicate]:
@@ -103,26 +140,6 @@ def _bounds(from_us: int | None, to_us: int | None) -> list[Predicate]:
     if to_us is not None:
         bounds.append(Range(field="@timestamp", op="lt", value=to_us))
     return bounds
-
-
-def _read(
-    engine: Engine, segments: Sequence[Segment], numbers: list[int], fields: frozenset[str] | None
-) -> Iterator[Event]:
-    """These fields (None for all) of the events with these indexes, in order; closes the engine."""
-    try:
-        for at in range(0, len(segments), TOGETHER):
-            some = segments[at : at + TOGETHER]
-            wanted = numbers[bisect_left(numbers, some[0].first) : bisect_right(numbers, some[-1].last)]
-            if wanted:
-                known = columns_of(some)
-                names, columns = selected(known if fields is None else known & fields)
-                sql = (
-                    f"SELECT {columns} FROM {files_sql(some)}"  # noqa: S608
-                    f" WHERE {SEQUENCE} IN (SELECT unnest(?::BIGINT[])) ORDER BY {SEQUENCE}"
-                )
-                yield from events_of(names, engine.rows(sql, [wanted]))
-    finally:
-        engine.close()
 
 
 def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:

@@ -14,13 +14,12 @@ from jwtrail.detect.habits import MAX_TERMS
 from jwtrail.detect.measures import MAX_SAMPLES
 from jwtrail.detect.needs import Crowded, Fresh, Linked, Need, Stepped, Summed, needs_of
 from jwtrail.detect.ruleset import Active
-from jwtrail.ecs import Event
-from jwtrail.predicate.ir import Predicate
 from jwtrail.query.engine import Engine
 from jwtrail.query.source import Segment
 from jwtrail.runtime.matches import Matches, Query, Row, given_rows
+from jwtrail.runtime.past import Stretch
 
-__all__ = ["OFTEN", "Narrowed", "Narrowing"]
+__all__ = ["OFTEN", "Narrowed", "narrow"]
 
 OFTEN = 0.002
 """Share of events from which not simply all of a rule's are read: a scan for its groups costs what feeding so many does."""
@@ -72,40 +71,36 @@ class Window(Struct, frozen=True):
     whole: bool = False
 
 
-class Narrowing:
-    """Finds what has to be read of some segments.
+def narrow(stretch: Stretch, active: Active, *, often: float = OFTEN, timely: bool = False) -> Narrowed:
+    """What these rules have to read of a stretch.
 
     Args:
-        bounds: of time; what lies outside is not there.
-        outside: events that are fed in any case, with their indexes: they count in the tests.
         often: see `OFTEN`.
-    """
+        timely: it is read in the order of time.
 
+    Raises:
+        SegmentGone, QueryError: see `Engine.rows`.
+    """
+    if stretch.engine is None:
+        return Narrowed([], {})
+    return _Narrowing(stretch, stretch.engine, active, often, timely=timely).narrowed()
+
+
+class _Narrowing:
     def __init__(
-        self,
-        engine: Engine,
-        segments: Sequence[Segment],
-        active: Active,
-        *,
-        bounds: Sequence[Predicate] = (),
-        outside: Sequence[Event] = (),
-        often: float = OFTEN,
+        self, stretch: Stretch, engine: Engine, active: Active, often: float, *, timely: bool
     ) -> None:
         self._engine = engine
-        self._segments = segments
+        self._segments = stretch.segments
         self._active = active
         self._often = often
-        self._outside = outside
+        self._timely = timely
+        self._outside = [*stretch.known, *stretch.loose]
         predicates = {rule.meta.id: rule.predicate for rule in active.rules}
-        self._matches = Matches(segments, predicates, bounds, outside)
+        self._matches = Matches(stretch.segments, predicates, stretch.bounds, self._outside)
         self._names = tuple(predicates)
 
     def narrowed(self) -> Narrowed:
-        """What has to be read.
-
-        Raises:
-            SegmentGone, QueryError: see `Engine.rows`.
-        """
         shares = self._shares()
         only: dict[str, frozenset[int]] = {}
         numbers, whole = set[int](), set[str]()
@@ -152,9 +147,9 @@ class Narrowing:
                 rarest = min(rules, key=lambda rule: shares[rule])
                 sql, parameters = self._rows(need, [rarest])
                 return self._of_groups(need, (f"SELECT DISTINCT hash(k) FROM ({sql})", parameters))  # noqa: S608
-            case Fresh():
+            case Fresh() if not self._timely:
                 return self._fresh(need, need.test)
-            case Stepped():
+            case Stepped() if not self._timely:
                 return self._stepped(need, need.test)
         return None
 
@@ -260,6 +255,8 @@ class Narrowing:
     @cached_property
     def _lateness_us(self) -> int:
         """By how much an event comes after one of a later time, at the most."""
+        if self._timely:
+            return 0
         sql, parameters = self._matches.times()
         given, more = given_rows(
             [(event.event_sequence or 0, parse_iso(event.timestamp), "", 0) for event in self._outside],
