@@ -1,20 +1,43 @@
-"""From an event to a signed, sealed, verified trail."""
+"""From an event to a signed, sealed, verified trail. All on the machine's cores; CPU seconds are of all threads."""
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jwtrail import clock
-from jwtrail.ecs import Event, event_for
+from jwtrail.ecs import Event, encode_parts, event_for
 from jwtrail.trail import fsck
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.merging import merge
+from jwtrail.trail.recompute import Engine
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
 
+SEAL_EVENTS = 16_384
+"""As a daemon does by default."""
+
+
+def lean(number: int) -> Event:
+    """An access as other logs have it, about 600 bytes as JSON."""
+    return event_for(
+        "http-request",
+        http_request_method="GET",
+        http_route="/orders/{order_id}",
+        http_response_status_code=200,
+        url_path=f"/orders/{number % 5000}",
+        source_ip=f"203.0.113.{number % 250}",
+        user_id=f"u{number % 2000}",
+        user_agent_original="Mozilla/5.0 (X11) Firefox/141.0",
+        jwt_jti=f"01a20975-{number % 65536:04x}-7978-97b6-07899150d0db",
+        event_duration=1_000_000 + number,
+        service_name="shop",
+    )
+
 
 def access(number: int) -> Event:
-    """A realistic access event, about 600 bytes as JSON."""
+    """An access with all that the middleware knows, about 900 bytes as JSON."""
     return event_for(
         "http-request",
         http_request_method="GET",
@@ -39,34 +62,50 @@ def access(number: int) -> Event:
 
 
 def run(calls: int) -> None:
-    count = calls * 20
+    for make in (lean, access):
+        _whole_way(make, calls * 50)
+
+
+def _whole_way(make: Callable[[int], Event], count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         layout = Layout(Path(folder))
         layout.create()
-        settings = TrailSettings(queue_size=count + 10, seal_events=max(1000, count // 4))
+        settings = TrailSettings(queue_size=count + 10, seal_events=SEAL_EVENTS, merge_events=0)
         writer = TrailWriter(layout, settings)
-        events = [access(number) for number in range(count)]
+        events = [make(number) for number in range(count)]
+        print(f"\ntrail, {count:,} events of {sum(map(len, encode_parts(events[0])))} bytes")
         began = time.perf_counter()
         for event in events:
             writer.put(event)
-        queued = time.perf_counter() - began
+        print(f"  put                               {(time.perf_counter() - began) / count * 1e6:10.2f} µs")
         writer.close(timeout=120)
-        written = time.perf_counter() - began
-        keeper = Keeper(layout, settings)
-        began = time.perf_counter()
-        while keeper.step(clock.now_us()):
-            pass
-        keeper.close()
-        kept = time.perf_counter() - began
+        print(f"  put to disk                       {count / (time.perf_counter() - began):10,.0f} events/s")
+        del events
+        _keep(layout, settings, count)
         began = time.perf_counter()
         report = fsck.verify(layout.root)
-        audited = time.perf_counter() - began
+        print(f"  audited (fsck)                    {count / (time.perf_counter() - began):10,.0f} events/s")
         assert report.ok, report.findings
-        size = sum(path.stat().st_size for path in layout.segments.iterdir())
-        rows = sum(info.rows for info in keeper.segments) or 1
-        print(f"\ntrail, {count:,} events")
-        print(f"  put                               {queued / count * 1e6:10.2f} µs")
-        print(f"  put to disk                       {count / written:10,.0f} events/s")
-        print(f"  sequenced, signed, sealed         {count / kept:10,.0f} events/s")
-        print(f"  audited (fsck)                    {count / audited:10,.0f} events/s")
-        print(f"  segment                           {size / rows:10.1f} bytes an event")
+
+
+def _keep(layout: Layout, settings: TrailSettings, count: int) -> None:
+    with Keeper(layout, settings) as keeper:
+        began, cpu = time.perf_counter(), time.process_time()
+        while keeper.step(clock.now_us()):
+            pass
+        keeper.seal(clock.now_us())
+        took, cpu = time.perf_counter() - began, time.process_time() - cpu
+        size = sum(info.bytes for info in keeper.segments)
+        print(
+            f"  sequenced, signed, sealed         {count / took:10,.0f} events/s, {cpu / count * 1e6:.1f} µs CPU each"
+        )
+        print(f"  segments                          {size / count:10.1f} bytes an event")
+        run = keeper.segments
+    if len(run) > 1:
+        began = time.perf_counter()
+        with Engine(threads=1) as engine:
+            made = merge(layout, run, engine)
+        took = time.perf_counter() - began
+        print(f"  merged into one                   {made.rows / took:10,.0f} events/s on one core")
+        print(f"  merged                            {made.bytes / made.rows:10.1f} bytes an event")
+        (layout.segments / made.file).unlink()

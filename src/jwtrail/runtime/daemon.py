@@ -120,6 +120,7 @@ class Daemon:
         self._on_alerts = on_alerts
         self._recent: deque[tuple[int, int]] = deque()
         self._saved_us = self._cleaned_us = self._looked_us = self.started_us
+        self._told: set[str] = set()
         self._stop = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -198,6 +199,7 @@ class Daemon:
     def _step(self) -> bool:
         now = clock.now_us()
         sequenced = self.keeper.step(now)
+        self._tell_damage()
         events = sequenced if self.feed is None else self.feed.take()
         if events:
             self._recent.append((now, len(events)))
@@ -219,6 +221,15 @@ class Daemon:
             if self._rule_files.changed():
                 self._take_rules()
         return bool(events or sequenced)
+
+    def _tell_damage(self) -> None:
+        """Say once what is damaged in the logs. What is whole goes on, and the audit names all of it."""
+        for finding in self.keeper.findings:
+            if (text := str(finding)) not in self._told:
+                self._told.add(text)
+                self.record(
+                    event_for("trail-broken", service_name="jwtrail", event_outcome="failure", message=text)
+                )
 
     def _take_rules(self) -> None:
         """Go on with changed rules. Those that are the same keep what they remember; the others begin anew."""
