@@ -167,7 +167,7 @@ def _explain(store: "Store", request: "SearchRequest", now_us: int) -> None:
     more = ", and there are more" if page.next else ""
     click.echo(
         f"\n── run: its first page\n{len(page.events):,} events{more} in {page.took_ms} ms;"
-        f" segments opened: {page.opened:,}; rows in them and unsealed: {page.rows:,}"
+        f" parts of the index and segments opened: {page.opened:,}; rows in them and unsealed: {page.rows:,}"
         f" of {page.position:,} in the trail"
     )
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jwtrail.predicate.sql_text import quoted
 from jwtrail.query.engine import COUNTS, PAGES, Engine, Means, SegmentGone
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.parts import Part, PartDamaged
+from jwtrail.query.remembered import Remembered
 from jwtrail.query.rows import events_of, selected
 from jwtrail.query.running import current
 from jwtrail.query.scan import SEQUENCE, Reach, Scan, together
@@ -61,6 +63,7 @@ class Reading:
         self._index = index
         self._engines: dict[Means, Engine] = {}
         self._lock = threading.Lock()
+        self._remembered = Remembered()
 
     def fetch(
         self, segments: Sequence[Segment], scan: Scan, limit: int, *, ascending: bool
@@ -96,7 +99,11 @@ class Reading:
                 if by
                 else f"SELECT count(*) FROM ({rows})"  # noqa: S608
             )
-            yield from self._run(COUNTS, reach.units, sql, parameters)
+            ask = partial(self._run, COUNTS, reach.units, sql, parameters)
+            if isinstance(reach.units[0], Part):  # its name is in the statement
+                yield from self._remembered.rows((sql, *parameters), ask)
+            else:
+                yield from ask()
 
     def over(
         self, segments: Sequence[Segment], scan: Scan, given: "Given", sql: str

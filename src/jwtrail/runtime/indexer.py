@@ -1,7 +1,9 @@
 """Keeps the query index up with the segments, in a thread of its own: a million events take some seconds."""
 
 import logging
+import os
 import threading
+from contextlib import suppress
 
 from jwtrail.errors import JwtrailError
 from jwtrail.query.index import QueryIndex
@@ -13,6 +15,9 @@ _log = logging.getLogger("jwtrail.indexer")
 
 PAUSE_S = 2.0
 """Between two looks at the list of segments; a new one comes every few minutes."""
+
+_NICE = 10
+"""Detection and searches come first."""
 
 
 class Indexer:
@@ -41,6 +46,10 @@ class Indexer:
             self._thread.join(timeout=30)
 
     def _run(self) -> None:
+        with suppress(
+            OSError, AttributeError
+        ):  # where threads have no priority of their own it works as well
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while not self._stop.is_set():
             if not self._look():
                 self._stop.wait(PAUSE_S)
