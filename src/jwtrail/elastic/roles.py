@@ -32,7 +32,7 @@ ROLES = (
         "jwtrail_writer",
         "jwtrail ship: adds events and looks up which of them are there; changes none",
         ("monitor",),
-        ("create_doc", "auto_configure", "read", "view_index_metadata"),
+        ("create_doc", "auto_configure", "read", "view_index_metadata", "maintenance"),
         ("cluster_monitor", "indices:data/write/bulk"),
         (
             "read",
@@ -42,6 +42,7 @@ ROLES = (
             "indices:admin/mapping/put",
             "indices:admin/mappings/get",
             "indices:admin/get",
+            "indices:admin/refresh*",
         ),
     ),
     Role(

@@ -204,7 +204,7 @@ def _receipt(documents: Sequence[Document], places: Iterable[int], answer: _Bulk
     if not answer.errors:
         count = sum(1 for _ in places)
         return Receipt(there=len(documents) - count)
-    refused, busy, there, uncertain, sent = [], [], 0, False, 0
+    refused, busy, there, uncertain, sent, why = [], [], 0, False, 0, ""
     for place, item in zip(places, answer.items, strict=True):
         done = item.create or item.index
         assert done is not None
@@ -213,11 +213,12 @@ def _receipt(documents: Sequence[Document], places: Iterable[int], answer: _Bulk
             there += 1
         elif done.status in _BUSY or done.status >= 500 or _is_blocked(done):
             busy.append(place)
+            why = why or _cause(done)
             uncertain = uncertain or done.status != 429
         elif done.status >= 400:
             one = documents[place]
             refused.append(Refusal(one.sequence, one.id, _cause(done)))
-    return Receipt(tuple(refused), tuple(busy), uncertain, there + len(documents) - sent)
+    return Receipt(tuple(refused), tuple(busy), uncertain, there + len(documents) - sent, why=why)
 
 
 def _is_blocked(done: _Done) -> bool:

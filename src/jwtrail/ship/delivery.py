@@ -87,7 +87,12 @@ class Delivery:
             self._failed(away, Pause())
             return None
         self._breaker.good()
-        return None if receipt.busy else receipt.refused
+        if receipt.busy:
+            self.failure = (
+                f"the documents of {len(receipt.busy):,} erased events are not rewritten yet: {receipt.why}"
+            )
+            return None
+        return receipt.refused
 
     def _part(self, documents: Sequence[Document], *, again: bool) -> Delivered:
         done, left, pause = Delivered(complete=True), documents, Pause()
@@ -113,6 +118,7 @@ class Delivery:
                 again = again or receipt.uncertain
                 left = [left[place] for place in receipt.busy]
                 self.retries += 1
+                self.failure = f"{len(left):,} documents wait: {receipt.why}" if receipt.why else ""
                 self._size.busy()
                 self._stop.wait(pause.next_s(receipt.retry_after_s))
             else:

@@ -34,6 +34,9 @@ IDLE_S = 0.5
 FORGET_S = 5.0
 """Between two looks at who is to be forgotten while events are shipped without pause."""
 
+FORGET_AGAIN_S = 60.0
+"""After an engine would not rewrite: the user who ships may not have the right to, and somebody has to give it."""
+
 SLOW_S = 1.0
 """A batch that waits longer is looked at again, so that the end of a run is never far."""
 
@@ -103,7 +106,7 @@ class Shipper:
         self._follower = TrailFollower(layout, self._next)
         self._flights: deque[_Flight] = deque()
         self._sent = self._there = self._refused = 0
-        self._seen_size = self._forget_ns = 0
+        self._seen_size = self._forget_ns = self._not_before_ns = 0
 
     def run(self, *, until_empty: bool = False, tell: Callable[[Progress], None] | None = None) -> None:
         """Ship until `stop` is called, or until nothing is left.
@@ -246,9 +249,9 @@ class Shipper:
         return Cursor(target=self._sink.name, next=upto, at=clock.iso(clock.now_us()), origin=self._origin)
 
     def _may_forget(self) -> bool:
-        """When nothing is in the air; but also while there is always something."""
+        """When nothing is in the air, and now and then while there is always something; not at once after it failed."""
         now = clock.monotonic_ns()
-        if self._flights and now < self._forget_ns:
+        if now < self._not_before_ns or (self._flights and now < self._forget_ns):
             return False
         self._forget_ns = now + int(FORGET_S * 1e9)
         return True
@@ -264,6 +267,7 @@ class Shipper:
             return False
         refused = self._delivery.rewrite(found)
         if refused is None:
+            self._not_before_ns = clock.monotonic_ns() + int(FORGET_AGAIN_S * 1e9)
             return False
         self._home.bury(refused)
         self._home.forgotten(one.sequence for one in found)

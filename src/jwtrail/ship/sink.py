@@ -34,6 +34,7 @@ class Receipt(Struct, frozen=True):
         uncertain: some of `busy` may have been taken all the same.
         there: how many had been taken before.
         retry_after_s: how long the sink asks to be left alone.
+        why: the sink's words about the first of `busy`.
     """
 
     refused: tuple[Refusal, ...] = ()
@@ -41,6 +42,7 @@ class Receipt(Struct, frozen=True):
     uncertain: bool = False
     there: int = 0
     retry_after_s: float | None = None
+    why: str = ""
 
 
 class SinkAway(JwtrailError):  # noqa: N818  # reads as a sentence where it is caught
