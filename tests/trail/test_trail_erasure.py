@@ -207,6 +207,11 @@ def test_an_erasure_that_was_cut_off_is_finished_by_the_next(layout, settings, l
     erase(settings, WHO, by="root", reason="")
     assert files_with(layout, [WHO, FAMILY]) == set()
     assert fsck.verify(layout.root).ok
+    said = duckdb.sql(
+        f"""SELECT "jwtrail.records" FROM read_parquet('{layout.segments}/*.parquet', union_by_name = true)
+        WHERE "event.action" = 'subject-erased' AND "jwtrail.records" > 0"""
+    ).fetchall()
+    assert said == [(19,)], "announced once, however often it was begun"
 
 
 def test_short_and_numeric_ids_are_looked_for_only_where_people_are_named(layout, settings):

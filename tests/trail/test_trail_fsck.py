@@ -1,5 +1,6 @@
 """The auditor names what is wrong, and where."""
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -9,9 +10,12 @@ import msgspec
 import pytest
 
 from jwtrail.errors import NoteError
+from jwtrail.tlog.checkpoint import Checkpoint, sign_checkpoint
+from jwtrail.tlog.merkle import EMPTY_ROOT
 from jwtrail.trail.fsck import KINDS, verify
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.logkey import load_signer
 from jwtrail.trail.manifest import Manifest
 from jwtrail.trail.settings import TrailSettings
 
@@ -276,3 +280,45 @@ def test_a_damaged_page_is_named_by_its_rows(tmp_path):
     found = broken(verify(layout.root))
     unreadable = [(one.index, one.last, one.segment) for one in found if one.kind == "unreadable"]
     assert unreadable == [(8192, 16383, segment.file)]
+
+
+def test_what_is_no_part_of_the_trail_is_named(copy):
+    (copy.root / "wal" / "notes.txt").write_text("x")
+    (copy.segments / "backup.parquet").write_text("x")
+    old = copy.tlog / "checkpoint.tmp"
+    old.write_text("x")
+    os.utime(old, (0, 0))
+    (copy.segments / "000000000600-000000000700.parquet.tmp").write_text("x")  # somebody is at it
+    report = audit(copy)
+    assert report.ok
+    assert [(one.kind, one.file, one.note) for one in report.findings] == [
+        ("foreign", "segments/backup.parquet", True),
+        ("foreign", "tlog/checkpoint.tmp", True),
+        ("foreign", "wal/notes.txt", True),
+    ]
+
+
+@pytest.mark.parametrize("place", ["wal/00112233445566aa", "head", "index", "HOLD", "tlog/witnessed"])
+def test_what_stands_where_a_part_belongs_is_damage(copy, place):
+    path = copy.root / place
+    if path.is_dir():
+        shutil.rmtree(path)
+    if place in ("HOLD", "tlog/witnessed"):
+        path.mkdir()
+    else:
+        path.write_text("x")
+    assert ("foreign", place) in [(one.kind, one.file) for one in broken(audit(copy))]
+
+
+def test_what_a_witness_has_seen_is_held_against_the_trail(copy):
+    """A directory and its mirror were both put back: the checkpoint that a witness cosigned is newer than they are."""
+    seen = copy.checkpoint.read_bytes()
+    for path in (copy.checkpoint, copy.root.parent / "mirror"):
+        path.write_bytes(
+            sign_checkpoint(Checkpoint(load_signer(copy).name, 0, EMPTY_ROOT), load_signer(copy))
+        )
+    shutil.rmtree(copy.wal)
+    copy.order.write_bytes(b"")
+    copy.witnessed.write_bytes(seen)
+    found = [one for one in broken(audit(copy)) if one.kind == "rolled_back"]
+    assert [(one.file, one.index, one.last) for one in found] == [("tlog/witnessed", 500, 599)]

@@ -1,6 +1,6 @@
 """Everything held about one person: handed out, or taken away."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from jwtrail import clock
 from jwtrail.config import Settings
+from jwtrail.detect.alert import stable_id
 from jwtrail.ecs import Event, document, event_for
+from jwtrail.query.files import TrailFiles
 from jwtrail.query.index import QueryIndex
+from jwtrail.query.local import LocalStore
 from jwtrail.runtime.daemon import CROWD, CURSOR
 from jwtrail.runtime.shipping import engines_shipped_to
 from jwtrail.runtime.upkeep import announce, keeper_alone, seal_all
@@ -117,7 +120,9 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         for home in engines_shipped_to(layout):  # before it is done: a shipper waits until it is
             home.forget(doc["event.sequence"] for one in free for doc in one.docs)
         # Announced before it is done: an audit takes erased rows that no event speaks of for tampering.
-        announce(layout, settings, _event(len(hashes), by, reason))
+        event = _event(hashes, by, reason)
+        if LocalStore(TrailFiles(layout)).get(event.event_id) is None:
+            announce(layout, settings, event)
         # The index first: it has these rows too, and the daemon makes it again from what is left.
         QueryIndex(layout.index).forget([one.segment.file for one in free])
         keeper.replace(made)
@@ -164,8 +169,13 @@ def _forget_windows(layout: Layout, person: Person) -> None:
             state.commit(cursor=(CROWD, msgspec.msgpack.encode({})))
 
 
-def _event(events: int, by: str, reason: str) -> Event:
-    return event_for(
+def _event(hashes: Sequence[str], by: str, reason: str) -> Event:
+    """Its id follows from what is erased: an erasure that was cut off and is given again is announced once.
+
+    Else every announcement without its erasure would leave room for one that nobody announced.
+    """
+    events = len(hashes)
+    event = event_for(
         "subject-erased",
         user_id=by,
         jwtrail_records=events,
@@ -173,3 +183,4 @@ def _event(events: int, by: str, reason: str) -> Event:
         service_name="jwtrail",
         message=f"{events} records no longer tell of a person",
     )
+    return stable_id(event, "\n".join(hashes), 0) if hashes else event

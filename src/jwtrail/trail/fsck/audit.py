@@ -13,6 +13,7 @@ from jwtrail.trail.fsck.listed import ListAudit
 from jwtrail.trail.fsck.logs import LogAudit, order_runs
 from jwtrail.trail.fsck.report import Findings, Report
 from jwtrail.trail.fsck.rows import SegmentAudit
+from jwtrail.trail.fsck.strays import name_strays
 from jwtrail.trail.fsck.tiles import TileFiles
 from jwtrail.trail.fsck.tree import TreeAudit
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
@@ -76,6 +77,7 @@ class _Audit:
         self._mirror = mirror
         self._tell = tell
         self._tiles = TileFiles(root / "tlog" / "tile", self._findings)
+        name_strays(root, self._findings)
         # What was signed is read first: events are only ever added, so they cannot be behind it.
         self._verifier = verifier or self._own_verifier()
         self._signed = self._checkpoints()
@@ -145,6 +147,9 @@ class _Audit:
         if self._verifier is None:
             return signed
         places = [("tlog/checkpoint", self._root / "tlog" / "checkpoint")]
+        witnessed = self._root / "tlog" / "witnessed"
+        if witnessed.exists():  # what a witness has seen was a checkpoint of this log before
+            places.append(("tlog/witnessed", witnessed))
         if self._mirror is not None:
             places.insert(0, (str(self._mirror), self._mirror))  # it is written first, so it is read first
         for name, path in places:

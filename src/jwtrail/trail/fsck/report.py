@@ -23,6 +23,7 @@ Kind = Literal[
     "unaccounted_prune",  # more of them are gone than events in the trail announced
     "torn_tail",  # note: a process died while writing; nothing acknowledged is lost
     "tile_mismatch",  # a stored hash differs from the events
+    "foreign",  # something that is no part of the trail: a note, but damage where a part belongs
     "unreadable",  # a file, or a part of it, cannot be read
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
