@@ -9,6 +9,8 @@ from base64 import b64decode
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, quote, unquote
 
+from jwtrail.ecs.probes import probes_in
+
 __all__ = [
     "FLAG_CTRL",
     "FLAG_CUT",
@@ -137,7 +139,8 @@ def clean_many(texts: Iterable[str], flags: set[str]) -> tuple[str, ...]:
 
 
 def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
-    """A query string whose values are `…` unless their name is allow-listed; a JWT in it raises `token_in_url`.
+    """A query string whose values are `…` unless their name is allow-listed; a JWT in it raises `token_in_url`, what looks
+    like an attack its flag (`ecs.probes`).
 
     Never raises, whatever the client sent.
     """
@@ -154,6 +157,7 @@ def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
         flags.add(FLAG_CUT)
         return "…"
     for name, value in pairs:
+        flags.update(probes_in(name, value))
         shown = quote(value, safe="*@:/ ,") if name in allowed and not has_token(value) else "…"
         # A name alone may be the secret itself (`/reset?d41d8c…`).
         known = name in allowed or (value and not has_token(name))
