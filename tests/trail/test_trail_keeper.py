@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64encode
 
+import msgspec
 import pytest
 
 from jwtrail import clock
@@ -14,6 +16,7 @@ from jwtrail.errors import CorruptionError, IntegrityError, LockedError, WriteEr
 from jwtrail.trail.fsck import verify
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.manifest import read_manifest, write_manifest
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
@@ -400,3 +403,39 @@ def test_what_is_not_ours_in_the_directory_stops_nobody(layout, fill, drain):
     assert {f"wal/{writer.name}/{name}" for name in ("000000000500.ndjson", "000000000900.ndjson")} <= {
         finding.file for finding in report.findings
     }
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_a_damaged_segment_does_not_stop_what_is_new(sealed, fill, drain, damage):
+    """The tree goes on from the manifest's edge; the audit names the segment."""
+    last = sealed.segments / TrailReader(sealed).segments()[-1].file
+    size = read_size(sealed)
+    data = last.read_bytes()
+    if damage == "cut":
+        last.write_bytes(data[: len(data) // 2])
+    else:
+        last.unlink()
+    fill(30, start=1000)
+    with Keeper(sealed, TrailSettings(seal_events=1)) as keeper:
+        assert len(drain(keeper)) == 32
+        assert keeper.checkpoint.size == size + 32
+    named = {finding.segment for finding in verify(sealed.root).findings if not finding.note}
+    assert named == {last.name}
+    last.write_bytes(data)
+    report = verify(sealed.root)
+    assert (report.ok, report.size) == (True, size + 32), (
+        "what was signed meanwhile is the right continuation"
+    )
+
+
+def test_a_wrong_edge_is_not_signed(sealed):
+    manifest = read_manifest(sealed.manifest)
+    assert len(manifest.edge_leaves) == manifest.size % 256 > 0
+    leaves = [bytes(32), *manifest.edge_leaves[1:]]
+    write_manifest(
+        sealed.manifest, msgspec.structs.replace(manifest, edge=b64encode(b"".join(leaves)).decode())
+    )
+    with pytest.raises(IntegrityError, match="not those that were signed"):
+        Keeper(sealed)
+    write_manifest(sealed.manifest, msgspec.structs.replace(manifest, edge=""))
+    Keeper(sealed).close()  # made again from the segments

@@ -15,7 +15,7 @@ from jwtrail.clock import Clock
 from jwtrail.ecs.event import Event
 from jwtrail.errors import CorruptionError, IntegrityError, LockedError, TrailError
 from jwtrail.tlog.checkpoint import Checkpoint
-from jwtrail.tlog.merkle import TILE_WIDTH
+from jwtrail.tlog.merkle import TILE_WIDTH, leaf_hash
 from jwtrail.trail.checkpointer import Checkpointer
 from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory, write_all
 from jwtrail.trail.layout import Layout, SegmentName
@@ -107,7 +107,7 @@ class Keeper:
         self._retry_us = 0
         self._merger = Merger(self._layout, self._settings.merge_events)
         self._retired = Retired(self._layout.segments)
-        leaves = SegmentLeaves(self._layout, self._manifest.segments)
+        leaves = SegmentLeaves(self._layout, self._manifest.segments, edge=self._manifest.edge_leaves)
         entries = [row.entry for row in self._rows]
         self._checkpointer.restore(self._manifest.size, leaves.read, entries, leaves.begin)
         self._list = ListKeeper(self._layout.signed_list, self._signer)
@@ -196,12 +196,14 @@ class Keeper:
         """Put a finished segment in its place; only what is sealed is dropped from the logs."""
         self._sealing = None
         made = sealing.result.result()
+        last = self._rows[max(0, sealing.count - TILE_WIDTH) : sealing.count]
         manifest = Manifest(
             size=made.last + 1,
             segments=(*self._manifest.segments, made),
             writers={
                 writer: at for writer, at in sealing.positions.items() if (self._layout.wal / writer).is_dir()
             },
+            edge=self._manifest.edge_with(made.last + 1, [leaf_hash(row.entry) for row in last]),
         )
         write_manifest(self._layout.manifest, manifest)
         self._manifest, self._oldest_us = manifest, sealing.begun_us

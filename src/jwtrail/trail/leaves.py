@@ -76,11 +76,19 @@ class SegmentLeaves:
         layout: where.
         segments: all segments, in order.
         cache: shared with others that read the same directory.
+        edge: leaf hashes of the last events, when they are known without reading a segment.
     """
 
     def __init__(
-        self, layout: Layout, segments: Sequence[SegmentInfo], cache: EntryCache | None = None
+        self,
+        layout: Layout,
+        segments: Sequence[SegmentInfo],
+        cache: EntryCache | None = None,
+        *,
+        edge: Sequence[bytes] = (),
     ) -> None:
+        self._edge = edge
+        self._edge_begin = segments[-1].last + 1 - len(edge) if segments else 0
         self._layout = layout
         self._segments = segments
         self._cache = cache or EntryCache()
@@ -136,6 +144,8 @@ class SegmentLeaves:
 
         Of removed events those are known that share a tile with one that is here (docs/formats/segment.md, section 6).
         """
+        if self._edge and first >= self._edge_begin:
+            return list(self._edge[first - self._edge_begin : first - self._edge_begin + count])
         gone = min(count, self.begin - first) if self.begin // TILE_WIDTH == first // TILE_WIDTH else 0
         known: tuple[bytes, ...] = ()
         if gone > 0:

@@ -1,12 +1,14 @@
 """The list of segments (docs/formats/segment.md, section 3)."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from jwtrail.errors import CorruptionError
+from jwtrail.tlog.merkle import HASH_SIZE, TILE_WIDTH
 from jwtrail.trail.durable import replace_file
 
 __all__ = ["Manifest", "Position", "SegmentInfo", "read_manifest", "write_manifest"]
@@ -64,12 +66,42 @@ class Position(Struct, frozen=True):
 
 
 class Manifest(Struct, frozen=True):
-    """All segments, in order."""
+    """All segments, in order.
+
+    Args:
+        version: of this format.
+        size: how many events they hold.
+        segments: them.
+        writers: for each writer that still has logs, up to where they are sealed.
+        edge: leaf hashes of the events behind the last full tile of 256, base64. With them the tree is continued after a
+            restart without reading a segment, so one that is damaged does not stop what is new; the checkpoint vouches for them.
+    """
 
     version: int = VERSION
     size: int = 0
     segments: tuple[SegmentInfo, ...] = ()
     writers: dict[str, Position] = {}
+    edge: str = ""
+
+    @property
+    def edge_leaves(self) -> list[bytes]:
+        """`edge`, one by one; empty when it is not there or does not have the right number."""
+        try:
+            data = b64decode(self.edge, validate=True)
+        except ValueError:
+            return []
+        leaves = [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
+        return leaves if len(data) == self.size % TILE_WIDTH * HASH_SIZE else []
+
+    def edge_with(self, size: int, leaves: Sequence[bytes]) -> str:
+        """The edge of a larger size.
+
+        Args:
+            leaves: hashes of the events that are new, at least of the last 256.
+        """
+        wanted = size % TILE_WIDTH
+        every = [*self.edge_leaves, *leaves]
+        return b64encode(b"".join(every[-wanted:])).decode() if wanted and len(every) >= wanted else ""
 
     @property
     def begin(self) -> int:
