@@ -20,17 +20,18 @@ SEAL_EVENTS = 16_384
 
 
 def lean(number: int) -> Event:
-    """An access as other logs have it, about 600 bytes as JSON."""
+    """An access as other logs have it, about 600 bytes as JSON; 2000 people, each with one address and one token."""
+    user = number % 2000
     return event_for(
         "http-request",
         http_request_method="GET",
         http_route="/orders/{order_id}",
         http_response_status_code=200,
         url_path=f"/orders/{number % 5000}",
-        source_ip=f"203.0.113.{number % 250}",
-        user_id=f"u{number % 2000}",
+        source_ip=f"203.0.{user // 250}.{user % 250}",
+        user_id=f"u{user}",
         user_agent_original="Mozilla/5.0 (X11) Firefox/141.0",
-        jwt_jti=f"01a20975-{number % 65536:04x}-7978-97b6-07899150d0db",
+        jwt_jti=f"01a20975-{user:04x}-7978-97b6-07899150d0db",
         event_duration=1_000_000 + number,
         service_name="shop",
     )
