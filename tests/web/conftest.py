@@ -12,6 +12,7 @@ from jwtrail.detect.alert import Alert, Targets
 from jwtrail.detect.ruleset import load_ruleset, packaged_texts
 from jwtrail.ecs import event_for
 from jwtrail.query.local import LocalStore
+from jwtrail.runtime.explain import explain
 from jwtrail.sigma import Proposal
 from jwtrail.state import StateStore
 from jwtrail.state.records import AlertRow
@@ -84,6 +85,7 @@ class World:
         self.services = Services(
             store=self.store,
             state=self.state,
+            explain=lambda event_id: explain(self.store, self.reader, self.ruleset, event_id),
             prove=prover(self.reader, self.store),
             facts=lambda: Facts(service="shop", size=self.reader.size, started_us=NOW - MINUTE),
             rules=lambda: rules_page(self.ruleset, dict(packaged_texts())),

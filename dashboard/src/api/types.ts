@@ -209,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The story of one event: token, verdict, place in the trail, rules, alerts, answers, what followed. */
+        get: operations["explain_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events/{id}/proof": {
         parameters: {
             query?: never;
@@ -254,6 +271,108 @@ export interface paths {
         get: operations["stream_alerts"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts for other systems as a file, the oldest first; at most 100,000. */
+        get: operations["export_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alerts put together by rule and group. */
+        get: operations["alert_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/risk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users, tokens or sources by what the alerts about them come to. */
+        get: operations["risk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was told to which channel, newest first. */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deliveries/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell it once more. */
+        post: operations["resend_delivery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back what the answers to an alert did, where that is sound. */
+        post: operations["undo_answers"];
         delete?: never;
         options?: never;
         head?: never;
@@ -460,6 +579,26 @@ export interface components {
             actions: components["schemas"]["ActionView"][];
         };
         /**
+         * AlertGroup
+         * @description Alerts of one rule for one group.
+         *
+         *         Args:
+         *             id: of the newest alert.
+         *             open: how many are not closed.
+         */
+        AlertGroup: {
+            rule: string;
+            title: string;
+            /** @enum {unknown} */
+            level: "critical" | "high" | "informational" | "low" | "medium";
+            group: string;
+            id: string;
+            alerts: number;
+            open: number;
+            first_us: number;
+            last_us: number;
+        };
+        /**
          * AlertView
          * @description An alert and its triage.
          *
@@ -570,6 +709,45 @@ export interface components {
             unknown: number;
         };
         /**
+         * Condition
+         * @description One condition of a rule.
+         *
+         *         Args:
+         *             text: as in `jwtrail kql --to text`.
+         *             wanted: false where the rule wants it not to hold.
+         *             holds: whether it does.
+         */
+        Condition: {
+            text: string;
+            wanted: boolean;
+            holds: boolean;
+        };
+        /**
+         * DeliveriesPage
+         * @description A list of deliveries.
+         */
+        DeliveriesPage: {
+            deliveries: components["schemas"]["DeliveryView"][];
+        };
+        /**
+         * DeliveryView
+         * @description One message for one channel; `dead` was given up.
+         */
+        DeliveryView: {
+            id: string;
+            channel: string;
+            alert: string;
+            /** @enum {unknown} */
+            state: "dead" | "sent" | "waiting";
+            tries: number;
+            at_us: number;
+            due_us: number;
+            /** @default null */
+            sent_us: number | null;
+            /** @default  */
+            error: string;
+        };
+        /**
          * DetectorStatus
          * @description Detection: rules that run, rules that were refused, time from the last event to its judgement.
          */
@@ -628,6 +806,25 @@ export interface components {
             from_us: number | null;
             /** @default null */
             to_us: number | null;
+        };
+        /**
+         * Explanation
+         * @description Everything.
+         *
+         *         Args:
+         *             event: as a document.
+         *             token: what the event says of the token, by field; claims of a token that did not verify are `jwt.unverified.*`.
+         *             alerts: that name the event.
+         *             later: the next events of the same token or sign-in, oldest first, at most `MAX_LATER`.
+         */
+        Explanation: {
+            event: Record<string, never>;
+            token: Record<string, never>;
+            verdict: components["schemas"]["Verdict"];
+            place: components["schemas"]["Place"];
+            trial: components["schemas"]["Trial"];
+            alerts: components["schemas"]["Told"][];
+            later: Record<string, never>[];
         };
         /**
          * Failure
@@ -717,6 +914,13 @@ export interface components {
             default: string[];
         };
         /**
+         * GroupsPage
+         * @description Alerts put together by rule and by whom they are about.
+         */
+        GroupsPage: {
+            groups: components["schemas"]["AlertGroup"][];
+        };
+        /**
          * Histogram
          * @description Bars without gaps; the first begins at or before `from_us`.
          */
@@ -765,6 +969,24 @@ export interface components {
         Percentile: {
             percent: number;
             value: number;
+        };
+        /**
+         * Place
+         * @description Where the event stands.
+         *
+         *         Args:
+         *             index: in the tree; -1 while the daemon has not given it one.
+         *             signed: whether a signed checkpoint covers it; `size` and `origin` are that checkpoint's.
+         */
+        Place: {
+            index: number;
+            signed: boolean;
+            /** @default 0 */
+            size: number;
+            /** @default  */
+            origin: string;
+            /** @default  */
+            hash: string;
         };
         /**
          * Proof
@@ -846,6 +1068,32 @@ export interface components {
             revocations: components["schemas"]["RevocationView"][];
             /** @default [] */
             restraints: components["schemas"]["RestraintView"][];
+        };
+        /**
+         * Risk
+         * @description What the alerts about one user, token or source come to.
+         *
+         *         Args:
+         *             score: sum of the alerts' weights, each halved every `HALF_LIFE_US`.
+         *             rules: titles, the heaviest first.
+         */
+        Risk: {
+            /** @enum {unknown} */
+            key: "source" | "token" | "user";
+            value: string;
+            score: number;
+            alerts: number;
+            /** @enum {unknown} */
+            worst: "critical" | "high" | "informational" | "low" | "medium";
+            last_us: number;
+            rules: string[];
+        };
+        /**
+         * RiskPage
+         * @description Users, tokens or sources, the highest score first.
+         */
+        RiskPage: {
+            risks: components["schemas"]["Risk"][];
         };
         /**
          * RuleView
@@ -944,6 +1192,18 @@ export interface components {
             detector: components["schemas"]["DetectorStatus"];
         };
         /**
+         * Told
+         * @description An alert that the event is part of, or caused, with its answers, oldest first.
+         */
+        Told: {
+            alert: string;
+            rule: string;
+            level: string;
+            at: string;
+            /** @default [] */
+            answers: string[];
+        };
+        /**
          * TopValue
          * @description A value as text and how many events carry it.
          */
@@ -995,6 +1255,77 @@ export interface components {
             verified_us: number | null;
             /** @default  */
             detail: string;
+        };
+        /**
+         * Trial
+         * @description What all rules in use made of the event.
+         *
+         *         Args:
+         *             rules: how many were tried.
+         *             ignored: why none of them counts the event; empty when they do.
+         *             near: those that one condition alone kept from it.
+         */
+        Trial: {
+            rules: number;
+            ignored: string;
+            matched: components["schemas"]["Tried"][];
+            near: components["schemas"]["Tried"][];
+        };
+        /**
+         * Tried
+         * @description What one rule made of the event.
+         *
+         *         Args:
+         *             matched: whether the event fits the rule.
+         *             conditions: each of them; in an alternative only those that hold, when one does.
+         *             feeds: codes of the correlations that count events of this rule.
+         *             alone: whether a match raises an alert by itself.
+         */
+        Tried: {
+            rule: string;
+            code: string;
+            title: string;
+            matched: boolean;
+            conditions: components["schemas"]["Condition"][];
+            /** @default [] */
+            feeds: string[];
+            /** @default true */
+            alone: boolean;
+        };
+        /**
+         * Undone
+         * @description What became of an alert's answers.
+         *
+         *         Args:
+         *             undone: what is no longer in force, `field=value`.
+         *             kept: what stays, with the reason.
+         */
+        Undone: {
+            /** @default [] */
+            undone: string[];
+            /** @default [] */
+            kept: [
+                string,
+                string
+            ][];
+        };
+        /**
+         * Verdict
+         * @description What was thought of the token.
+         *
+         *         Args:
+         *             kind: `absent` when the request came without one, `none` when the event is no request.
+         *             reason: why it was refused, or the request; `why` says it in words, `sender` what kind of sender does that.
+         */
+        Verdict: {
+            /** @enum {unknown} */
+            kind: "absent" | "accepted" | "none" | "rejected";
+            /** @default  */
+            reason: string;
+            /** @default  */
+            why: string;
+            /** @default  */
+            sender: string;
         };
     };
     responses: never;
@@ -1691,6 +2022,64 @@ export interface operations {
             };
         };
     };
+    explain_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
     prove_event: {
         parameters: {
             query?: never;
@@ -1847,6 +2236,326 @@ export interface operations {
             };
             /** @description The CSRF token or the origin is wrong. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    export_alerts: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                format?: "cef" | "ecs" | "ndjson" | "ocsf";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    alert_groups: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupsPage"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    risk: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                by?: "source" | "token" | "user";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RiskPage"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: {
+                state?: ("dead" | "sent" | "waiting") | null;
+                alert?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveriesPage"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    resend_delivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+        };
+    };
+    undo_answers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            /** @description The request is wrong; a query says where. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description Not signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description The CSRF token or the origin is wrong. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureBody"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
-from jwtrail.errors import AlertNotFound, EventNotFound, JwtrailError, KqlError, QueryError
+from jwtrail.errors import AlertNotFound, DeliveryNotFound, EventNotFound, JwtrailError, KqlError, QueryError
 from jwtrail.web.shapes import Failure, FailureBody
 
 __all__ = ["NotSaved", "NotSigned", "NothingToUndo", "failure", "from_error", "json"]
@@ -44,6 +44,7 @@ def failure(status: int, code: str, message: str, *, where: str = "", hint: str 
 
 _STATUS: tuple[tuple[type[JwtrailError], int], ...] = (
     (AlertNotFound, 404),
+    (DeliveryNotFound, 404),
     (EventNotFound, 404),
     (NothingToUndo, 404),
     (NotSaved, 404),

@@ -4,7 +4,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from jwtrail.web import countshapes, questions, shapes
+from jwtrail.runtime.explain import Explanation
+from jwtrail.runtime.undo import Undone
+from jwtrail.web import alertquestions, countshapes, questions, shapes
 
 __all__ = ["ENDPOINTS", "PREFIX", "Endpoint"]
 
@@ -138,6 +140,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         fails=(404,),
     ),
     Endpoint(
+        name="explain_event",
+        method="GET",
+        path="/events/{id}/explain",
+        summary="The story of one event: token, verdict, place in the trail, rules, alerts, answers, what followed.",
+        answer=Explanation,
+        fails=(404,),
+    ),
+    Endpoint(
         name="prove_event",
         method="GET",
         path="/events/{id}/proof",
@@ -160,6 +170,54 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         summary="Alerts as they are raised: messages `alert`.",
         answer=shapes.AlertView,
         kind="stream",
+    ),
+    Endpoint(
+        name="export_alerts",
+        method="GET",
+        path="/alerts/export",
+        summary="Alerts for other systems as a file, the oldest first; at most 100,000.",
+        query=alertquestions.AlertExportQuery,
+        kind="file",
+    ),
+    Endpoint(
+        name="alert_groups",
+        method="GET",
+        path="/alerts/groups",
+        summary="Alerts put together by rule and group.",
+        query=alertquestions.AlertSpan,
+        answer=alertquestions.GroupsPage,
+    ),
+    Endpoint(
+        name="risk",
+        method="GET",
+        path="/alerts/risk",
+        summary="Users, tokens or sources by what the alerts about them come to.",
+        query=alertquestions.RiskQuery,
+        answer=alertquestions.RiskPage,
+    ),
+    Endpoint(
+        name="list_deliveries",
+        method="GET",
+        path="/deliveries",
+        summary="What was told to which channel, newest first.",
+        query=alertquestions.DeliveriesQuery,
+        answer=alertquestions.DeliveriesPage,
+    ),
+    Endpoint(
+        name="resend_delivery",
+        method="POST",
+        path="/deliveries/{id}/resend",
+        summary="Tell it once more.",
+        answer=alertquestions.DeliveryView,
+        fails=(404,),
+    ),
+    Endpoint(
+        name="undo_answers",
+        method="POST",
+        path="/alerts/{id}/undo",
+        summary="Take back what the answers to an alert did, where that is sound.",
+        answer=Undone,
+        fails=(404,),
     ),
     Endpoint(
         name="get_alert",

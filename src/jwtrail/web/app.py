@@ -15,7 +15,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from jwtrail.errors import JwtrailError
-from jwtrail.web import alerts, answers, counts, events, export, facts, openapi, revocations, streams, tlog
+from jwtrail.web import (
+    alerts,
+    alertwork,
+    answers,
+    counts,
+    events,
+    export,
+    facts,
+    openapi,
+    revocations,
+    streams,
+    tlog,
+)
 from jwtrail.web.api import ENDPOINTS, PREFIX, Endpoint
 from jwtrail.web.call import MAX_BODY, Call, TooLarge, read
 from jwtrail.web.entrance import Entrance
@@ -50,6 +62,13 @@ HANDLERS: dict[str, Callable[[Call], Any]] = {
     "list_alerts": alerts.list_page,
     "get_alert": alerts.get,
     "change_alert": alerts.change,
+    "export_alerts": alertwork.export,
+    "alert_groups": alertwork.groups,
+    "risk": alertwork.risk,
+    "list_deliveries": alertwork.deliveries,
+    "resend_delivery": alertwork.resend,
+    "undo_answers": alertwork.undo,
+    "explain_event": alertwork.explain,
     "list_rules": facts.rules,
     "list_revocations": revocations.list_all,
     "preview_revocation": revocations.preview,

@@ -22,6 +22,7 @@ from jwtrail.detect.alert import Alert
 from jwtrail.detect.ruleset import MAX_FILE, RuleSet, packaged_texts
 from jwtrail.errors import ServeError
 from jwtrail.runtime.daemon import Daemon
+from jwtrail.runtime.explain import explain
 from jwtrail.tokens.ends import end_of
 from jwtrail.trail.publish import resource
 from jwtrail.web import alerts
@@ -193,6 +194,7 @@ def _services(daemon: Daemon, live: Live) -> Services:
     return Services(
         store=daemon.store,
         state=daemon.state,
+        explain=lambda event_id: explain(daemon.store, daemon.reader, daemon.rules, event_id),
         prove=prover(daemon.reader, daemon.store),
         facts=lambda: _facts(daemon),
         rules=_rules(daemon),

@@ -9,6 +9,7 @@ from jwtrail import clock
 from jwtrail.clock import Clock
 from jwtrail.ecs import Event
 from jwtrail.query.store import Store
+from jwtrail.runtime.explain import Explanation
 from jwtrail.state import StateStore
 from jwtrail.state.records import RevocationKind
 from jwtrail.web.live import Live
@@ -42,6 +43,7 @@ class Services:
     Args:
         store: searches the trail.
         state: alerts, revocations, issued tokens.
+        explain: the story of the event with this id. Raises `EventNotFound`.
         prove: proof of the event with this id. Raises `EventNotFound`, and `ProofError` while it is not signed yet.
         facts: what the daemon knows.
         rules: the rule set that runs.
@@ -54,6 +56,7 @@ class Services:
 
     store: Store
     state: StateStore
+    explain: Callable[[str], Explanation]
     prove: Callable[[str], Proof]
     facts: Callable[[], Facts]
     rules: Callable[[], RulesPage]
