@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from query_trail import Trail, numbered
 
 from jwtrail.ecs import event_for
+from jwtrail.errors import QueryError
 from jwtrail.kql import compile_kql
 from jwtrail.query import LocalStore, SearchRequest
 from jwtrail.query import building as building_module
@@ -381,3 +382,15 @@ def test_what_has_no_part_is_made_newest_first_and_as_much_as_makes_one() -> Non
 )
 def test_what_a_query_needs(query: str, wanted: dict) -> None:
     assert Scan(compile_kql(query, START)).wanted == wanted
+
+
+def test_a_damaged_segment_is_told_and_does_not_cost_the_index(tmp_path: Path, trail: Trail) -> None:
+    index = QueryIndex(tmp_path / "index")
+    index.keep_up(trail.segments()[:8])
+    damaged(trail.sealed[9].path, 4, trail.sealed[9].path.stat().st_size)
+    store = LocalStore(trail, index=index)
+    with pytest.raises(QueryError):
+        store.top("user.id", SearchRequest())
+    assert [unit.rows for unit in index.cover(trail.segments())] == [320, 40, 40]
+    assert store.top("user.id", SearchRequest("event.sequence < 360")).values
+    store.close()

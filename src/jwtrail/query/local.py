@@ -1,6 +1,7 @@
 """Search over segments, the head and lines that have no index yet, as one: the same query, the same order, one answer."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from jwtrail import clock
@@ -38,8 +39,8 @@ MAX_TOP = 1000
 MAX_AROUND = 500
 """Events on each side of one event."""
 
-_TRIES = 3
-"""A segment may vanish once, and the index be damaged once."""
+_TRIES = 2
+"""A file may vanish once while a query runs: merging, erasing and the index replace them seldom."""
 
 T = TypeVar("T")
 
@@ -189,14 +190,13 @@ class LocalStore:
         return compile_kql(request.query, self._now()) if isinstance(request.query, str) else request.query
 
     def _steadily(self, work: Callable[[View], T]) -> T:
-        """Do it on a view of the trail, and again on a newer one when a file vanished meanwhile or the index is damaged."""
-        for _ in range(_TRIES - 1):
-            try:
+        """Do it on a view of the trail, again on a newer one when a file vanished meanwhile, and then without the index."""
+        for _ in range(_TRIES):
+            with suppress(SegmentGone):
                 return work(view_of(self._source, self._head))
-            except SegmentGone:
-                continue
         try:
-            return work(view_of(self._source, self._head))
+            with self._reading.without_index():
+                return work(view_of(self._source, self._head))
         except SegmentGone as gone:
             raise QueryError(f"a segment cannot be read: {gone}", hint="run jwtrail trail verify") from gone
 

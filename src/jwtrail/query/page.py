@@ -53,8 +53,8 @@ class Page(Struct, frozen=True, kw_only=True):
         events: newest first, unless asked otherwise; what has no index yet is newer than all that has.
         next: cursor of the following page; None on the last one.
         took_ms: time to answer.
-        opened: segments that were read.
-        rows: events in those segments and outside of any.
+        opened: parts of the index, and segments that have none, that were read.
+        rows: events in those and outside of any segment.
         position: size of the trail that was searched.
     """
 

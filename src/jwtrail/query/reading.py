@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ class Reading:
         self._engines: dict[Means, Engine] = {}
         self._lock = threading.Lock()
         self._remembered = Remembered()
+        self._plain = False
 
     def fetch(
         self, segments: Sequence[Segment], scan: Scan, limit: int, *, ascending: bool
@@ -129,6 +131,16 @@ class Reading:
             )
         return self._run(COUNTS, units, f"WITH v AS ({' UNION ALL BY NAME '.join(tables)}) {sql}", parameters)
 
+    @contextmanager
+    def without_index(self) -> Iterator[None]:
+        """Within it segments are read, whatever the index holds. If that works where parts did not, one of them is damaged."""
+        self._plain = True
+        try:
+            yield
+            self._distrust()
+        finally:
+            self._plain = False
+
     def close(self) -> None:
         with self._lock:
             for engine in self._engines.values():
@@ -137,7 +149,8 @@ class Reading:
 
     def _reached(self, segments: Sequence[Segment], scan: Scan) -> list[Reach]:
         """The units that may hold something, in their order."""
-        units = segments if self._index is None else self._index.cover(segments)
+        index = None if self._plain else self._index
+        units = segments if index is None else index.cover(segments)
         try:
             return [reach for unit in units if (reach := scan.reach(unit)) is not None]
         except PartDamaged as wrong:
@@ -210,15 +223,16 @@ class Reading:
     def _run(
         self, means: Means, units: Sequence[Segment], sql: str, parameters: Sequence[Parameter | list[Any]]
     ) -> list[tuple[Any, ...]]:
-        parts = [unit for unit in units if isinstance(unit, Part)]
         engine = self._engine(means, units)
         try:
-            engine.attach(parts)
+            engine.attach(unit for unit in units if isinstance(unit, Part))
             return engine.rows(sql, parameters)
-        except (PartDamaged, SegmentGone) as wrong:
-            if parts and all(part.path.exists() for part in parts):
-                self._distrust()
+        except PartDamaged as wrong:
+            self._distrust()
             raise SegmentGone(str(wrong)) from wrong
+        except SegmentGone:
+            self._let_go()  # what was read of a damaged file may still be in memory
+            raise
 
     def _engine(self, means: Means, units: Sequence[Segment]) -> Engine:
         """The warm engine that may read these."""
@@ -233,9 +247,12 @@ class Reading:
             return found
 
     def _distrust(self) -> None:
-        """Go on without the parts there are: one is damaged, and what was read of it may still be in memory."""
+        """Go on without the parts there are: one is damaged."""
         if self._index is not None:
             self._index.distrust()
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
             self._engines = {}  # not closed: other threads may be using them
 
