@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jwtrail import clock, config
 from jwtrail.detect import Detector, RuleSet
 from jwtrail.detect.ruleset import configured
-from jwtrail.ecs import document
+from jwtrail.ecs import document, event_for
 from jwtrail.elastic.client import connect
 from jwtrail.elastic.provision import provision
 from jwtrail.errors import KqlError, PredicateError, QueryError
@@ -28,6 +28,7 @@ from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.remote import RemoteStore
 from jwtrail.query.store import Store
+from jwtrail.runtime.daemon import Daemon
 from jwtrail.runtime.history import replayed
 from jwtrail.runtime.remotefollow import RemoteFollower, replayed_there
 from jwtrail.runtime.shipping import ship_to
@@ -293,3 +294,39 @@ def test_the_command_line(stores, trail: Layout) -> None:
         outputs.append(done.stdout)
     assert outputs[0] == outputs[1]
     assert outputs[0].count(b"\n") == 20
+
+
+def test_one_daemon_ships_and_another_detects_and_answers(stores, tmp_path: Path) -> None:
+    """A host with the application ships; a host without any follows the engine, and ends the sign-in by itself."""
+    address = str(stores[1]._engine.address)
+    with connect(address) as engine:
+        provision(engine, namespace="pair")
+
+    def made(name: str, **more: object) -> config.Settings:
+        known = {"data": str(tmp_path / name), "engine.namespace": "pair", **more}
+        return config.load(known, environ={}, cwd=tmp_path).settings
+
+    shipping = Daemon(made("app", **{"ship.to": [address]}))
+    watching = Daemon(made("watch", store=address))
+    for daemon in (shipping, watching):
+        daemon.start()
+    try:
+        event = event_for("refresh-reused", event_outcome="failure", jwt_family="fam-1", user_id="u-1")
+        shipping.record(event)
+        wait(lambda: watching.state.revocations(clock.now_us()))
+        assert {(one.kind, one.value) for one in watching.state.revocations(clock.now_us())} == {
+            ("family", "fam-1")
+        }
+        assert watching.store.get(event.event_id) is not None
+        (progress,) = shipping.shipping.progress().values()
+        assert (progress.failure, progress.refused) == ("", 0)
+    finally:
+        for daemon in (watching, shipping):
+            daemon.close()
+
+
+def wait(true, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -120,8 +120,12 @@ def _settings(data: Path | None, file: Path | None) -> Any:
 
 
 def _run(shipper: "Shipper", *, once: bool) -> None:
+    def end(number: int, _: object) -> None:
+        shipper.stop()
+        signal.signal(number, signal.SIG_DFL)  # the second time nobody wants to wait for an answer
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: shipper.stop())
+        signal.signal(number, end)
     with progress("Shipping") as bar:
         shipper.run(until_empty=once, tell=_teller(bar))
     done = shipper.progress()

@@ -174,7 +174,6 @@ def compare(
     settings: Settings,
     url: str,
     *,
-    name: str | None = None,
     first: int = 0,
     last: int | None = None,
     tell: Callable[[int, int], None] | None = None,
@@ -182,7 +181,6 @@ def compare(
     """Compare what was shipped to an engine with the trail.
 
     Args:
-        name: under which the position is kept; made from the address if None.
         last: the last index; up to where it was shipped if None, or the whole trail if nothing says so.
         tell: called with (indexes compared, indexes to compare).
 
@@ -195,13 +193,17 @@ def compare(
     reader = TrailReader(layout)
     with connect(url, settings.engine) as engine:
         target = f"{engine.address}#{settings.engine.namespace}"
-        home = Home(layout.ship, name or name_of(target))
-        cursor, size = home.cursor(), reader.size
-        shipped = min(size, cursor.next) if cursor is not None else size
+        known = [
+            (home, cursor.next)
+            for home in homes(layout.ship)
+            if (cursor := home.cursor()) and cursor.target == target
+        ]
+        size = reader.size
+        shipped = min(size, max((reached for _, reached in known), default=size))
         end = shipped - 1 if last is None else last
         if first < 0 or end >= size:
             raise ConfigError(
                 f"the trail has no indexes from {first} to {end}", hint=f"it has {size:,} events"
             )
-        refused = frozenset(one.sequence for one in home.dead())
+        refused = frozenset(one.sequence for home, _ in known for one in home.dead())
         return Comparison(engine, settings.engine.namespace, reader, refused).run(first, end, tell)

@@ -63,7 +63,7 @@ class Delivery:
             again: some may be there already.
         """
         done = Delivered(complete=True)
-        for part in self._parts(documents):
+        for part in self.parts(documents):
             done += self._part(part, again=again)
             if not done.complete:
                 break
@@ -108,6 +108,7 @@ class Delivery:
                     half = len(left) // 2
                     return done + self._part(left[:half], again=again) + self._part(left[half:], again=again)
                 again = again or away.maybe_done
+                self._size.busy()
                 self._failed(away, pause)
                 continue
             self._breaker.good()
@@ -133,7 +134,7 @@ class Delivery:
         self._breaker.failed(seconds)
         self._stop.wait(seconds)
 
-    def _parts(self, documents: Sequence[Document]) -> list[Sequence[Document]]:
+    def parts(self, documents: Sequence[Document]) -> list[Sequence[Document]]:
         """Runs of documents that are not larger than `max_bytes`."""
         parts: list[Sequence[Document]] = []
         start = size = 0

@@ -7,11 +7,15 @@ from jwtrail import clock
 
 __all__ = ["Breaker", "Pause", "Size"]
 
-START = 500
+START = 1_000
 """Events of the first batch: small enough for an engine that is busy."""
 
-GOOD_S = 1.0
-"""An answer that comes within this asks for larger batches; one that takes twice as long for smaller ones."""
+LEAST = 50
+"""Events of a batch that failures do not go below: fewer make an engine no less busy, and growing again takes time."""
+
+GOOD_S = 4.0
+"""An answer that comes within this asks for larger batches; one that takes twice as long for smaller ones. Far below what an
+answer may take (`engine.timeout_s`), and long enough that a slow engine is not kept at small batches, which cost it most."""
 
 FIRST_S = 0.25
 LONGEST_S = 20.0
@@ -27,6 +31,7 @@ class Size:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._least = float(min(LEAST, most))
         self._now = float(min(START, most))
 
     @property
@@ -36,13 +41,13 @@ class Size:
     def taken(self, count: int, seconds: float) -> None:
         """A batch of this many was answered in this time."""
         if seconds > 2 * GOOD_S:
-            self._now = max(1.0, self._now * 0.75)
+            self._now = max(self._least, self._now * 0.75)
         elif seconds < GOOD_S and count >= self.now * 0.9:  # a small batch tells nothing of larger ones
             self._now = min(float(self._most), self._now * 1.5)
 
     def busy(self) -> None:
         """The sink asked for less."""
-        self._now = max(1.0, self._now / 2)
+        self._now = max(self._least, self._now / 2)
 
 
 class Pause:

@@ -25,8 +25,11 @@ from jwtrail.trail.logkey import load_verifier
 
 __all__ = ["IDLE_S", "Progress", "Shipper"]
 
-MAX_AIR = 80_000
-"""Events that a run may have in the air when it dies: the bounds of `parallel` times those of `max_batch`."""
+AHEAD = 2
+"""Batches that are ready when a request is answered, so that no connection waits for the disk."""
+
+MAX_AIR = 90_000
+"""Events that a run may have in the air when it dies: the bounds of `parallel`, and `AHEAD`, times those of `max_batch`."""
 
 IDLE_S = 0.5
 """Between two looks at the trail when there was nothing: an engine shows documents after a second anyway."""
@@ -169,11 +172,15 @@ class Shipper:
             found = self._documents(part)
             if not found:
                 continue
-            refused = self._delivery.once(found, again=True).refused
-            self._home.bury(refused)
-            good = {one.sequence for one in found}.difference(one.sequence for one in refused)
-            self._home.raise_dead(good)
-            taken += len(good)
+            for some in self._delivery.parts(found):
+                receipt = self._delivery.once(some, again=True)
+                left = {one.sequence for one in receipt.refused} | {
+                    some[place].sequence for place in receipt.busy
+                }
+                good = {one.sequence for one in some} - left
+                self._home.bury(receipt.refused)
+                self._home.raise_dead(good)
+                taken += len(good)
         return taken, len(self._home.dead())
 
     def _begin(self) -> int:
@@ -204,7 +211,7 @@ class Shipper:
 
     def _take_off(self, pool: ThreadPoolExecutor) -> None:
         """Put batches into the air while there is room and something to send."""
-        while len(self._flights) < self._sink.parallel and not self._stop.is_set():
+        while len(self._flights) < self._sink.parallel + AHEAD and not self._stop.is_set():
             documents = self._follower.read(self._size.now)
             if not documents:
                 self._seen_size = self._follower.position
