@@ -165,6 +165,29 @@ def backup(directory: Path, as_json: bool, data: Path | None) -> None:
 
 
 @trail.command()
+@click.option("--json", "as_json", is_flag=True, help="What was done as one JSON document.")
+@data_option
+def rebuild(*, as_json: bool, data: Path | None) -> None:
+    """Make again what follows from the events: the manifest if it is gone or damaged, the tiles, the search index.
+
+    Held against what was signed before anything is written: exit code 5 when it does not fit. The daemon must be stopped
+    meanwhile; it fills the search index when it runs again.
+    """
+    from jwtrail.query.index import QueryIndex  # noqa: PLC0415
+    from jwtrail.trail.rebuild import rebuild as run  # noqa: PLC0415
+
+    layout = layout_of(data)
+    with progress("reading"):
+        done = run(layout)
+    QueryIndex(layout.index).forget()
+    if as_json:
+        json_line(done)
+        return
+    manifest = "the manifest made again" if done.manifest else "the manifest was whole"
+    click.echo(f"{manifest}; {done.tiles:,} tiles over {done.events:,} events; the search index is made anew")
+
+
+@trail.command()
 @click.option(
     "--keep", metavar="PROFILE", default="", help="kr-1y, pci-12m, days-90, … [default: trail.retention]"
 )

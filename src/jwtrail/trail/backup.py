@@ -122,11 +122,7 @@ def _make_tiles(layout: Layout, copy: Layout) -> None:
         if path.is_file():
             _copy(path, copy.tiles / path.relative_to(layout.tiles))
     store = TileStore(copy.tiles)
-    store.flush(store.rebuild(signed.size, partial(_leaf_hashes, reader), begin, TileStore(layout.tiles)))
-
-
-def _leaf_hashes(reader: TrailReader, first: int, count: int) -> list[bytes]:
-    return reader.leaf_hashes(first, first + count - 1)
+    store.flush(store.rebuild(signed.size, partial(reader.nodes, 0), begin, TileStore(layout.tiles)))
 
 
 def _copy(one: Path, other: Path) -> None:

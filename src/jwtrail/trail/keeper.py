@@ -29,7 +29,7 @@ from jwtrail.trail.sequencer import Sequencer
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.signedlist import ListKeeper
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "take_lock"]
 
 _MICROS = 1_000_000
 
@@ -62,7 +62,7 @@ class Keeper:
         self._settings = settings or TrailSettings()
         self._now = now
         layout.create()
-        self._lock = _take_lock(layout)
+        self._lock = take_lock(layout)
         with ExitStack() as undo, storage_errors("begin on", layout.root):
             undo.callback(os.close, self._lock)
             self._refuse_unsigned()
@@ -359,8 +359,13 @@ class _Sealing(Struct, frozen=True):
     begun_us: int
 
 
-def _take_lock(layout: Layout) -> int:
-    """The descriptor that holds the lock; the file says whose it is."""
+def take_lock(layout: Layout) -> int:
+    """The descriptor that holds the lock; the file says whose it is.
+
+    Raises:
+        LockedError: another process holds it.
+        WriteError: it cannot be written.
+    """
     with storage_errors("open", layout.lock):
         fd = os.open(layout.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
