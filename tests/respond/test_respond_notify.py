@@ -3,9 +3,11 @@
 import base64
 import hmac
 import json
+import re
 import threading
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -99,6 +101,20 @@ def test_a_receiver_refuses_what_is_forged_changed_or_old():
     late = NOW_US + (webhook.TOLERANCE_S + 1) * 1_000_000
     assert not webhook.verify(SECRET, headers, body, now_us=late)
     assert not webhook.verify(SECRET, {}, body, now_us=NOW_US)
+
+
+def test_the_receiver_of_the_how_to_takes_what_we_send_and_nothing_else(receiver):
+    page = (Path(__file__).parents[2] / "docs/how-to/work-with-alerts.md").read_text()
+    found = re.search(r"<!-- snippet: receiver -->\n```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    module: dict = {}
+    exec(found[1], module)
+    for secret in (SECRET, "a secret of twenty-four or more"):
+        webhook.sender(receiver.url, secret, timeout_s=5, where="notify.ops")(notice())
+        _, headers, body = receiver.got.pop()
+        assert module["genuine"](secret, headers, body)
+        assert not module["genuine"](secret, headers, body + b" ")
+        assert not module["genuine"](secret, headers | {"webhook-timestamp": "1"}, body)
 
 
 @pytest.mark.parametrize(
