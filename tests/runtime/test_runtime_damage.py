@@ -3,11 +3,12 @@
 import time
 
 from jwtrail import config
+from jwtrail.detect.engine import Detector
 from jwtrail.ecs import event_for
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
-from jwtrail.runtime.daemon import Daemon
+from jwtrail.runtime.daemon import CURSOR, Daemon
 from jwtrail.trail.writer import TrailWriter
 
 
@@ -41,3 +42,31 @@ def test_a_damaged_log_is_an_event_and_stops_nobody(tmp_path):
         assert not daemon.failure
     finally:
         daemon.close()
+
+
+def test_a_segment_that_cannot_be_read_is_an_event_and_new_events_are_judged(tmp_path):
+    settings = config.load({"data": str(tmp_path / "data"), "trail.seal_events": 5}).settings
+    first = Daemon(settings)
+    first.start()
+    writer = TrailWriter(first.layout)
+    for number in range(10):
+        writer.put(event_for("login", user_id=f"u{number}"), "sync").result(10)
+    writer.close()
+    wait(lambda: first.keeper.size >= 12 and first.keeper.segments)
+    first.state.commit(cursor=(CURSOR, Detector(first.rules).snapshot()))
+    first._saved_us = 1 << 62  # as after a crash: no snapshot of the end
+    first._save = lambda: None
+    first.close()
+    for segment in first.layout.segments.glob("*.parquet"):
+        segment.write_bytes(segment.read_bytes()[:100])
+    second = Daemon(settings)
+    assert second.detector.stats().sequence < 0
+    second.start()
+    try:
+        size = second.keeper.size
+        wait(lambda: second.keeper.size > size and second.detector.stats().sequence > size)
+        assert not second.failure
+        told = [event.message for event in second.keeper.head if event.event_action == "trail-broken"]
+        assert any("was not judged" in text for text in told)
+    finally:
+        second.close()

@@ -225,11 +225,14 @@ class Daemon:
     def _tell_damage(self) -> None:
         """Say once what is damaged in the logs. What is whole goes on, and the audit names all of it."""
         for finding in self.keeper.findings:
-            if (text := str(finding)) not in self._told:
-                self._told.add(text)
-                self.record(
-                    event_for("trail-broken", service_name="jwtrail", event_outcome="failure", message=text)
-                )
+            self._tell(str(finding))
+
+    def _tell(self, damage: str) -> None:
+        if damage not in self._told:
+            self._told.add(damage)
+            self.record(
+                event_for("trail-broken", service_name="jwtrail", event_outcome="failure", message=damage)
+            )
 
     def _take_rules(self) -> None:
         """Go on with changed rules. Those that are the same keep what they remember; the others begin anew."""
@@ -270,7 +273,15 @@ class Daemon:
         query = f"event.sequence > {self.detector.stats().sequence} and not tags: {IMPORTED}"
         cursor: str | None = None
         while True:
-            page = self._local.search(SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True))
+            try:
+                page = self._local.search(
+                    SearchRequest(query, limit=MAX_LIMIT, cursor=cursor, ascending=True)
+                )
+            except (
+                JwtrailError
+            ) as error:  # a segment that is cut off, say: what is new is judged all the same
+                self._tell(f"what came after the last snapshot was not judged: {error}")
+                return
             self._follow([event for event in page.events if event.event_sequence is not None])
             if self._waiting:
                 self._answer()
