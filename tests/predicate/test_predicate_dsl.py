@@ -72,3 +72,13 @@ def test_as_deep_and_wide_as_engines_take() -> None:
 def test_what_engines_cannot_say_is_refused(predicate: Predicate) -> None:
     with pytest.raises(PredicateError):
         to_dsl(predicate)
+
+
+def test_an_order_of_a_key_inside_has_two_ends() -> None:
+    # Elasticsearch refuses a range with one end there; a root field and an ordinary one keep theirs.
+    assert to_dsl(Range(field="jwt.claims.tenant", op="lt", value="b")) == {
+        "range": {"jwt.claims.tenant": {"lt": "b", "gte": ""}}
+    }
+    above = to_dsl(Range(field="jwt.claims.tenant", op="gt", value="b"))
+    assert set(above["range"]["jwt.claims.tenant"]) == {"gt", "lte"}
+    assert to_dsl(Range(field="user.id", op="gt", value="b")) == {"range": {"user.id": {"gt": "b"}}}

@@ -10,6 +10,7 @@ from typing import Any
 
 from jwtrail import clock
 from jwtrail.ecs.catalogue import Field
+from jwtrail.ecs.clean import MAX_TEXT
 from jwtrail.predicate.checks import check_size, field_of, refuse
 from jwtrail.predicate.ir import (
     And,
@@ -45,6 +46,9 @@ MAX_LEVELS = 18
 
 MAX_TIME_US = 9_223_372_036_854_775
 """The last instant that engines can hold to the microsecond, in 2262 (`date_nanos`)."""
+
+LAST_TEXT = "\U0010ffff" * MAX_TEXT
+"""No text of an event comes behind it."""
 
 Query = dict[str, Any]
 _NONE: Query = {"match_none": {}}
@@ -261,7 +265,10 @@ def _range(node: Range) -> Query:
     if field.type == "date":
         return _instant(node, node.op, test.value)
     value = str(ipaddress.ip_address(str(node.value))) if field.type == "ip" else test.value
-    return {"range": {node.field: {node.op: value}}}
+    bounds = {node.op: value}
+    if field.type == "flattened" and node.field != field.name:  # Elasticsearch wants both for a key inside
+        bounds |= {"lte": LAST_TEXT} if node.op.startswith("g") else {"gte": ""}
+    return {"range": {node.field: bounds}}
 
 
 def _instant(node: Equals | Range, op: Op, at: Scalar, other: Op | None = None) -> Query:
