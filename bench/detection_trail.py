@@ -28,7 +28,7 @@ SELECT
   CASE WHEN h % 6 < 3 THEN path || '/{{id}}' ELSE path END AS "http.route",
   CASE WHEN known THEN format('01b2{{:08x}}-7000-8000-9000-{{:012x}}', who, t // 3600000000) END AS "jwt.jti",
   CASE WHEN known THEN true END AS "jwt.known",
-  CASE WHEN h % 6 < 3 THEN object END AS "jwtrail.object.id", 'required' AS "jwtrail.policy",
+  CASE WHEN h % 6 < 3 THEN object END AS "jwtrail.object.id", CASE WHEN known THEN 'required' ELSE 'public' END AS "jwtrail.policy",
   'w1' AS "jwtrail.writer", i + 1 AS "jwtrail.writer_seq",
   format('203.0.{{}}.{{}}', who // 250, who % 250) AS "source.ip", 'shop.example' AS "url.domain",
   CASE WHEN h % 6 < 3 THEN path || '/' || object ELSE path END AS "url.path",

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from jwtrail import clock
 from jwtrail.detect import Alert, Detector
-from jwtrail.detect.needs import Crowded, Fresh, Linked, Stepped, Summed, needs_of
+from jwtrail.detect.relevant import Crowded, Fresh, Linked, Stepped, Summed, needs_of
 from jwtrail.ecs import Event, event_for
 from jwtrail.query.files import TrailFiles
 from jwtrail.runtime.history import replayed

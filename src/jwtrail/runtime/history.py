@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from jwtrail import clock
 from jwtrail.detect import Alert, Detector, RuleSet
 from jwtrail.detect.endings import LATENESS_US
-from jwtrail.detect.needs import fields_of
+from jwtrail.detect.relevant import fields_of
 from jwtrail.ecs import Event
 from jwtrail.predicate.ir import Anything, Predicate, Range
 from jwtrail.query.engine import COUNTS, Engine

@@ -1,4 +1,4 @@
-"""Which events of the past a replay has to look at: asked of the segments in SQL, rule by rule (`detect.needs`).
+"""Which events of the past a replay has to look at: asked of the segments in SQL, rule by rule (`detect.relevant`).
 
 A rule that fits few events gets them all, found in one scan. Of a rule that fits many, only groups that could fire are
 read; a test may keep too much, but never too little.
@@ -12,7 +12,7 @@ from msgspec import Struct
 from jwtrail.clock import parse_iso
 from jwtrail.detect.habits import MAX_TERMS
 from jwtrail.detect.measures import MAX_SAMPLES
-from jwtrail.detect.needs import Crowded, Fresh, Linked, Need, Stepped, Summed, needs_of
+from jwtrail.detect.relevant import Crowded, Fresh, Linked, Need, Stepped, Summed, needs_of
 from jwtrail.detect.ruleset import Active
 from jwtrail.query.engine import Engine
 from jwtrail.query.source import Segment
