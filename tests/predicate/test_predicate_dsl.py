@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jwtrail.errors import PredicateError
 from jwtrail.predicate.dsl import MAX_CLAUSES, MAX_LEVELS, to_dsl
-from jwtrail.predicate.ir import And, Contains, Equals, Glob, Not, Or, Predicate, Span
+from jwtrail.predicate.ir import And, Contains, Equals, Glob, Not, Or, Predicate, Range, Span
 from jwtrail.predicate.lucene import MAX_PATTERN, without_case
 from jwtrail.predicate.values import fold
 
