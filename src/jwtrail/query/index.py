@@ -130,6 +130,8 @@ class QueryIndex:
 
     def _stoppable(self, interrupt: Callable[[], None]) -> None:
         self._interrupt = interrupt
+        if self._stopped:  # before there was anything to interrupt
+            raise duckdb.InterruptException
 
     def _trusted(self) -> list[Part]:
         return [part for name, part in self._parts.items() if name not in self._distrusted]
