@@ -39,7 +39,6 @@ class MemorySink:
     """
 
     name = "memory://test"
-    rewrites = False
 
     def __init__(self, faults: Iterable[str] = (), poison: Iterable[int] = (), parallel: int = 2) -> None:
         self.parallel = parallel
@@ -81,9 +80,6 @@ class MemorySink:
             else:
                 self.indexes[-1][one.id] = one
         return Receipt(tuple(refused), tuple(waiting), there=there)
-
-    def rewrite(self, documents: Sequence[Document]) -> Receipt:
-        raise NotImplementedError
 
     def close(self) -> None:
         pass

@@ -34,7 +34,6 @@ class WebhookSink:
     """
 
     parallel = 1
-    rewrites = False
 
     def __init__(self, url: str, key: bytes) -> None:
         parts = urlsplit(url)
@@ -73,10 +72,6 @@ class WebhookSink:
                 where=self.name,
             ) from error
         return Receipt()
-
-    def rewrite(self, documents: Sequence[Document]) -> Receipt:
-        """Never called: what was sent is out of reach."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """See `Sink.close`."""

@@ -72,8 +72,6 @@ class BulkSink:
         parallel: requests at once.
     """
 
-    rewrites = True
-
     def __init__(self, engine: Engine, namespace: str, parallel: int) -> None:
         self._engine = engine
         self._streams = {dataset: stream_of(dataset, namespace) for dataset in DATASETS}
@@ -119,7 +117,7 @@ class BulkSink:
         return _receipt(documents, places, answer)
 
     def rewrite(self, documents: Sequence[Document]) -> Receipt:
-        """See `Sink.rewrite`. Only the version that was seen is replaced: nothing is written over unseen."""
+        """See `Rewriting.rewrite`. Only the version that was seen is replaced: nothing is written over unseen."""
         by_id = {one.id: (place, one) for place, one in enumerate(documents)}
         hits = self._hits(documents)
         if not hits:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from jwtrail import clock
 from jwtrail.ship.pace import Breaker, Pause, Size
-from jwtrail.ship.sink import Receipt, Refusal, Sink, SinkAway
+from jwtrail.ship.sink import Receipt, Refusal, Rewriting, Sink, SinkAway
 from jwtrail.trail.documents import Document
 
 __all__ = ["Delivered", "Delivery"]
@@ -77,12 +77,12 @@ class Delivery:
         """
         return self._sink.send(documents, again=again)
 
-    def rewrite(self, documents: Sequence[Document]) -> tuple[Refusal, ...] | None:
+    def rewrite(self, sink: Rewriting, documents: Sequence[Document]) -> tuple[Refusal, ...] | None:
         """One try to put these in the place of what is there; None when it must be tried again."""
         if not self._breaker.wait(self._stop):
             return None
         try:
-            receipt = self._sink.rewrite(documents)
+            receipt = sink.rewrite(documents)
         except SinkAway as away:
             self._failed(away, Pause())
             return None

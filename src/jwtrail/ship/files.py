@@ -54,7 +54,6 @@ class FileSink:
     """
 
     parallel = 1
-    rewrites = False
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.name = f"file://{path}"
@@ -97,10 +96,6 @@ class FileSink:
         if new:
             self._last = new[-1].sequence
         return Receipt(there=len(documents) - len(new))
-
-    def rewrite(self, documents: Sequence[Document]) -> Receipt:
-        """Never called: who follows the file has read it already."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """See `Sink.close`."""

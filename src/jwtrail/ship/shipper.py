@@ -17,7 +17,7 @@ from jwtrail.ship.delivery import Delivered, Delivery
 from jwtrail.ship.home import Cursor, Home
 from jwtrail.ship.pace import Size
 from jwtrail.ship.settings import ShipSettings
-from jwtrail.ship.sink import Sink
+from jwtrail.ship.sink import Rewriting, Sink
 from jwtrail.trail.documents import MAX_INDEXES, Document, read_documents
 from jwtrail.trail.follow import TrailFollower
 from jwtrail.trail.layout import Layout
@@ -265,14 +265,14 @@ class Shipper:
 
     def _forget(self) -> bool:
         """Rewrite some documents of erased people; whether there were any to rewrite."""
-        if not self._sink.rewrites:
+        if not isinstance(self._sink, Rewriting):
             return False
         # What is not there yet is shipped without the person; what the trail itself has not erased yet waits for it.
         wanted = [one for one in self._home.forgetting() if one < self._next][: self._settings.max_batch]
         found = [one for one in self._documents(wanted) if one.erased]
         if not found:
             return False
-        refused = self._delivery.rewrite(found)
+        refused = self._delivery.rewrite(self._sink, found)
         if refused is None:
             self._not_before_ns = clock.monotonic_ns() + int(FORGET_AGAIN_S * 1e9)
             return False

@@ -1,14 +1,14 @@
 """What a sink is: something that takes documents, and says which it refused."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from jwtrail.errors import JwtrailError
 from jwtrail.trail.documents import Document
 
-__all__ = ["Receipt", "Refusal", "Sink", "SinkAway"]
+__all__ = ["Receipt", "Refusal", "Rewriting", "Sink", "SinkAway"]
 
 
 class Refusal(Struct, frozen=True):
@@ -83,10 +83,6 @@ class Sink(Protocol):
     def parallel(self) -> int:
         """Batches at once; 1 keeps their order."""
 
-    @property
-    def rewrites(self) -> bool:
-        """Whether `rewrite` can take a person out of documents that are there."""
-
     def open(self) -> int:
         """See whether documents would be welcome; the index from which on none is there for sure.
 
@@ -105,8 +101,13 @@ class Sink(Protocol):
             SinkAway: try again later.
         """
 
-    def rewrite(self, documents: Sequence[Document]) -> Receipt:
-        """Put documents in the place of those with the same id; what is not there stays away. Raises as `send`."""
-
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+@runtime_checkable
+class Rewriting(Protocol):
+    """A sink that can take a person out of what it has."""
+
+    def rewrite(self, documents: Sequence[Document]) -> Receipt:
+        """Put documents in the place of those with the same id; what is not there stays away. Raises as `Sink.send`."""

@@ -158,7 +158,6 @@ class SyslogSink:
     """
 
     parallel = 1
-    rewrites = False
 
     def __init__(self, transport: str, host: str, port: int, form: Format, name: str) -> None:
         self.name = name
@@ -191,10 +190,6 @@ class SyslogSink:
             else:
                 self._stream(message)
         return Receipt(tuple(refused))
-
-    def rewrite(self, documents: Sequence[Document]) -> Receipt:
-        """Never called: what was sent is out of reach."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """See `Sink.close`."""
