@@ -17,10 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwtrail import clock, config
 from jwtrail.cli.main import cli
 from jwtrail.errors import ConfigError, IntegrityError, NoteError, TrailError
+from jwtrail.runtime.witnessed import Witnessing
 from jwtrail.tlog.merkle import EMPTY_ROOT
 from jwtrail.tlog.note import open_note
 from jwtrail.tlog.witness import WitnessKey, add_checkpoint, known_size
 from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.witnessing import post_to, witness
 
 MODULE = "filippo.io/torchwood/cmd/litewitness@v0.9.0"
@@ -200,3 +202,18 @@ def test_the_request_and_its_bounds():
             post_to(url)
     with pytest.raises(TrailError, match="cannot be reached"):
         post_to("http://127.0.0.1:1")(b"")
+
+
+@pytest.mark.engine
+def test_the_daemon_tells_when_the_witness_refuses(world, log_of, tmp_path):
+    layout, url, key = world
+    shutil.copytree(layout.root, tmp_path / "old")
+    log_of(100, more=True)
+    told = []
+    settings = TrailSettings(witness_url=url, witness_key=str(key))
+    watch = Witnessing(layout, settings, told.append)
+    watch.look()
+    watch.look()
+    Witnessing(type(layout)(tmp_path / "old"), settings, told.append).look()
+    assert [event.event_action for event in told] == ["trail-witnessed", "trail-broken"]
+    assert "the witness has seen 400 events" in told[1].message

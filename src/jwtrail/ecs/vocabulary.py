@@ -72,6 +72,10 @@ logging-paused          host                        info
 logging-gap             host                        info
 trail-verified          host                        info
 trail-broken            host                        info
+trail-witnessed         host                        info
+witness-failed          host                        error
+disk-low                host                        error
+disk-recovered          host                        info
 trail-pruned            host                        deletion
 subject-erased          host                        deletion
 trail-exported          host                        info

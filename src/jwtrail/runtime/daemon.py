@@ -24,9 +24,11 @@ from jwtrail.runtime.channels import senders_of
 from jwtrail.runtime.courier import Courier
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.indexer import Indexer
+from jwtrail.runtime.lowwater import LowWater
 from jwtrail.runtime.remotefollow import RemoteFeed, remote_store
 from jwtrail.runtime.rulewatch import RuleWatch
 from jwtrail.runtime.shipping import Shipping
+from jwtrail.runtime.witnessed import Witnessing
 from jwtrail.state.outbox import Outbox
 from jwtrail.state.split import open_state
 from jwtrail.tokens.ends import end_of
@@ -80,10 +82,12 @@ class Daemon:
         on_events: Callable[[Sequence[Event]], None] | None = None,
         on_alerts: Callable[[Sequence[Alert]], None] | None = None,
     ) -> None:
-        senders = senders_of(settings)  # first: a channel that cannot run is refused before anything is held
+        # First what may be set wrongly: it is refused before anything is held.
+        senders = senders_of(settings)
         self.settings = settings
         self.started_us = clock.now_us()
         self.layout = Layout(settings.root)
+        self._witnessing = Witnessing(self.layout, settings.trail, self.record)
         self.layout.create()
         self.keeper = Keeper(self.layout, settings.trail)
         self.state = open_state(self.layout.state, settings.state_url)
@@ -98,6 +102,7 @@ class Daemon:
         self._rule_files = RuleWatch(settings.detect.rules)
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
+        self._low_water = LowWater(self.layout, self.record)
         self.lag_ms = 0
         self.failure: str = ""
         self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
@@ -139,6 +144,8 @@ class Daemon:
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
         self.auditor.start()
+        self._witnessing.start()
+        self._low_water.start()
         self._indexer.start()
         self._courier.start()
         self.shipping.start()
@@ -152,6 +159,8 @@ class Daemon:
         if self._thread is not None:
             self._thread.join(timeout=30)
         self.auditor.close()
+        self._witnessing.close()
+        self._low_water.close()
         self._indexer.close()
         self._courier.close()
         if self.feed is not None:

@@ -29,6 +29,9 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
             An existing key keeps its name.
         retention: how long nothing may be removed: `kr-1y`, `kr-2y`, `pci-12m`, `hipaa-6y`, `days-N`; empty for no
             such period. Nothing is ever removed by itself.
+        witness_url: a C2SP witness that cosigns the checkpoints, the part before `/add-checkpoint`; none when empty.
+        witness_key: its key, as it publishes it.
+        witness_seconds: time between two requests to it.
     """
 
     queue_size: int = 10_000
@@ -43,6 +46,9 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
     mirror: Path | None = None
     origin: str | None = None
     retention: str = ""
+    witness_url: str = ""
+    witness_key: str = ""
+    witness_seconds: int = 300
 
     def __post_init__(self) -> None:
         Retention.parse(self.retention)
@@ -61,4 +67,5 @@ _LEAST = {
     "seal_seconds": 1,
     "checkpoint_seconds": 0,
     "heartbeat_seconds": 1,
+    "witness_seconds": 1,
 }
