@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import threading
 from concurrent.futures import wait
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from jwtrail import clock
 from jwtrail.errors import CorruptionError, WriteError
 from jwtrail.trail import merger as merger_module
+from jwtrail.trail import merging
 from jwtrail.trail.backup import back_up
 from jwtrail.trail.erasure import rewrite
 from jwtrail.trail.fsck import verify
@@ -260,3 +262,27 @@ def test_retired_files_that_are_gone_already_are_no_error(tmp_path):
     retired.remove_due(GRACE_SECONDS * SECOND)
     with reading(tmp_path / "missing"):
         pass
+
+
+def test_the_end_does_not_wait_for_a_merge(eight, monkeypatch):
+    """What is under way when the daemon stops is given up, and done after the next start."""
+    began, let_go = threading.Event(), threading.Event()
+    hold = merging._hold
+
+    def held(*given):
+        began.set()
+        let_go.wait(10)
+        hold(*given)
+
+    monkeypatch.setattr(merging, "_hold", held)
+    now = clock.now_us()
+    keeper = Keeper(eight, now=lambda: now)
+    keeper.step(now)
+    began.wait(10)
+    threading.Timer(0.1, let_go.set).start()
+    keeper.close()
+    assert len(TrailReader(eight).segments()) == 8
+    assert {path.suffix for path in eight.segments.iterdir()} == {".parquet"}
+    with Keeper(eight, now=lambda: now) as keeper:
+        merged(keeper, now)
+        assert len(keeper.segments) == 1

@@ -61,6 +61,7 @@ class Engine:
 
     def __init__(self, threads: int | None = None) -> None:
         self._threads = threads
+        self._ended = False
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def rows(self, sql: str) -> list[Any]:
@@ -91,7 +92,8 @@ class Engine:
             raise
 
     def interrupt(self) -> None:
-        """End the statement that another thread runs, if any: it raises `duckdb.Error` there."""
+        """End the statement that another thread runs, and begin no other: either raises `duckdb.Error` there."""
+        self._ended = True
         if (connection := self._connection) is not None:
             connection.interrupt()
 
@@ -102,6 +104,8 @@ class Engine:
             self._connection = None
 
     def _open(self) -> duckdb.DuckDBPyConnection:
+        if self._ended:
+            raise duckdb.InterruptException("interrupted")
         if self._connection is None:
             offline: dict[str, Any] = {
                 "autoinstall_known_extensions": False,
