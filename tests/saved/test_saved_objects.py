@@ -73,3 +73,13 @@ def test_the_command_writes_the_file(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     made = (tmp_path / "made/jwtrail-saved-objects.ndjson").read_bytes()
     assert made == written(saved_objects(console_url="https://trail.example"))
+
+
+def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = CliRunner().invoke(cli, ["provision", "--out", str(tmp_path / "file/inside")])
+    assert done.exit_code == 2
+    assert "cannot write the file" in done.stderr
+    dry = CliRunner().invoke(cli, ["provision", "--out", str(tmp_path / "dry"), "--dry-run"])
+    assert dry.exit_code == 0
+    assert not (tmp_path / "dry").exists()

@@ -7,6 +7,7 @@ import click
 
 from jwtrail.cli.common import config_option, json_line, note, settings_of
 from jwtrail.cli.plain import visible
+from jwtrail.errors import ConfigError
 
 if TYPE_CHECKING:
     from jwtrail.config import Settings
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["provision"]
 
 FILE = "jwtrail-saved-objects.ndjson"
+_DONE = {"create": "created", "update": "updated", "extend": "extended"}
 
 
 @click.command(short_help="Make an engine and its dashboards ready.")
@@ -92,7 +94,7 @@ def _tell(report: "Report", *, dry_run: bool, as_json: bool) -> None:
             json_line(change)
     else:
         for change in report.changes:
-            click.echo(f"{change.action}d {change.kind} {change.name}")
+            click.echo(f"{_DONE[change.action]} {change.kind} {change.name}")
     for one in report.left_out:
         note(f"left out: {one.what}: {visible(one.why)}")
     if report.changes:
@@ -101,6 +103,15 @@ def _tell(report: "Report", *, dry_run: bool, as_json: bool) -> None:
         )
     else:
         note(f"{report.engine}: nothing to do.")
+
+
+def _write(directory: Path, lines: bytes) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / FILE).write_bytes(lines)
+    except OSError as error:
+        raise ConfigError(f"cannot write the file: {error.strerror}", where=str(directory / FILE)) from error
+    click.echo(directory / FILE)
 
 
 def _people(
@@ -117,15 +128,13 @@ def _people(
     from jwtrail.ship.saved.kibana import Interface, import_objects  # noqa: PLC0415
 
     objects = saved_objects(console_url=console if console is not None else settings.serve.public_url)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / FILE).write_bytes(written(objects))
-        click.echo(out / FILE)
+    if out is not None and not dry_run:
+        _write(out, written(objects))
     targets: tuple[tuple[Interface, str | None], ...] = (("kibana", kibana), ("dashboards", dashboards))
     for interface, address in targets:
         if address is None:
             continue
-        if dry_run:
+        if dry_run:  # what would be imported
             for one in objects:
                 json_line(one)
             continue
