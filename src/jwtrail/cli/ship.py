@@ -124,10 +124,13 @@ def _run(shipper: "Shipper", *, once: bool) -> None:
         shipper.stop()
         signal.signal(number, signal.SIG_DFL)  # the second time nobody wants to wait for an answer
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    with progress("Shipping") as bar:
-        shipper.run(until_empty=once, tell=_teller(bar))
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with progress("Shipping") as bar:
+            shipper.run(until_empty=once, tell=_teller(bar))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     done = shipper.progress()
     note(
         f"Shipped {done.sent:,} events; {done.there:,} were there; {done.refused:,} refused; {done.lag:,} left."
