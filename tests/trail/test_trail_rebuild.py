@@ -79,3 +79,33 @@ def test_what_says_what_was_signed_must_be_there_and_nobody_else_at_work(sealed)
     done = CliRunner().invoke(cli, ["trail", "rebuild", "--data", str(sealed.root)])
     assert done.exit_code == 5
     assert "there is no checkpoint" in done.stderr
+
+
+@pytest.mark.parametrize("gone", [("checkpoint",), ("segments",), ("checkpoint", "segments")])
+def test_a_loss_is_signed_over_only_when_somebody_says_so(sealed, gone):
+    where = ["--data", str(sealed.root)]
+    for name in gone:
+        (sealed.tlog / name).unlink()
+    with pytest.raises(IntegrityError):
+        Keeper(sealed)
+    asked = CliRunner().invoke(cli, ["trail", "accept-loss", "--reason", "OPS-77", *where], input="n\n")
+    assert asked.exit_code == 1
+    assert not (sealed.tlog / gone[0]).exists()
+    done = CliRunner().invoke(cli, ["trail", "accept-loss", "--reason", "OPS-77", "--yes", *where])
+    assert done.exit_code == 0, done.output
+    with Keeper(sealed) as keeper:
+        told = keeper.step(clock.now_us())
+    assert [event.jwtrail_ticket for event in told if event.event_action == "trail-loss-accepted"] == [
+        "OPS-77"
+    ]
+    assert verify(sealed.root).ok
+
+
+def test_what_contradicts_a_signature_is_never_signed_over(sealed):
+    sealed.checkpoint.write_bytes(b"x")
+    done = CliRunner().invoke(
+        cli, ["trail", "accept-loss", "--reason", "x", "--yes", "--data", str(sealed.root)]
+    )
+    assert done.exit_code == 5
+    assert "neither checkpoint nor list" in done.stderr
+    assert sealed.checkpoint.read_bytes() == b"x"

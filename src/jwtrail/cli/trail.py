@@ -187,6 +187,36 @@ def rebuild(*, as_json: bool, data: Path | None) -> None:
     click.echo(f"{manifest}; {done.tiles:,} tiles over {done.events:,} events; the search index is made anew")
 
 
+@trail.command("accept-loss")
+@click.option("--reason", required=True, help="What happened, for the record: the disk, the ticket.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+@data_option
+def accept_loss(*, reason: str, yes: bool, config_file: Path | None, data: Path | None) -> None:
+    """Sign what is left after tlog/checkpoint or tlog/segments was lost, when no mirror and no backup has it.
+
+    The daemon does not do that by itself: it would put its name to whatever it finds. An event says that you did. What
+    contradicts a signature that is still there is never signed over.
+    """
+    from jwtrail.cli.recorded import record  # noqa: PLC0415
+    from jwtrail.trail.accepting import accept_loss as run  # noqa: PLC0415
+    from jwtrail.trail.accepting import lost  # noqa: PLC0415
+
+    layout, settings = layout_of(data), settings_of(data, config_file)
+    gone = lost(layout, settings.trail)
+    if gone and not yes:
+        click.confirm(
+            f"Lost: {', '.join(gone)}. What was altered before now will not be noticed. Sign?",
+            abort=True,
+            err=True,
+        )
+    if gone:
+        record(data, "trail-loss-accepted", f"signed anew: {', '.join(gone)}", jwtrail_ticket=reason)
+    done = run(layout, settings.trail)
+    click.echo(f"signed anew: {', '.join(done.lost)}" + (f" over {done.size:,} events" if done.size else ""))
+    note("Compare with whatever copy of an older checkpoint you find: jwtrail trail verify")
+
+
 @trail.command()
 @click.option(
     "--keep", metavar="PROFILE", default="", help="kr-1y, pci-12m, days-90, … [default: trail.retention]"

@@ -72,6 +72,7 @@ logging-paused          host                        info
 logging-gap             host                        info
 trail-verified          host                        info
 trail-broken            host                        info
+trail-loss-accepted     host                        change
 trail-witnessed         host                        info
 witness-failed          host                        error
 disk-low                host                        error
