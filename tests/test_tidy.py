@@ -43,7 +43,7 @@ def test_no_template_or_data_file_is_executable() -> None:
 )
 def test_the_request_path_loads_nothing_heavy(door: str) -> None:
     # Import contracts see what is written; this sees what is loaded.
-    heavy = ("duckdb", "sigma", "re2", "rich", "jwtrail.detect", "jwtrail.query", "jwtrail.web")
+    heavy = ("duckdb", "sigma", "re2", "rich", "urllib3", "jwtrail.detect", "jwtrail.query", "jwtrail.web")
     code = f"import sys, {door}; print([name for name in {heavy!r} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
     assert run.stdout.strip() == "[]"
