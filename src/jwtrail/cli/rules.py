@@ -71,7 +71,16 @@ def list_(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> N
             for rule in page.rules
         ]
         draw(("code", "", "level", "rule", "looks at", "answer"), rows, flexible=("rule", "answer"))
+    _tell_silent(ruleset, config_file)
     _tell_refused(ruleset)
+
+
+def _tell_silent(ruleset: "RuleSet", config_file: Path | None) -> None:
+    """Without a database of addresses some rules have nothing to compare."""
+    from jwtrail.detect.needs import without_database  # noqa: PLC0415
+
+    if not settings_of(None, config_file).enrich.databases and (codes := without_database(ruleset)):
+        note(f"Silent until enrich.databases names a file: {', '.join(codes)}")
 
 
 @rules.command()
