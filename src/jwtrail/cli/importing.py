@@ -1,6 +1,7 @@
 """`jwtrail import`: access records from elsewhere."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -67,7 +68,7 @@ def import_(
 
     settings = settings_of(data, config_file)
     refused = rejects or Path(f"{files[0].name}.rejects.ndjson")
-    parse, enrich = _parser(kind, timezone), Enricher(settings.enrich)
+    parse, enrich = _parser(kind, timezone, frozenset(settings.http.query_allow)), Enricher(settings.enrich)
     began = clock.monotonic_ns()
     with progress("reading") as tell:
         taken = take(
@@ -87,13 +88,13 @@ def import_(
         sys.exit(FOUND)
 
 
-def _parser(kind: str, timezone: str) -> "Parser":
+def _parser(kind: str, timezone: str, query_allow: frozenset[str]) -> "Parser":
     from jwtrail.trail.intake import combined, ecsdoc, plain  # noqa: PLC0415
 
     if kind == "combined":
         return combined.parse
     if kind == "ecs":
-        return ecsdoc.parse
+        return partial(ecsdoc.parse, query_allow=query_allow)
     try:
         return plain.parser(ZoneInfo(timezone))
     except (ZoneInfoNotFoundError, ValueError) as error:

@@ -1,13 +1,16 @@
 """ECS documents, one JSON object a line: as we write them, as Filebeat does, flat or nested.
 
-What the catalogue knows becomes that field. What it does not know, and what another trail gave the event (`event.sequence`,
-`event.hash`, `jwtrail.writer`, …), is kept in `labels`, so nothing is lost and our own sequence stays the only one.
+What the catalogue knows becomes that field. What it does not know, what its field cannot hold, and what another trail gave the
+event (`event.sequence`, `event.hash`, `jwtrail.writer`, …), is kept in `labels`, so nothing is lost and our own sequence stays
+the only one. What one field says of another is filled in: rules read `url.query`, whoever wrote only `url.original`.
 """
 
+import re
 import uuid
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct
@@ -23,24 +26,37 @@ __all__ = ["parse"]
 MAX_DEPTH = 12
 """Nested objects; ECS has five."""
 
+MAX_LATITUDE = 90
+MAX_LONGITUDE = 180
+"""Degrees."""
+
+FIRST_FAILURE = 400
+"""Status from which a request failed."""
+
 MAX_NAMES = 4096
 """Names of fields whose place is remembered: a file has some dozens, a hostile one as many as it has lines."""
 
-_PARSED = ("long", "boolean", "date")
+_PARSED = ("long", "boolean", "date", "geo_point")
+
+_WKT = re.compile(r"\s*POINT\s*\(\s*(\S{1,24})\s+(\S{1,24})\s*\)\s*", re.IGNORECASE)
 
 DATASETS: tuple[Dataset, ...] = ("jwtrail.access", "jwtrail.audit", "jwtrail.alerts")
 _FLATTENED = tuple(name for name, field in CATALOGUE.items() if field.type == "flattened")
+_WHOLE = frozenset(name for name, field in CATALOGUE.items() if field.type in ("flattened", "geo_point"))
 _OURS = frozenset(
     {"@timestamp", "event.id", "event.action", "event.module", "ecs.version", "jwtrail.wal", "@version"}
 )
 _KEPT_AS_IS = ("event.kind", "event.dataset")
 
 
-def parse(line: Line) -> Event:
+def parse(line: Line, query_allow: frozenset[str] = frozenset()) -> Event:
     """One document.
 
+    Args:
+        query_allow: names of query parameters whose values are kept, as `http.query_allow` has them.
+
     Raises:
-        Unreadable: not an object of JSON, without a time, or a field has a value of the wrong type.
+        Unreadable: not an object of JSON, nested too deep, or without a time.
     """
     try:
         raw = msgspec.json.decode(line.text)
@@ -56,7 +72,8 @@ def parse(line: Line) -> Event:
     for name, value in doc.items():
         if value is not None and value not in ([], {}):
             _place(name, value, fields, labels)
-    _redact(fields, flags)
+    _complete(fields)
+    _redact(fields, flags, query_allow)
     if (created := fields.pop("event_created", None)) is not None:
         labels["original.event.created"] = created
     fields.setdefault("event_outcome", "unknown")
@@ -67,12 +84,12 @@ def parse(line: Line) -> Event:
 
 
 def _flatten(value: dict[str, Any], prefix: str, depth: int, found: dict[str, Any]) -> None:
-    """Dotted names and values; a flattened field stays an object."""
+    """Dotted names and values; a flattened field and a point stay an object."""
     if depth > MAX_DEPTH:
         raise Unreadable(f"objects are nested more than {MAX_DEPTH} deep")
     for key, inner in value.items():
         name = prefix + key
-        if type(inner) is dict and name not in _FLATTENED:
+        if type(inner) is dict and name not in _WHOLE:
             _flatten(inner, name + ".", depth + 1, found)
         else:
             found[name] = inner
@@ -120,12 +137,17 @@ def _place(name: str, value: Any, fields: dict[str, Any], labels: dict[str, str]
     elif type(value) is str and field.type not in _PARSED and not field.many:
         fields[field.attribute] = value
     else:
-        fields[field.attribute] = _converted(field, value)
+        try:
+            fields[field.attribute] = _converted(field, value)
+        except Unreadable:
+            labels[f"original.{name}"] = _text(value)
 
 
 def _converted(field: Field, value: Any) -> Any:
     if field.many:
         return tuple(map(_text, value)) if isinstance(value, list) else (_text(value),)
+    if field.type == "geo_point":
+        return _point(value)
     if isinstance(value, list):
         if len(value) != 1:
             raise Unreadable(f"{field.name} has {len(value)} values, not one")
@@ -140,13 +162,48 @@ def _converted(field: Field, value: Any) -> Any:
     return clock.iso(_micros(value)) if field.type == "date" else _text(value)
 
 
-def _redact(fields: dict[str, Any], flags: set[str]) -> None:
-    """No value of a query string enters the trail, wherever it was recorded."""
+def _point(value: Any) -> str:
+    """`lat,lon` of the forms Elasticsearch reads: that text, an object, `[lon, lat]`, WKT, GeoJSON, also as a list of one."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict):
+        value = value.get("coordinates") or [value.get("lon"), value.get("lat")]
+    elif isinstance(value, str):
+        wkt = _WKT.fullmatch(value)
+        value = list(wkt.groups()) if wkt else value.split(",")[::-1]
+    try:
+        longitude, latitude = (float(part) for part in value[:2])
+    except (TypeError, ValueError):
+        raise Unreadable(f"not a point: {_text(value)[:40]}") from None
+    if not (abs(latitude) <= MAX_LATITUDE and abs(longitude) <= MAX_LONGITUDE):  # not a number among them
+        raise Unreadable(f"not on Earth: {_text(value)[:40]}")
+    return f"{latitude:.4f},{longitude:.4f}"
+
+
+def _complete(fields: dict[str, Any]) -> None:
+    """Add what other fields say: path and query of the whole target, the source of the client, the outcome of the status."""
+    target = fields.get("url_original")
+    if target is not None:
+        target = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", target, count=1, flags=re.IGNORECASE)
+        path, _, query = target.partition("?")
+        if path.startswith("/"):
+            fields.setdefault("url_path", unquote(path, errors="replace"))
+        if query:
+            fields.setdefault("url_query", query)
+    if "source_ip" not in fields and "client_ip" in fields:
+        fields["source_ip"] = fields["client_ip"]
+    status = fields.get("http_response_status_code")
+    if status is not None and fields.get("event_outcome") not in ("success", "failure"):
+        fields["event_outcome"] = "success" if status < FIRST_FAILURE else "failure"
+
+
+def _redact(fields: dict[str, Any], flags: set[str], query_allow: frozenset[str]) -> None:
+    """No value of a query string enters the trail but the allowed, wherever it was recorded."""
     for name in ("url_original", "http_request_referrer"):
         if name in fields:
             fields[name] = redacted_url(fields[name], flags)
     if "url_query" in fields:
-        fields["url_query"] = redact_query(fields["url_query"].removeprefix("?"), frozenset(), flags) or None
+        fields["url_query"] = redact_query(fields["url_query"].removeprefix("?"), query_allow, flags) or None
 
 
 def _action(doc: Mapping[str, Any]) -> str:
@@ -155,7 +212,8 @@ def _action(doc: Mapping[str, Any]) -> str:
         action = action[0]
     if isinstance(action, str) and action:
         return action
-    return "http-request" if "http.request.method" in doc else "log-message"
+    request = "http.request.method" in doc or "http.response.status_code" in doc
+    return "http-request" if request else "log-message"
 
 
 def _identified(event: Event, doc: Mapping[str, Any]) -> Event:

@@ -1,6 +1,6 @@
 """Files in, events in the trail, what could not be read kept with its cause."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 from jwtrail.ecs import Event, event_for
 from jwtrail.trail.durable import storage_errors
 from jwtrail.trail.intake.line import Line, Parser, lines_of
+from jwtrail.trail.intake.order import in_time
 from jwtrail.trail.journal import Journal
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.storable import storable_parts
@@ -58,7 +59,7 @@ def take(
     file_bytes: int,
     tell: Tell | None = None,
 ) -> Taken:
-    """Read files and write their events to a log of their own, in the order of the lines; durable when it returns.
+    """Read files and write their events to a log of their own, in the order of their time; durable when it returns.
 
     Args:
         parse: makes an event of a line.
@@ -72,34 +73,39 @@ def take(
         WriteError: the log or the file of rejects cannot be written.
     """
     paths = list(files)
-    total = sum(path.stat().st_size for path in paths if path.is_file())
     layout.create()
     refused = _Rejects(rejects)
     log = _Log(Journal(layout, file_bytes))
-    done = 0
     try:
-        for path in paths:
-            before = done
-
-            def told(count: int, before: int = before) -> None:
-                if tell:
-                    tell(before + count, total)
-
-            for line in lines_of(path, told):
-                try:
-                    event = parse(line)
-                    storable_parts(event)
-                except (ValueError, TypeError, OverflowError) as error:  # `Unreadable` among them
-                    refused.add(line, str(error))
-                else:
-                    log.add(event)
-            done += path.stat().st_size
+        for event in in_time(_events(paths, parse, refused, tell), layout.root):
+            log.add(event)
     finally:
         events = log.count
         names = ", ".join(path.name for path in paths)[:500]
         log.close(_note(events, refused.count, names, by))
         refused.close()
     return Taken(events, refused.count, log.writer, str(rejects) if refused.count else "")
+
+
+def _events(paths: list[Path], parse: Parser, refused: "_Rejects", tell: Tell | None) -> Iterator[Event]:
+    """What can be read, file by file, line by line."""
+    total = sum(path.stat().st_size for path in paths if path.is_file())
+    done = 0
+    for path in paths:
+
+        def told(count: int, before: int = done) -> None:
+            if tell:
+                tell(before + count, total)
+
+        for line in lines_of(path, told):
+            try:
+                event = parse(line)
+                storable_parts(event)
+            except (ValueError, TypeError, OverflowError) as error:  # `Unreadable` among them
+                refused.add(line, str(error))
+            else:
+                yield event
+        done += path.stat().st_size
 
 
 def _note(events: int, rejected: int, names: str, by: str) -> Event:
