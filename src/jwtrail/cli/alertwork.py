@@ -36,9 +36,6 @@ MAX_LOOKED_AT = 500
 SHORTEST_ID = 4
 """Characters of an id that are taken as its beginning, as with commits."""
 
-MAX_COUNTED = 20_000
-"""Alerts that groups and scores are made of."""
-
 from_option = click.option(
     "--from", "start", default="now-7d", show_default=True, metavar="TIME", help="From then on."
 )
@@ -124,7 +121,7 @@ def export(form: "AlertFormat", start: str, end: str, data: Path | None) -> None
 @data_option
 def groups(start: str, end: str, as_json: bool, data: Path | None) -> None:
     """Alerts put together by rule and by whom they are about."""
-    from jwtrail.respond.risk import groups_of  # noqa: PLC0415
+    from jwtrail.respond.risk import MAX_COUNTED, groups_of  # noqa: PLC0415
 
     made = groups_of(_between(data, start, end, MAX_COUNTED))
     if as_json or not is_terminal():
@@ -160,7 +157,7 @@ def groups(start: str, end: str, as_json: bool, data: Path | None) -> None:
 @data_option
 def risk(*, key: "RiskKey", start: str, end: str, limit: int, as_json: bool, data: Path | None) -> None:
     """Users, tokens or sources by what the alerts about them come to. Newer and graver alerts weigh more."""
-    from jwtrail.respond.risk import risks_of  # noqa: PLC0415
+    from jwtrail.respond.risk import MAX_COUNTED, risks_of  # noqa: PLC0415
 
     now = clock.now_us()
     made = risks_of(_between(data, start, end, MAX_COUNTED), key, now)[:limit]

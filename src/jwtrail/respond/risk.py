@@ -11,7 +11,7 @@ from jwtrail.detect.alert import SEVERITY, titled
 from jwtrail.sigma import Level
 from jwtrail.state.records import AlertRow
 
-__all__ = ["HALF_LIFE_US", "WEIGHTS", "AlertGroup", "Risk", "RiskKey", "groups_of", "risks_of"]
+__all__ = ["HALF_LIFE_US", "MAX_COUNTED", "WEIGHTS", "AlertGroup", "Risk", "RiskKey", "groups_of", "risks_of"]
 
 RiskKey = Literal["user", "token", "source"]
 
@@ -20,6 +20,9 @@ WEIGHTS: dict[Level, float] = {"informational": 0, "low": 2, "medium": 10, "high
 
 HALF_LIFE_US = 3 * 86_400 * 1_000_000
 """After so long an alert counts half, µs."""
+
+MAX_COUNTED = 20_000
+"""Alerts that groups and scores are made of."""
 
 HARMLESS = frozenset({"false_positive", "benign", "testing"})
 """Reasons of closing that take an alert out of the score."""

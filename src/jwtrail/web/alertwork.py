@@ -7,7 +7,7 @@ from starlette.responses import Response, StreamingResponse
 from jwtrail.errors import QueryError
 from jwtrail.query.times import parse_time
 from jwtrail.respond.exporting import MAX_EXPORTED, line_of
-from jwtrail.respond.risk import groups_of, risks_of
+from jwtrail.respond.risk import MAX_COUNTED, groups_of, risks_of
 from jwtrail.runtime.explain import Explanation
 from jwtrail.runtime.undo import Undone
 from jwtrail.runtime.undo import undo as take_back
@@ -18,9 +18,6 @@ from jwtrail.web.audit import record
 from jwtrail.web.call import Call
 
 __all__ = ["deliveries", "explain", "export", "groups", "resend", "risk", "undo"]
-
-MAX_COUNTED = 20_000
-"""Alerts that groups and scores are made of."""
 
 MAX_ROWS = 500
 """Groups or scores of one answer."""
