@@ -23,7 +23,7 @@ from jwtrail.trail.writer import TrailWriter
 
 SETTINGS = TrailSettings(seal_events=60, checkpoint_seconds=0, wal_file_bytes=16_384)
 SMALL = TrailSettings(seal_events=8, checkpoint_seconds=0, wal_file_bytes=4096)
-LATE_SECONDS = 0.05
+LATE_SECONDS = 1.0
 TRIES = 3
 """Refusals of a disk that stays broken, after which a small life ends."""
 
