@@ -1,6 +1,5 @@
 """Checks the trail in the background: at start and every hour, with the same auditor as `jwtrail trail verify`."""
 
-import threading
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -8,6 +7,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.ecs import Event, event_for
 from jwtrail.errors import JwtrailError
+from jwtrail.runtime.ticking import Ticker
 from jwtrail.trail import fsck
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.settings import TrailSettings
@@ -35,19 +35,15 @@ class Auditor:
         self._layout = layout
         self._settings = settings
         self._record = record
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ticker = Ticker("jwtrail-auditor", self._tell, EVERY_S, FIRST_S)
 
     def start(self) -> None:
         """Begin; the first check comes after `FIRST_S`."""
-        self._thread = threading.Thread(target=self._run, name="jwtrail-auditor", daemon=True)
-        self._thread.start()
+        self._ticker.start()
 
     def close(self) -> None:
         """Stop; a check that runs is waited for, at most half a minute."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=30)
+        self._ticker.close()
 
     def check(self) -> Audit:
         """Check now."""
@@ -64,13 +60,8 @@ class Auditor:
             self.last = Audit(report.ok, clock.now_us(), detail)
         return self.last
 
-    def _run(self) -> None:
-        wait = FIRST_S
-        while not self._stop.wait(wait):
-            wait = EVERY_S
-            audit = self.check()
-            action = "trail-verified" if audit.ok else "trail-broken"
-            outcome = "success" if audit.ok else "failure"
-            self._record(
-                event_for(action, service_name="jwtrail", event_outcome=outcome, message=audit.detail)
-            )
+    def _tell(self) -> None:
+        audit = self.check()
+        action = "trail-verified" if audit.ok else "trail-broken"
+        outcome = "success" if audit.ok else "failure"
+        self._record(event_for(action, service_name="jwtrail", event_outcome=outcome, message=audit.detail))
