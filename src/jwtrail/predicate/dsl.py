@@ -275,8 +275,13 @@ def _instant(node: Equals | Range, op: Op, at: Scalar, other: Op | None = None) 
     """Order in time; an instant that engines cannot hold is before or behind all that they can."""
     assert isinstance(at, int)
     if 0 <= at <= MAX_TIME_US:
-        text = clock.iso(at)
-        return {"range": {node.field: {op: text} if other is None else {op: text, other: text}}}
+        bounds = {op: clock.iso(at)}
+        if other is not None:
+            bounds[other] = bounds[op]
+        elif op.startswith("l"):
+            # Without a lower bound Elasticsearch's histograms take the lowest number for an instant, and fail.
+            bounds["gte"] = clock.iso(0)
+        return {"range": {node.field: bounds}}
     if other is None and op.startswith("g") == (at < 0):
         return {"exists": {"field": node.field}}
     return _NONE
