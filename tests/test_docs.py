@@ -76,12 +76,11 @@ def _commands() -> list[tuple[str, str]]:
 def test_commands_in_the_docs_exist_as_they_are_written(page: str, line: str) -> None:
     from jwtrail.cli.main import cli
 
-    words = shlex.split(line.split(" > ", maxsplit=1)[0], comments=True)[1:]
+    words = shlex.split(re.split(r" [<>] ", line, maxsplit=1)[0], comments=True)[1:]
     command: click.Command = cli
     context = click.Context(cli, info_name="jwtrail")
     while isinstance(command, click.Group):
-        name = words.pop(0)
-        inner = command.get_command(context, name)
+        name, inner, words = command.resolve_command(context, words)
         assert inner is not None, f"{page}: no command {name}"
         command, context = inner, click.Context(inner, info_name=name, parent=context)
     try:

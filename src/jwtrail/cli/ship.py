@@ -22,10 +22,12 @@ __all__ = ["ship"]
 class _Ship(click.Group):
     """What is no subcommand is the address to ship to."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and not {"-h", "--help"}.intersection(args):
-            args = ["to", *args]
-        return super().parse_args(ctx, args)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands:
+            return "to", self.commands["to"], args
+        return super().resolve_command(ctx, args)
 
 
 name_option = click.option(
