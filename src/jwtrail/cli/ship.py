@@ -35,7 +35,11 @@ name_option = click.option(
 )
 
 
-@click.group(cls=_Ship, short_help="Ship the trail to an engine, a file or another receiver.")
+@click.group(
+    cls=_Ship,
+    short_help="Ship the trail to an engine, a file or another receiver.",
+    context_settings={"ignore_unknown_options": True},  # they are those of `to`
+)
 def ship() -> None:
     """Hand every event on, in order, and go on where the last run ended.
 
