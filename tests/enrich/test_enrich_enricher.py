@@ -198,3 +198,13 @@ def test_the_fields_reach_the_trail_and_the_search_and_are_committed_to(tmp_path
     query = "source.as.number: 24940 and user_agent.name: curl and jwtrail.network: hosting and event.action: login"
     assert [event.user_name for event in store.search(SearchRequest(query=query, limit=5)).events] == ["kim"]
     assert verify(worker.layout.root).ok
+
+
+def test_a_number_the_event_brings_says_that_its_network_is_a_hosting_one():
+    enrich = Enricher(EnrichSettings(hosting_asns=(64500,)))
+    said = [
+        enrich(event_for("login", source_as_number=number)).jwtrail_network
+        for number in (14061, 64500, 64501)
+    ]
+    assert said == ["hosting", "hosting", None]
+    assert enrich(event_for("login", source_as_number=14061, jwtrail_network="vpn")).jwtrail_network == "vpn"

@@ -203,6 +203,19 @@ def test_files_in_any_order_become_one_past(layout, tmp_path, monkeypatch):
     assert not list(layout.root.glob("import-*"))
 
 
+def test_a_writer_keeps_its_order_when_its_clock_goes_back(layout, tmp_path):
+    source = tmp_path / "trail.ndjson"
+    lines = [
+        {"@timestamp": at * 1000, "jwtrail.writer": "w", "jwtrail.writer_seq": number} for number, at in enumerate((5, 90, 60, 100))
+    ]  # fmt: skip
+    source.write_bytes(
+        b"".join(msgspec.json.encode(line) + b"\n" for line in [*lines, {"@timestamp": 80_000}])
+    )
+    take(layout, [source], ecsdoc.parse, tmp_path / "rejects", by="root", file_bytes=1 << 16)
+    events = sorted(TrailReader(layout).unsealed(), key=lambda event: event.jwtrail_writer_seq)[:-1]
+    assert [event.labels.get("original.jwtrail.writer_seq") for event in events] == ["0", None, "1", "2", "3"]
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -20,6 +20,9 @@ MAX_KEY = 512
 MAX_VALUE = 128
 """Characters of a counted value, and of a part of a key that is cut."""
 
+MAX_DIGITS = 19
+"""Of a number in a label: what a `long` holds."""
+
 
 def _cut(text: str) -> str:
     return f"{text[: MAX_VALUE - 44]}…{sha256(text.encode()).hexdigest()[:43]}"
@@ -93,5 +96,14 @@ def _bounded(value: str) -> str:
 
 
 def number_reader(field: str) -> Callable[[Event], int | None]:
-    """The number in a field."""
-    return _reader(field)
+    """The number in a field, or in a label whose text is one."""
+    read = _reader(field)
+    found = resolve(field)
+    if found is None or not found[1]:
+        return read
+
+    def number(event: Event) -> int | None:
+        text = read(event)
+        return int(text) if text and len(text) <= MAX_DIGITS and text.isdecimal() else None
+
+    return number

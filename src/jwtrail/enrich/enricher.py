@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from jwtrail.ecs import Event
 from jwtrail.ecs.clean import clean
+from jwtrail.enrich.hosting import HOSTING
 from jwtrail.enrich.settings import EnrichSettings
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Enricher:
     def __init__(self, settings: EnrichSettings) -> None:
         self._addresses = _addresses(settings)
         self._agents: Agents | None = None
+        self._hosting = HOSTING | frozenset(settings.hosting_asns)
         self._where = _Memory(self._addresses.fields) if self._addresses is not None else None
         self._who = _Memory(self._agent) if settings.user_agents else None
 
@@ -74,6 +76,8 @@ class Enricher:
             found.update(self._where(event.source_ip))
         if self._who is not None and event.user_agent_original is not None:
             found.update(self._who(event.user_agent_original))
+        if event.source_as_number in self._hosting:
+            found.setdefault("jwtrail_network", "hosting")
         added = {name: value for name, value in found.items() if getattr(event, name) is None}
         return replace(event, **added) if added else event
 

@@ -45,7 +45,7 @@ def read_watch(document: Document) -> Watch | None:
     if extension.statistical is not None:
         return _statistical(document, extension.statistical)
     if extension.step is not None:
-        _check(document, extension.step.field, ("jwtrail", "step", "field"), ("long",))
+        _check(document, extension.step.field, ("jwtrail", "step", "field"), ("long", "flattened"))
     return extension.step
 
 
