@@ -10,6 +10,7 @@ from jwtrail.cli.main import cli
 from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import ACTIONS, CATALOGUE, REASONS
 from jwtrail.respond.reference import rules_page
+from jwtrail.runtime.metrics import METRICS
 
 HERE = Path(__file__).parent / "reference"
 MADE = "Made from the code by `make docs`; do not edit by hand."
@@ -52,6 +53,20 @@ def actions() -> str:
         "Actions (`event.action`)",
         "A closed list; what an application records under a name of its own goes to `jwtrail.audit`.",
         "| action | category | type | data set |",
+        rows,
+    )
+
+
+def metrics() -> str:
+    rows = [
+        f"| `{row.name}{'_total' if row.kind == 'counter' else ''}` | {row.kind} | {', '.join(row.labels)} | {row.doc} |"
+        for row in METRICS.values()
+    ]
+    return _page(
+        "Metrics",
+        "`jwtrail serve` answers `/metrics` in Prometheus' text format, signed in or with `serve.public_metrics`. The daemon sees every event, so it counts for all workers, from its start on. "
+        "No label holds a user, a token, an address or a path.",
+        "| metric | kind | labels | meaning |",
         rows,
     )
 
@@ -108,6 +123,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "fields.md": fields,
     "reasons.md": reasons,
     "actions.md": actions,
+    "metrics.md": metrics,
     "settings.md": settings,
     "rules.md": lambda: rules_page(configured(config.DetectSettings())),
     "cli.md": command_line,

@@ -95,6 +95,7 @@ class ServeSettings(Struct, frozen=True, forbid_unknown_fields=True):
         public_url: where people reach the console, when a proxy stands in front.
         kibana_url: Kibana or OpenSearch Dashboards with the data view of `jwtrail provision`; the console then leads to Discover.
         public_log: answer `/tlog/` without sign-in. What is there shows how many events there are and names no person.
+        public_metrics: answer `/metrics` without sign-in, for Prometheus. They count, and name no person.
     """
 
     host: str = "127.0.0.1"
@@ -103,3 +104,4 @@ class ServeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     kibana_url: str = ""
     public_log: bool = False
+    public_metrics: bool = False

@@ -13,6 +13,7 @@ from jwtrail.detect.ruleset import load_ruleset, packaged_texts
 from jwtrail.ecs import event_for
 from jwtrail.query.local import LocalStore
 from jwtrail.runtime.explain import explain
+from jwtrail.runtime.metrics import Gauges, Meter, Metrics
 from jwtrail.sigma import Proposal
 from jwtrail.state import StateStore
 from jwtrail.state.records import AlertRow
@@ -82,6 +83,7 @@ class World:
         self.reader = TrailReader(self.layout)
         self.store = LocalStore(self.reader, now=lambda: NOW)
         self.ruleset = load_ruleset()
+        self.meter = Meter()
         self.services = Services(
             store=self.store,
             state=self.state,
@@ -92,6 +94,7 @@ class World:
             record=self.recorded.append,
             ends=partial(end_of, self.state, TokenSettings()),
             log=partial(resource, self.reader),
+            metrics=Metrics(self.meter, lambda: Gauges(size=self.reader.size)).page,
             live=self.live,
             now_us=lambda: NOW,
         )

@@ -159,3 +159,15 @@ def test_the_log_is_for_signed_in_people_unless_the_setting_says_otherwise(world
     assert tile.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert opened.get("/tlog/tile/0/001").status_code == 404
     assert opened.get("/api/v1/status").status_code == 401
+
+
+def test_metrics_are_for_signed_in_people_unless_the_setting_says_otherwise(world, browser):
+    from jwtrail.web.app import build
+
+    assert browser(world.app).get("/metrics").status_code == 401
+    opened = browser(build(world.services, WebSettings(public_metrics=True), world.sign_ins))
+    page = opened.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert f"jwtrail_trail_size {world.reader.size}.0" in page.text.splitlines()
+    assert opened.get("/tlog/checkpoint").status_code == 401
+    assert opened.get("/api/v1/status").status_code == 401

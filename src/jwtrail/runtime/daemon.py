@@ -25,6 +25,7 @@ from jwtrail.runtime.courier import Courier
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.indexer import Indexer
 from jwtrail.runtime.lowwater import LowWater
+from jwtrail.runtime.metrics import Meter
 from jwtrail.runtime.remotefollow import RemoteFeed, remote_store
 from jwtrail.runtime.rulewatch import RuleWatch
 from jwtrail.runtime.shipping import Shipping
@@ -103,6 +104,7 @@ class Daemon:
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
         self._low_water = LowWater(self.layout, self.record)
+        self.meter = Meter()
         self.lag_ms = 0
         self.failure: str = ""
         self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
@@ -208,6 +210,7 @@ class Daemon:
     def _step(self) -> bool:
         now = clock.now_us()
         sequenced = self.keeper.step(now)
+        self.meter.see(sequenced)
         self._tell_damage()
         events = sequenced if self.feed is None else self.feed.take()
         if events:

@@ -8,9 +8,11 @@ from jwtrail.runtime.explain import Explanation
 from jwtrail.runtime.undo import Undone
 from jwtrail.web import alertquestions, countshapes, questions, shapes
 
-__all__ = ["ENDPOINTS", "PREFIX", "Endpoint"]
+__all__ = ["ENDPOINTS", "METRICS", "PREFIX", "Endpoint"]
 
 PREFIX = "/api/v1"
+METRICS = "/metrics"
+"""Where Prometheus looks."""
 
 Kind = Literal["json", "stream", "file"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from jwtrail.errors import JwtrailError
+from jwtrail.runtime.metrics import CONTENT_TYPE
 from jwtrail.web import (
     alerts,
     alertwork,
@@ -28,7 +30,7 @@ from jwtrail.web import (
     streams,
     tlog,
 )
-from jwtrail.web.api import ENDPOINTS, PREFIX, Endpoint
+from jwtrail.web.api import ENDPOINTS, METRICS, PREFIX, Endpoint
 from jwtrail.web.call import MAX_BODY, Call, TooLarge, read
 from jwtrail.web.entrance import Entrance
 from jwtrail.web.guard import Guard
@@ -117,6 +119,10 @@ def build(
 
         return answer
 
+    async def metrics(_request: Request) -> Response:
+        page = await anyio.to_thread.run_sync(services.metrics, limiter=limiter)
+        return Response(page, media_type=CONTENT_TYPE)
+
     routes: list[BaseRoute] = [
         Route(PREFIX + _pattern(end.path), _caught(answering(end)), methods=[end.method]) for end in ENDPOINTS
     ]
@@ -124,6 +130,7 @@ def build(
         Route(PREFIX + "/openapi.json", _openapi),
         Route(PREFIX + "/kibana", Discover(settings).answer),
         Route(PREFIX + "/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        Route(METRICS, _caught(metrics)),
         Route("/login", door.login),
         Route(tlog.PREFIX + "/{path:path}", log_files.answer),
         Mount("/assets", Assets(directory)),

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jwtrail.web import tlog
 from jwtrail.web.answers import failure
-from jwtrail.web.api import PREFIX
+from jwtrail.web.api import METRICS, PREFIX
 from jwtrail.web.security import Session, SignIns
 from jwtrail.web.settings import WebSettings
 
@@ -53,8 +53,10 @@ class Guard:
         self._app = app
         self._settings = settings
         self._sign_ins = sign_ins
-        closed = (PREFIX,) if settings.public_log else (PREFIX, tlog.PREFIX)
-        self._closed = tuple(f"{settings.root_path}{prefix}/" for prefix in closed)
+        closed = [PREFIX + "/"]
+        closed += [] if settings.public_log else [tlog.PREFIX + "/"]
+        closed += [] if settings.public_metrics else [METRICS]
+        self._closed = tuple(settings.root_path + prefix for prefix in closed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

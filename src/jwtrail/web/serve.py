@@ -23,6 +23,7 @@ from jwtrail.detect.ruleset import MAX_FILE, RuleSet, packaged_texts
 from jwtrail.errors import ServeError
 from jwtrail.runtime.daemon import Daemon
 from jwtrail.runtime.explain import explain
+from jwtrail.runtime.metrics import Gauges, Metrics
 from jwtrail.tokens.ends import end_of
 from jwtrail.trail.publish import resource
 from jwtrail.web import alerts
@@ -135,6 +136,7 @@ def web_settings(settings: Settings, port: int) -> WebSettings:
         https=public.scheme == "https",
         kibana_url=settings.serve.kibana_url,
         public_log=settings.serve.public_log,
+        public_metrics=settings.serve.public_metrics,
     )
 
 
@@ -201,6 +203,7 @@ def _services(daemon: Daemon, live: Live) -> Services:
         record=daemon.record,
         ends=partial(end_of, daemon.state, daemon.settings.tokens),
         log=partial(resource, daemon.reader),
+        metrics=Metrics(daemon.meter, lambda: _gauges(daemon)).page,
         live=live,
     )
 
@@ -255,6 +258,25 @@ def _trail(daemon: Daemon) -> TrailStatus:
         verified_us=audit.at_us or None,
         detail=daemon.failure or audit.detail,
     )
+
+
+def _gauges(daemon: Daemon) -> Gauges:
+    audit = daemon.auditor.last
+    return Gauges(
+        size=daemon.keeper.size,
+        intact=False if daemon.failure else audit.ok,
+        verified_us=audit.at_us,
+        ships={
+            _target(url): (at.lag, at.sent, at.refused, at.retries)
+            for url, at in daemon.shipping.progress().items()
+        },
+    )
+
+
+def _target(url: str) -> str:
+    """Scheme and host of an address: a path may hold a secret of whoever receives there."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}"
 
 
 def _signed_us(checkpoint: Path) -> int | None:

@@ -49,6 +49,7 @@ class Services:
         rules: the rule set that runs.
         record: puts an event into the trail; must not block for long.
         ends: when a revocation made at a time may be forgotten: after the last token that it concerns.
+        metrics: the page that Prometheus reads.
         log: a resource of the tiled log by its path below `/tlog/`; None when there is none.
         live: where the daemon publishes new events and alerts.
         now_us: the time.
@@ -63,5 +64,6 @@ class Services:
     record: Callable[[Event], None]
     ends: Callable[[RevocationKind, str, int], int]
     log: Callable[[str], bytes | None]
+    metrics: Callable[[], bytes]
     live: Live = field(default_factory=Live)
     now_us: Clock = clock.now_us

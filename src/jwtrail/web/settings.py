@@ -26,7 +26,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
         absolute_s: and after so long in any case.
         https: the console is reached over https, so the cookie is `Secure`.
         kibana_url: where Discover is; empty when there is none.
-        public_log: `/tlog/` is answered without sign-in.
+        public_log: `/tlog/` is answered without sign-in; `public_metrics`: `/metrics` is.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +40,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     https: bool = False
     kibana_url: str = ""
     public_log: bool = False
+    public_metrics: bool = False
 
     def __post_init__(self) -> None:
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
