@@ -22,7 +22,7 @@ def test_every_packaged_rule_loads():
 
 
 FIRST = """A1 A2 A3 A4 A5 A6 A7 A8 A10 A11 A12 B1 B2 B3 B4 B6 B7 B8 B13 B14 C1 C2 C3 C4 C6a C6b C7 D1 D2 D3 D4 D6 D8 D9 D13
-E1 E3 E4 E5 E6 E7 E8 E9 F1 F2 F4 G1 G3 G4 G9 G10 H1 H2 H3 H7 H8 H9 I1 I2 I3 I5 I8"""
+E1 E3 E4 E5 E6 E7 E8 E9 F1 F2 F4 G1 G3 G4 G9 G10 H1 H2 H3 H7 H8 H9 I1 I2 I3 I5 I8 I9 I10"""
 
 
 def test_the_rules_of_the_first_release_are_on():
