@@ -1,9 +1,9 @@
-"""`python -m bench [SECTION …] [--quick]`: sections are tokens, requests, trail, detection, query, ship; all by default."""
+"""`python -m bench [SECTION …] [--quick]`: sections are tokens, requests, trail, detection, reaction, query, ship; all by default."""
 
 import argparse
 import importlib
 
-SECTIONS = ("tokens", "requests", "trail", "detection", "query", "ship")
+SECTIONS = ("tokens", "requests", "trail", "detection", "reaction", "query", "ship")
 LONG = ("memory",)
 """Take minutes, and run only when they are named."""
 
