@@ -14,7 +14,7 @@ from jwtrail.cli.main import cli
 from jwtrail.ecs import CATALOGUE, document, event_for
 from jwtrail.errors import ConfigError
 from jwtrail.trail import fsck
-from jwtrail.trail.intake import Line, Unreadable, combined, ecsdoc, line, order, plain, take
+from jwtrail.trail.intake import Line, Unreadable, combined, ecsdoc, line, plain, take
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.storable import storable_parts
 
@@ -189,33 +189,6 @@ def test_what_other_fields_say_is_filled_in():
     assert "probe_sql" in doc["jwtrail.flags"]
 
 
-def test_files_in_any_order_become_one_past(layout, tmp_path, monkeypatch):
-    monkeypatch.setattr(order, "RUN_EVENTS", 8)
-    monkeypatch.setattr(order, "MAX_RUNS", 4)
-    times = {"late": range(60, 100), "even": range(0, 60, 2), "odd": range(1, 60, 2)}
-    paths = []
-    for name, seconds in times.items():
-        paths.append(tmp_path / name)
-        paths[-1].write_text("".join(f'{{"@timestamp":{at * 1000},"message":"{at}"}}\n' for at in seconds))
-    take(layout, paths, ecsdoc.parse, tmp_path / "rejects", by="root", file_bytes=1 << 16)
-    events = TrailReader(layout).unsealed()
-    assert [event.message for event in events[:-1]] == [str(at) for at in range(100)]
-    assert not list(layout.root.glob("import-*"))
-
-
-def test_a_writer_keeps_its_order_when_its_clock_goes_back(layout, tmp_path):
-    source = tmp_path / "trail.ndjson"
-    lines = [
-        {"@timestamp": at * 1000, "jwtrail.writer": "w", "jwtrail.writer_seq": number} for number, at in enumerate((5, 90, 60, 100))
-    ]  # fmt: skip
-    source.write_bytes(
-        b"".join(msgspec.json.encode(line) + b"\n" for line in [*lines, {"@timestamp": 80_000}])
-    )
-    take(layout, [source], ecsdoc.parse, tmp_path / "rejects", by="root", file_bytes=1 << 16)
-    events = sorted(TrailReader(layout).unsealed(), key=lambda event: event.jwtrail_writer_seq)[:-1]
-    assert [event.labels.get("original.jwtrail.writer_seq") for event in events] == ["0", None, "1", "2", "3"]
-
-
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -264,7 +237,7 @@ def test_lines_are_bounded_and_gzip_is_unpacked(tmp_path, monkeypatch):
         list(line.lines_of(path))
 
 
-def test_lines_of_one_instant_are_sequenced_in_their_order(layout, tmp_path):
+def test_an_import_is_sequenced_in_the_order_of_its_lines(layout, tmp_path):
     source = tmp_path / "access.log"
     lines = [COMBINED.replace("/orders/7", f"/orders/{number}") for number in range(1500)]
     source.write_text("\n".join([*lines[:700], "rubbish", *lines[700:]]) + "\n")

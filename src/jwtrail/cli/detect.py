@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["alert_document", "detect", "replay", "stretch"]
 
-MAX_LINE = 1 << 20
-"""Bytes of one line of a warm-up file; an event has one or two thousand."""
-
 rules_option = click.option(
     "--rules",
     "directories",
@@ -138,7 +135,7 @@ def replay(
     to_us = parse_time(end, now) if end else None
     file = Path(warm_up) if warm_up and Path(warm_up).is_file() else None
     warm_up_us = _period(warm_up) if warm_up and file is None else 0
-    before = _documents(file) if file else ()
+    before = _documents(file, settings) if file else ()
     if settings is not None and settings.store:
         from jwtrail.runtime.remotefollow import remote_store, replayed_there  # noqa: PLC0415
 
@@ -205,20 +202,18 @@ def _period(text: str) -> int:
     return int(number) * seconds * 1_000_000
 
 
-def _documents(file: Path) -> Iterator["Event"]:
-    import msgspec  # noqa: PLC0415
+def _documents(file: Path, settings: "Settings | None") -> Iterator["Event"]:
+    """The events of a file, read as `jwtrail import --format ecs` reads it."""
+    from jwtrail.enrich.enricher import Enricher  # noqa: PLC0415
+    from jwtrail.enrich.settings import EnrichSettings  # noqa: PLC0415
+    from jwtrail.trail.intake import Unreadable, ecsdoc, lines_of  # noqa: PLC0415
 
-    from jwtrail.ecs import decode_document  # noqa: PLC0415
-
-    with file.open("rb") as lines:
-        for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE), b""), 1):
-            if not line.strip():
-                continue
-            try:
-                yield decode_document(msgspec.json.decode(line))
-            except (msgspec.DecodeError, msgspec.ValidationError, AttributeError, TypeError) as error:
-                raise ConfigError(
-                    f"not an event: {error}",
-                    where=f"{file}:{number}",
-                    hint="one ECS document a line, as `jwtrail search --format ndjson` writes them",
-                ) from None
+    allowed = frozenset(settings.http.query_allow if settings else ())
+    enrich = Enricher(settings.enrich if settings else EnrichSettings())
+    for line in lines_of(file):
+        try:
+            yield enrich(ecsdoc.parse(line, allowed))
+        except Unreadable as error:
+            raise ConfigError(
+                f"not an event: {error}", where=f"{file}:{line.number}", hint="one ECS document a line"
+            ) from None

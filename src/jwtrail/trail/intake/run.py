@@ -10,7 +10,6 @@ from msgspec import Struct
 from jwtrail.ecs import Event, event_for
 from jwtrail.trail.durable import storage_errors
 from jwtrail.trail.intake.line import Line, Parser, lines_of
-from jwtrail.trail.intake.order import in_time
 from jwtrail.trail.journal import Journal
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.storable import storable_parts
@@ -59,7 +58,7 @@ def take(
     file_bytes: int,
     tell: Tell | None = None,
 ) -> Taken:
-    """Read files and write their events to a log of their own, in the order of their time; durable when it returns.
+    """Read files and write their events to a log of their own, in the order of the lines; durable when it returns.
 
     Args:
         parse: makes an event of a line.
@@ -77,7 +76,7 @@ def take(
     refused = _Rejects(rejects)
     log = _Log(Journal(layout, file_bytes))
     try:
-        for event in in_time(_events(paths, parse, refused, tell), layout.root):
+        for event in _events(paths, parse, refused, tell):
             log.add(event)
     finally:
         events = log.count
