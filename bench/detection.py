@@ -1,4 +1,4 @@
-"""The rule pack on decoded events and over the past, what a flood costs it, and the same rules by pySigma and SQLite.
+"""The rule pack on decoded events, over the past and on a simulated month; what a flood costs it; the same rules by pySigma.
 
 Rates are of CPU seconds (for the past, both of wall and CPU), because machines that benchmarks run on are seldom idle.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench import month
 from bench.detection_trail import made
 from bench.trail import access
 from jwtrail.config import DetectSettings
@@ -38,6 +39,7 @@ def run(calls: int) -> None:
     past(calls * 500)
     flood(calls * 100)
     peers(calls * 10)
+    month.run(calls)
 
 
 def past(count: int) -> None:

@@ -12,8 +12,8 @@ from jwtrail.state.database import Database
 
 __all__ = ["INTERVAL_S", "Watch"]
 
-INTERVAL_S = 0.02
-"""One look costs some 5 µs (SQLite reads a counter in shared memory), so fifty a second are nothing."""
+INTERVAL_S = 0.01
+"""One look costs some 5 µs (SQLite reads a counter in shared memory), so a hundred a second are nothing."""
 
 
 class Watch:

@@ -12,7 +12,7 @@ __all__ = ["LiveState"]
 
 
 class LiveState:
-    """Both views, fed by one watch. Rows are seen by other processes within two looks of `state.watch`, 40 ms, or as fast as
+    """Both views, fed by one watch. Rows are seen by other processes within two looks of `state.watch`, 20 ms, or as fast as
     Redis publishes.
 
     Args:
