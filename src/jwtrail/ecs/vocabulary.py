@@ -6,13 +6,13 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from jwtrail import clock
-from jwtrail.ecs.catalogue import CATALOGUE, Field
-from jwtrail.ecs.clean import MAX_ITEMS, MAX_TEXT, clean, clean_many, is_clean
+from jwtrail.ecs.clean import MAX_TEXT, clean, is_clean
+from jwtrail.ecs.cleaned import cleaned, plain_fields
 from jwtrail.ecs.codec import encode
 from jwtrail.ecs.event import Event
 from jwtrail.ecs.ids import uuid7
 
-__all__ = ["ACTIONS", "ECS_VERSION", "IMPORTED", "Action", "Dataset", "event_for"]
+__all__ = ["ACTIONS", "ECS_VERSION", "IMPORTED", "Action", "Dataset", "event_for", "implied"]
 
 ECS_VERSION = "9.2.0"
 
@@ -20,7 +20,6 @@ IMPORTED = "imported"
 """Tag of an event that was recorded elsewhere: it happened in the past, so nothing is answered because of it."""
 
 Dataset = Literal["jwtrail.access", "jwtrail.audit", "jwtrail.alerts"]
-_MAX_LONG = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it not every reader sees the same number
 
 
 class Action(Struct, frozen=True):
@@ -79,6 +78,8 @@ disk-low                host                        error
 disk-recovered          host                        info
 trail-pruned            host                        deletion
 subject-erased          host                        deletion
+subject-restricted      host                        change
+restriction-lifted      host                        change
 trail-exported          host                        info
 trail-imported          host                        info
 console-search          iam,configuration           access
@@ -113,17 +114,6 @@ def _read() -> dict[str, Action]:
 
 
 ACTIONS: dict[str, Action] = _read()
-_TEXT, _TEXTS, _LONG, _LEAVES = "text", "texts", "long", "leaves"
-"""What is done to a field; anything else is taken as it is."""
-
-
-def _kind(field: Field) -> str:
-    if field.many:
-        return _TEXTS
-    return {"long": _LONG, "flattened": _LEAVES, "boolean": ""}.get(field.type, _TEXT)
-
-
-_KINDS = {field.attribute: _kind(field) for field in CATALOGUE.values()}
 
 
 def event_for(
@@ -143,24 +133,21 @@ def event_for(
     flags = flags if flags is not None else set()
     known = ACTIONS.get(action)
     at = clock.iso(at_us if at_us is not None else clock.now_us())
-    plain = _plain(fields)
+    plain = plain_fields(fields)
     if plain is not None and (known is not None or len(action) <= MAX_TEXT):
         made = _event(known or _own(action), at, plain, flags)
         with suppress(UnicodeEncodeError):  # half a surrogate pair, which no UTF-8 can hold
             if is_clean(encode(made)):
                 return made
-    return _event(known or _own(clean(action, flags)), at, _cleaned(fields, flags), flags)
+    kept = cleaned(fields)
+    own = known or _own(clean(action, flags))
+    flags |= kept.flags
+    return _event(own, at, kept.fields, flags)
 
 
-def _own(action: str) -> Action:
-    """An action of the application's own."""
-    return Action(action, ("api",), ("info",))
-
-
-def _event(action: Action, timestamp: str, fields: dict[str, Any], flags: set[str]) -> Event:
-    made = {
-        "timestamp": timestamp,
-        "event_id": uuid7(),
+def implied(action: Action) -> dict[str, Any]:
+    """The attributes that every event of an action has, unless it says otherwise."""
+    return {
         "event_action": action.name,
         "event_dataset": action.dataset,
         "event_kind": action.kind,
@@ -169,64 +156,16 @@ def _event(action: Action, timestamp: str, fields: dict[str, Any], flags: set[st
         "event_category": action.category,
         "event_outcome": "success",
         "ecs_version": ECS_VERSION,
-        **fields,
     }
+
+
+def _own(action: str) -> Action:
+    """An action of the application's own."""
+    return Action(action, ("api",), ("info",))
+
+
+def _event(action: Action, timestamp: str, fields: dict[str, Any], flags: set[str]) -> Event:
+    made = {"timestamp": timestamp, "event_id": uuid7(), **implied(action), **fields}
     if flags:
         made["jwtrail_flags"] = tuple(sorted(flags | set(made.get("jwtrail_flags", ()))))
     return Event(**made)
-
-
-def _plain(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """The fields when types and lengths are as they must be, so that only what the texts hold is left to look at; else None."""
-    made = {}
-    for name, value in fields.items():
-        if value is None:
-            continue
-        kind = _KINDS.get(name)
-        if kind is _TEXT:
-            if value.__class__ is not str or len(value) > MAX_TEXT:
-                return None
-        elif kind is _TEXTS:
-            if value.__class__ is not tuple or not _are_plain(value):
-                return None
-        elif kind is _LONG:
-            if not -_MAX_LONG <= value <= _MAX_LONG:
-                return None
-        elif kind is _LEAVES:
-            return None
-        made[name] = value
-    return made
-
-
-def _are_plain(texts: tuple[Any, ...]) -> bool:
-    for text in texts:
-        if text.__class__ is not str or len(text) > MAX_TEXT:
-            return False
-    return len(texts) <= MAX_ITEMS
-
-
-def _cleaned(fields: dict[str, Any], flags: set[str]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, value in fields.items():
-        if value is None:
-            continue
-        match _KINDS.get(name):
-            case "text":
-                made[name] = clean(value, flags)
-            case "texts":
-                made[name] = clean_many(value, flags)
-            case "long":
-                made[name] = max(-_MAX_LONG, min(_MAX_LONG, value))
-            case "leaves":
-                made[name] = _flattened(value, flags)
-            case _:
-                made[name] = value
-    return made
-
-
-def _flattened(leaves: dict[str, Any], flags: set[str]) -> dict[str, str]:
-    """Leaves are keywords; names sorted by UTF-16 code units, as RFC 8785 section 3.2.3 wants them."""
-    kept = [
-        (clean(str(key), flags), clean(str(leaf), flags)) for key, leaf in list(leaves.items())[:MAX_ITEMS]
-    ]
-    return dict(sorted(kept, key=lambda pair: pair[0].encode("utf-16-be")))

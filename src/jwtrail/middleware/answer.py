@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from jwtrail import clock
 from jwtrail.errors import WriteError
+from jwtrail.middleware.account import Outcome
 from jwtrail.middleware.answers import AWAY, mime_of, respond
 from jwtrail.middleware.exchange import Exchange
 from jwtrail.middleware.recorder import Durability
@@ -20,18 +21,11 @@ Send = Callable[[Message], Awaitable[None]]
 class Middleware(Protocol):
     """What an answer asks of the middleware."""
 
-    def event_fields(
-        self, scope: Scope, exchange: Exchange, root: str, status: int, started_ns: int
-    ) -> dict[str, Any]:
-        """The attributes of the request's event."""
-
     def durability_of(self, status: int) -> Durability:
         """How safe the event must be before the client hears of the answer."""
 
-    def write(
-        self, durability: Durability, started_us: int, exchange: Exchange, fields: dict[str, Any]
-    ) -> None:
-        """Hand over the event. Raises `WriteError` when it cannot be written and the policy is to refuse."""
+    def write(self, scope: Scope, root: str, exchange: Exchange, outcome: Outcome) -> None:
+        """Hand over the request's event. Raises `WriteError` when it cannot be written and the policy is to refuse."""
 
     async def wait(self, exchange: Exchange) -> None:
         """Wait for pending events. Raises `WriteError` as `write`."""
@@ -110,7 +104,8 @@ class Answer:
         try:
             if last and not self._written:
                 self._write(None, ended=True)
-            await self._middleware.wait(self.exchange)
+            if self.exchange.pending:
+                await self._middleware.wait(self.exchange)
         except WriteError:
             if self._left:  # all that remains is to break the answer off
                 raise
@@ -148,16 +143,16 @@ class Answer:
         self._written = True
         # A head that was held and never left is no answer: the server, or whoever is outside of us, sends a 500.
         status = self._status if self._status is not None and (self._left or ended) else 500
-        fields = self._middleware.event_fields(
-            self._scope, self.exchange, self._root, status, self._started_ns
+        outcome = Outcome(
+            status,
+            self._started_us,
+            clock.monotonic_ns() - self._started_ns,
+            self._middleware.durability_of(status),
+            self._bytes,
+            self._mime,
+            self._failure(error, ended=ended),
         )
-        fields["http_response_bytes"] = self._bytes
-        fields["http_response_mime_type"] = self._mime
-        if (failure := self._failure(error, ended=ended)) is not None:
-            fields |= {"event_outcome": "failure", "event_type": ("access", "error"), "error_type": failure}
-        self._middleware.write(
-            self._middleware.durability_of(status), self._started_us, self.exchange, fields
-        )
+        self._middleware.write(self._scope, self._root, self.exchange, outcome)
 
     def _failure(self, error: BaseException | None, *, ended: bool) -> str | None:
         """Class of what went wrong with the answer itself; None when it ended as it should."""

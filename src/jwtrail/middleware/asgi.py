@@ -6,22 +6,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from jwtrail import clock
-from jwtrail.ecs import uuid7
 from jwtrail.errors import WriteError
+from jwtrail.middleware.account import Accounts, Outcome
 from jwtrail.middleware.answer import Answer
-from jwtrail.middleware.answers import AWAY, DENIED, Message, Send, kind_of, respond
+from jwtrail.middleware.answers import AWAY, DENIED, Message, Send, respond
 from jwtrail.middleware.bindings import challenge_of
-from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, situation_of
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
 from jwtrail.middleware.gate import Gate
-from jwtrail.middleware.http import (
-    Headers,
-    Networks,
-    object_of,
-    request_facts,
-    template_of,
-    where_from,
-)
-from jwtrail.middleware.identity import fields_of_verdict
+from jwtrail.middleware.http import Headers, Networks, template_of, where_from
 from jwtrail.middleware.observed import Observer
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
@@ -35,6 +27,9 @@ Receive = Callable[[], Awaitable[Message]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Resolve = Callable[[Scope], None]
 
+
+MAX_REQUEST_ID = 128
+"""Characters of an `X-Request-ID` that is taken over."""
 
 _BODIES = {
     401: b'{"error":"invalid_token"}',
@@ -76,8 +71,7 @@ class TrailMiddleware:
         self._recorder = recorder
         self._settings = settings
         self._trusted = Networks(settings.trusted_proxies)
-        self._query_allow = frozenset(settings.query_allow)
-        self._claims_allow = frozenset(settings.claims_allow)
+        self._accounts = Accounts(settings, recorder.service)
         self._observer = observer
         self._resolve = resolve
         self._on_startup = on_startup
@@ -133,8 +127,9 @@ class TrailMiddleware:
         if self._observer is not None:
             verdict = self._observer.stop(credential.token) or ABSENT
         given = headers.get(b"x-request-id")
-        request_id = given if given and len(given) <= 128 else uuid7()
-        exchange = Exchange(headers, where, credential, verdict, request_id)
+        exchange = Exchange(
+            headers, where, credential, verdict, given if given and len(given) <= MAX_REQUEST_ID else None
+        )
         if credential.several:
             exchange.flags.add("multiple_credentials")
         if where.spoofed:
@@ -145,7 +140,7 @@ class TrailMiddleware:
 
     def _held(self, scope: Scope, exchange: Exchange) -> Held | None:
         """The throttle or block that holds this request, if any; costs nothing while none is in force."""
-        if not self._restraints:
+        if not self._restraints.active:
             return None
         self._find_route(scope)
         verdict = exchange.verdict
@@ -153,7 +148,7 @@ class TrailMiddleware:
         if isinstance(verdict, Accepted):
             claims = verdict.claims
             facts |= {"user.id": claims.act or claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
-        template = template_of(dict(scope), str(scope.get("root_path", "")))
+        template = template_of(scope, str(scope.get("root_path", "")))
         # Where credentials are given, a token of one's own must not buy free guesses at those of others.
         entrance = str(scope.get("path", "")).startswith(self._settings.open_paths)
         held = self._restraints.check(
@@ -197,11 +192,15 @@ class TrailMiddleware:
             raise
         finally:
             current.reset(token)
-            fields = self.event_fields(scope, exchange, root, status, started_ns) | {"error_type": error_type}
-            if error_type is not None:
-                fields["event_outcome"] = "failure"
+            outcome = Outcome(
+                status,
+                started_us,
+                clock.monotonic_ns() - started_ns,
+                self.durability_of(status),
+                failure=error_type,
+            )
             with contextlib.suppress(WriteError):  # the handshake is over: there is nothing left to refuse
-                self.write(self.durability_of(status), started_us, exchange, fields)
+                self.write(scope, root, exchange, outcome)
                 await self.wait(exchange)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -221,49 +220,21 @@ class TrailMiddleware:
 
     # What `Answer` needs.
 
-    def event_fields(
-        self, scope: Scope, exchange: Exchange, root: str, status: int, started_ns: int
-    ) -> dict[str, Any]:
-        """The attributes of the request's event."""
-        if self._observer is not None:
-            self._observer.conclude(scope, exchange, status)
-        template = template_of(dict(scope), root)
-        object_id, object_type = object_of(template, scope.get("path_params"))
-        user = exchange.verdict.claims.sub if isinstance(exchange.verdict, Accepted) else None
-        return {
-            **request_facts(dict(scope), exchange.headers, self._query_allow, exchange.flags),
-            **situation_of(exchange),
-            **fields_of_verdict(exchange.verdict, clock.now_us(), self._claims_allow),
-            "event_type": kind_of(status),
-            "event_category": ("web", "api", "authentication") if status == 401 else ("web", "api"),
-            "event_outcome": "success" if status < 400 else "failure",
-            "event_reason": exchange.reason,
-            "event_duration": clock.monotonic_ns() - started_ns,
-            "http_response_status_code": status,
-            "http_route": template,
-            "jwtrail_object_id": object_id,
-            "jwtrail_object_type": object_type,
-            "jwtrail_policy": exchange.policy,
-            "related_user": (user,) if user else None,
-            **exchange.fields,
-        }
-
     def durability_of(self, status: int) -> Durability:
         """Denials are on disk before the client hears of them."""
         return "sync" if status in DENIED else self._settings.durability
 
-    def write(
-        self, durability: Durability, started_us: int, exchange: Exchange, fields: dict[str, Any]
-    ) -> None:
-        """Hand over the event; what must be waited for goes to `exchange.pending`.
+    def write(self, scope: Scope, root: str, exchange: Exchange, outcome: Outcome) -> None:
+        """Hand over the request's event; what must be waited for goes to `exchange.pending`.
 
         Raises:
             WriteError: it cannot be written and the policy is to refuse.
         """
+        if self._observer is not None:
+            self._observer.conclude(scope, exchange, outcome.status)
+        event = self._accounts.event(scope, root, exchange, outcome)
         try:
-            done = self._recorder.write(
-                "http-request", durability, at_us=started_us, flags=exchange.flags, **fields
-            )
+            done = self._recorder.put(event, outcome.durability)
         except WriteError:
             if self._settings.write_failure == "closed":
                 raise

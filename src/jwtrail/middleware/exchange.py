@@ -5,6 +5,8 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any
 
+from jwtrail.ecs import uuid7
+from jwtrail.ecs.clean import clean
 from jwtrail.middleware.http import Credential, Headers, Where
 from jwtrail.tokens.binding import Proven
 from jwtrail.tokens.verdict import Verdict
@@ -23,6 +25,8 @@ class Exchange:
         prove: what somebody who asks for tokens has shown to hold; a proof is spent by it, so it is called once.
         fields: further attributes of `Event` set by the application.
         credential: the token as it came; `verdict` says what it is worth.
+        event_id: of the request's one event.
+        request_id: `X-Request-ID`, cleaned, or `event_id` when the client gave none; all events of the request have it.
         nonce: a DPoP nonce for the client; empty when it needs none.
         answer_headers: headers added to the answer, whoever gives it.
         pending: events that must be on disk before the answer leaves.
@@ -31,6 +35,7 @@ class Exchange:
     __slots__ = (
         "answer_headers",
         "credential",
+        "event_id",
         "fields",
         "flags",
         "headers",
@@ -45,17 +50,18 @@ class Exchange:
     )
 
     def __init__(
-        self, headers: Headers, where: Where, credential: Credential, verdict: Verdict, request_id: str
+        self, headers: Headers, where: Where, credential: Credential, verdict: Verdict, given_id: str | None
     ) -> None:
         self.headers = headers
         self.where = where
         self.credential = credential
         self.verdict = verdict
-        self.request_id = request_id
         self.reason: str | None = None
         self.policy: str | None = None
         self.prove: Callable[[], Proven] = Proven
         self.flags: set[str] = set()
+        self.event_id = uuid7()
+        self.request_id = clean(given_id, self.flags) if given_id else self.event_id
         self.fields: dict[str, Any] = {}
         self.nonce = ""
         self.answer_headers: list[tuple[bytes, bytes]] = []

@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -16,7 +18,8 @@ __all__ = [
     "Where",
     "credential_of",
     "object_of",
-    "request_facts",
+    "seldom_facts",
+    "target_of",
     "template_of",
     "trace_of",
     "where_from",
@@ -27,6 +30,12 @@ MAX_HOPS = 16
 
 MAX_HEADERS = 2048
 """Request headers that are looked at. Far more than a server lets through, so that nobody can hide one behind junk."""
+
+MAX_ADDRESS = 64
+"""Characters of an address that is remembered; the longest in any form has 58 (IPv6 in brackets, zone, port)."""
+
+MAX_TEMPLATE = 256
+"""Characters of a route template that is remembered. Under a mount with a parameter, clients choose a part of it."""
 
 _USERINFO = re.compile(r"//[^/@]*+@")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
@@ -48,27 +57,40 @@ class Networks:
 
 
 class Headers:
-    """Request headers by lower-case name; a name that came twice keeps every value, in order."""
+    """Request headers by lower-case name; a name that came twice keeps every value, in order. Decoded when asked for."""
 
-    __slots__ = ("_values", "cut")
+    __slots__ = ("_more", "_values", "cut")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._values: dict[bytes, list[str]] = {}
-        self.cut = False
-        for number, (name, value) in enumerate(raw):
-            if number == MAX_HEADERS:
-                self.cut = True
-                break
-            self._values.setdefault(name.lower(), []).append(value.decode("utf-8", "replace"))
+        pairs = list(islice(raw, MAX_HEADERS + 1))
+        self.cut = len(pairs) > MAX_HEADERS
+        self._values = dict(pairs)
+        self._more: dict[bytes, list[bytes]] = {}
+        names = b"".join(self._values)
+        if len(self._values) != len(pairs) or names != names.lower():
+            self._tell_apart(pairs[:MAX_HEADERS])
+
+    def _tell_apart(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        """Several values of one name, or names that a server did not write in lower case."""
+        for name, value in pairs:
+            self._more.setdefault(name.lower(), []).append(value)
+        self._values = {name: values[0] for name, values in self._more.items()}
 
     def get(self, name: bytes) -> str | None:
         """The first value."""
-        values = self._values.get(name)
-        return values[0] if values else None
+        value = self._values.get(name)
+        return None if value is None else value.decode("utf-8", "replace")
 
     def all(self, name: bytes) -> list[str]:
         """Every value, in order."""
-        return self._values.get(name, [])
+        if self._more:
+            return [value.decode("utf-8", "replace") for value in self._more.get(name, ())]
+        value = self._values.get(name)
+        return [] if value is None else [value.decode("utf-8", "replace")]
+
+    def has_none_of(self, names: frozenset[bytes]) -> bool:
+        """Whether none of these came."""
+        return names.isdisjoint(self._values)
 
 
 class Where(Struct, frozen=True):
@@ -93,11 +115,12 @@ def where_from(client: tuple[str, int] | None, headers: Headers, trusted: Networ
     """
     forwarded = headers.all(b"x-forwarded-for")
     peer = _address(client[0]) if client else None
+    name = _text_of(peer) if peer else None
     if client and client[1] == 0 and forwarded:
         # The server has read the header already (uvicorn does, for loopback, and marks it by port 0): its setting decides.
-        return Where(str(peer) if peer else None)
+        return Where(name)
     if peer is None or peer not in trusted:
-        return Where(str(peer) if peer else None, client[1] if client else None, spoofed=bool(forwarded))
+        return Where(name, client[1] if client else None, spoofed=bool(forwarded))
     hops = ",".join(forwarded).rsplit(",", MAX_HOPS)[-MAX_HOPS:] if forwarded else []
     derived = peer
     for hop in reversed(hops):
@@ -108,14 +131,21 @@ def where_from(client: tuple[str, int] | None, headers: Headers, trusted: Networ
         if address not in trusted:
             break
     return Where(
-        str(derived),
+        _text_of(derived),
         None if derived != peer else client[1] if client else None,
-        str(peer) if derived != peer else None,
+        name if derived != peer else None,
         proxied=True,
     )
 
 
+_text_of = lru_cache(maxsize=1024)(str)
+
+
 def _address(text: str) -> Address | None:
+    return _short_address(text) if len(text) <= MAX_ADDRESS else _read_address(text)
+
+
+def _read_address(text: str) -> Address | None:
     if text.startswith("["):  # [2001:db8::1]:443
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:  # 192.0.2.1:443
@@ -126,6 +156,9 @@ def _address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+_short_address = lru_cache(maxsize=1024)(_read_address)  # clients come back, and proxies are few
 
 
 class Credential(Struct, frozen=True):
@@ -149,7 +182,10 @@ def credential_of(headers: Headers) -> Credential:
     values = headers.all(b"authorization")
     if not values:
         return _NO_CREDENTIAL
-    scheme, _, token = values[0].strip().partition(" ")
+    value = values[0]
+    if value.startswith("Bearer ey") and len(values) == 1:
+        return Credential(value[7:].rstrip())
+    scheme, _, token = value.strip().partition(" ")
     scheme = scheme.lower()
     if scheme not in ("bearer", "dpop"):
         return Credential(several=len(values) > 1)
@@ -165,7 +201,7 @@ def trace_of(headers: Headers) -> tuple[str | None, str | None]:
     return (found[1], found[2]) if found else (None, None)
 
 
-def template_of(scope: dict[str, Any], root_before: str) -> str | None:
+def template_of(scope: Mapping[str, Any], root_before: str) -> str | None:
     """The route template; what mounts added to `root_path` stands in front of the inner template."""
     path = getattr(scope.get("route"), "path", None)
     if not isinstance(path, str):
@@ -174,31 +210,64 @@ def template_of(scope: dict[str, Any], root_before: str) -> str | None:
     return mounted + path
 
 
-def object_of(template: str | None, params: dict[str, Any] | None) -> tuple[str | None, str | None]:
+def object_of(template: str | None, params: Mapping[str, Any] | None) -> tuple[str | None, str | None]:
     """What was touched, by the usual shape `/orders/{id}`: the last path parameter, and the word in front of it."""
     if not template or not params:
         return None, None
-    parts = template.split("/")
-    for position in range(len(parts) - 1, -1, -1):
-        part = parts[position]
-        if part.startswith("{") and part.endswith("}"):
-            name = part[1:-1].partition(":")[0]
-            if name in params:
-                before = [word for word in parts[:position] if word and not word.startswith("{")]
-                return str(params[name]), before[-1] if before else None
+    parameters = _parameters_of_route if len(template) <= MAX_TEMPLATE else _read_parameters
+    for name, kind in parameters(template):
+        if name in params:
+            return str(params[name]), kind
     return None, None
 
 
-def request_facts(
-    scope: dict[str, Any], headers: Headers, query_allow: frozenset[str], flags: set[str]
-) -> dict[str, Any]:
-    """The fields of an event that are known when a request begins."""
+def _read_parameters(template: str) -> tuple[tuple[str, str | None], ...]:
+    """The parameters of a template from the last to the first, each with the word in front of it."""
+    found: list[tuple[str, str | None]] = []
+    word = None
+    for part in filter(None, template.split("/")):
+        if part.startswith("{"):
+            if part.endswith("}"):
+                found.append((part[1:-1].partition(":")[0], word))
+        else:
+            word = part
+    return tuple(reversed(found))
+
+
+_parameters_of_route = lru_cache(maxsize=1024)(_read_parameters)
+
+
+def target_of(
+    scope: Mapping[str, Any], query_allow: frozenset[str], flags: set[str]
+) -> tuple[str, str, str | None]:
+    """Path, request target and query of a request; the last two without what may be a secret."""
     path = scope.get("path", "")
     query = redact_query(scope.get("query_string", b"").decode("utf-8", "replace"), query_allow, flags)
     raw = scope.get("raw_path")
     original = raw.decode("utf-8", "replace") if raw else path
     if "%" in original and has_token(original):  # encoded, it would not be seen as one
         original = path
+    return path, f"{original}?{query}" if query else original, query or None
+
+
+_SELDOM = frozenset(
+    {
+        b"content-length",
+        b"content-type",
+        b"referer",
+        b"traceparent",
+        b"transfer-encoding",
+        b"x-http-method-override",
+    }
+)
+
+
+def seldom_facts(headers: Headers, query_allow: frozenset[str], flags: set[str]) -> dict[str, Any]:
+    """The fields of an event that come from headers which most requests lack."""
+    if headers.cut:
+        flags.add(FLAG_CUT)
+    if headers.has_none_of(_SELDOM):
+        return {}
     referrer = headers.get(b"referer")
     trace, span = trace_of(headers)
     length = headers.get(b"content-length")
@@ -206,24 +275,14 @@ def request_facts(
         flags.add("duplicate_length")
     if length and headers.get(b"transfer-encoding"):
         flags.add("te_cl")
-    if headers.cut:
-        flags.add(FLAG_CUT)
     if headers.get(b"x-http-method-override"):
         flags.add("method_override")
     return {
-        "http_request_method": scope.get("method", "GET"),
-        "http_version": scope.get("http_version"),
         "http_request_mime_type": (headers.get(b"content-type") or "").partition(";")[0].strip() or None,
         "http_request_bytes": int(length)
         if length and length.isascii() and length.isdigit() and len(length) < 16
         else None,
         "http_request_referrer": _without_query(referrer, query_allow, flags) if referrer else None,
-        "url_path": path,
-        "url_original": f"{original}{'?' + query if query else ''}",
-        "url_query": query or None,
-        "url_scheme": scope.get("scheme"),
-        "url_domain": (headers.get(b"host") or "").rpartition("@")[2] or None,
-        "user_agent_original": headers.get(b"user-agent"),
         "trace_id": trace,
         "span_id": span,
     }

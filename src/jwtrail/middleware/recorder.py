@@ -41,11 +41,19 @@ class Service(Struct, frozen=True):
 
 
 class Recorder:
-    """Records events of this process."""
+    """Records events of this process.
+
+    Attributes:
+        service: attributes that all of them have.
+    """
 
     def __init__(self, writer: Writer, service: Service) -> None:
         self._writer = writer
-        self._facts = service.fields()
+        self.service = service.fields()
+
+    def put(self, event: Event, durability: Durability) -> Future[None] | None:
+        """Hand an event over; see `Writer.put`."""
+        return self._writer.put(event, durability)
 
     def write(
         self, action: str, durability: Durability, *, flags: set[str] | None = None, **fields: Any
@@ -56,10 +64,10 @@ class Recorder:
             flags=flags,
             jwtrail_durability=durability,
             process_pid=os.getpid(),  # asked each time: servers fork after import
-            **self._facts,
+            **self.service,
             **fields,
         )
-        return self._writer.put(event, durability)
+        return self.put(event, durability)
 
     def record(self, action: str, **fields: Any) -> None:
         """Record something that is not a request itself: sign-in, token life cycle, the application's own acts.
