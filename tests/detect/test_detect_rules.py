@@ -192,6 +192,8 @@ def test_what_the_operator_knows_of_tokens_and_networks():
     assert [alert.code for alert in strict] == ["G3"]
     assert alerts_of("G3", 2, DetectSettings()) == []
     assert alerts_of("E8", 0, DetectSettings(scanners=("203.0.113.0/24",))) == []
+    assert [alert.code for alert in alerts_of("A1", 0, DetectSettings())] == ["A1"]
+    assert alerts_of("A1", 0, DetectSettings(scanners=("203.0.113.0/24",))) == []
     assert alerts_of("F1", 2, DetectSettings(batch_clients=("nightly",))) == []
     assert alerts_of("D13", 0, DetectSettings(public_routes=("/ord*",))) == []
 
