@@ -110,10 +110,9 @@ def test_what_the_application_adds_counts_and_can_take_away() -> None:
 
 
 def test_clients_cannot_fill_the_memory() -> None:
-    before = account._known_target.cache_info().currsize
-    told(accounts(), {"path": "/" + "x" * MAX_KEY})
-    told(accounts(), {"path": "/q", "query_string": b"reset=s3cret"})
-    assert account._known_target.cache_info().currsize == before
+    before = account._known_client.cache_info().currsize
+    told(accounts(), {"path": "/", "headers": [(b"user-agent", b"x" * (MAX_KEY + 1))]})
+    assert account._known_client.cache_info().currsize == before
     by = accounts()
     for number in range(MAX_REMEMBERED + 1):
         told(by, {"path": "/"}, Accepted(Claims(fingerprint=str(number))))

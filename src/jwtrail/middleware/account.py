@@ -83,16 +83,20 @@ class Accounts:
         touched, kind = object_of(template, scope.get("path_params"))
         answer = _answer_of(scope, template, kind, exchange, outcome)
         client = _client_of(exchange)
-        target = _target_of(scope, self._query_allow, flags)
+        path, original, query = target_of(scope, self._query_allow, flags)
         token = self._token_of(exchange.verdict, outcome.started_us)
         fields: dict[str, Any] = {
-            **self._service.fields, **answer.fields, **client.fields, **target.fields, **token.fields,
+            **self._service.fields, **answer.fields, **client.fields, **token.fields,
             "timestamp": clock.iso(outcome.started_us),
             "event_id": exchange.event_id,
             "event_duration": outcome.duration_ns,
             "http_request_id": exchange.request_id,
             "process_pid": os.getpid(),  # asked each time: servers fork after import
+            "url_path": (shown := clean(path, flags)),
+            "url_original": shown if original == path else clean(original, flags),
         }  # fmt: skip
+        if query is not None:
+            fields["url_query"] = query
         if outcome.size is not None:
             fields["http_response_bytes"] = outcome.size
         if exchange.where.port is not None:
@@ -103,7 +107,8 @@ class Accounts:
             fields["jwt_age"] = max(0, outcome.started_us // 1_000_000 - iat)
         if more := seldom_facts(exchange.headers, self._query_allow, flags) | exchange.fields:
             _add(fields, more, flags)
-        flags |= answer.flags | client.flags | target.flags | token.flags
+        if answer.flags or client.flags or token.flags:
+            flags |= answer.flags | client.flags | token.flags
         if flags:
             fields["jwtrail_flags"] = tuple(sorted(flags.union(fields.get("jwtrail_flags", ()))))
         return Event(**fields)
@@ -146,25 +151,20 @@ def _answer_of(
     method = scope.get("method", "GET")
     make = _known_answer if len(method) + len(template or "") <= MAX_KEY else _answer
     return make(
-        (method, scope.get("http_version"), scope.get("scheme")),
-        (template, kind),
-        (exchange.policy, exchange.reason),
-        (outcome.status, outcome.mime, outcome.failure),
-        outcome.durability,
-    )
+        (
+            method, scope.get("http_version"), scope.get("scheme"), template, kind, exchange.policy, exchange.reason,
+            outcome.status, outcome.mime, outcome.failure, outcome.durability,
+        )
+    )  # fmt: skip
 
 
-def _answer(
-    asked: tuple[str, str | None, str | None],
-    place: tuple[str | None, str | None],
-    judged: tuple[str | None, str | None],
-    ended: tuple[int, str | None, str | None],
-    durability: Durability,
-) -> Cleaned:
-    method, version, scheme = asked
-    template, kind = place
-    policy, reason = judged
-    status, mime, failure = ended
+_Asked = tuple[str, str | None, str | None]
+_Place = tuple[str | None, str | None, str | None, str | None]
+_Ended = tuple[int, str | None, str | None, Durability]
+
+
+def _answer(told: tuple[*_Asked, *_Place, *_Ended]) -> Cleaned:
+    method, version, scheme, template, kind, policy, reason, status, mime, failure, durability = told
     failed = status >= 400 or failure is not None
     return cleaned(
         {
@@ -206,15 +206,5 @@ def _client(ip: str | None, forwarded_by: str | None, agent: str | None, host: s
     )
 
 
-def _target_of(scope: Mapping[str, Any], query_allow: frozenset[str], flags: set[str]) -> Cleaned:
-    path, original, query = target_of(scope, query_allow, flags)
-    make = _known_target if query is None and len(path) + len(original) <= MAX_KEY else _target
-    return make(path, original, query)
-
-
-def _target(path: str, original: str, query: str | None) -> Cleaned:
-    return cleaned({"url_path": path, "url_original": original, "url_query": query})
-
-
 _remember = lru_cache(maxsize=MAX_REMEMBERED)
-_known_answer, _known_client, _known_target = _remember(_answer), _remember(_client), _remember(_target)
+_known_answer, _known_client = _remember(_answer), _remember(_client)

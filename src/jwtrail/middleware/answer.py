@@ -113,7 +113,8 @@ class Answer:
             self._status = 503
             await respond(self._send, 503, AWAY, {"Retry-After": "1"})
             return
-        await self._let_go()
+        if self._head is not None:
+            await self._let_go()
         await self._send(message)
 
     def _must_wait(self) -> bool:

@@ -96,7 +96,7 @@ class TrailMiddleware:
         answer = Answer(self, scope, exchange, send)
         token = current.set(exchange)
         try:
-            if not await self._gate.settle(scope, exchange):
+            if not (self._gate.is_settled(exchange) or await self._gate.settle(scope, exchange)):
                 await respond(answer.send, 503, AWAY, {"Retry-After": "1"})
             elif (held := self._held(scope, exchange)) is not None:
                 self._find_route(scope)

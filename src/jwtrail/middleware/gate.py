@@ -80,6 +80,13 @@ class Gate:
         """The verifier's verdict."""
         return self._verifier.verify(token, clock.now_us())
 
+    def is_settled(self, exchange: Exchange) -> bool:
+        """Whether the first look was all: a good bearer token that is bound to nothing, or none, and revocations are followed."""
+        verdict = exchange.verdict
+        if isinstance(verdict, Rejected) or exchange.credential.scheme != "bearer" or self._away():
+            return False
+        return not self._bindings.wanted(verdict, exchange.credential)
+
     async def settle(self, scope: Mapping[str, Any], exchange: Exchange) -> bool:
         """Everything that may take a moment; False when nobody can tell at present whether the token counts."""
         if isinstance(exchange.verdict, Rejected) and self._second_look is not None:

@@ -242,11 +242,13 @@ def target_of(
 ) -> tuple[str, str, str | None]:
     """Path, request target and query of a request; the last two without what may be a secret."""
     path = scope.get("path", "")
-    query = redact_query(scope.get("query_string", b"").decode("utf-8", "replace"), query_allow, flags)
     raw = scope.get("raw_path")
     original = raw.decode("utf-8", "replace") if raw else path
     if "%" in original and has_token(original):  # encoded, it would not be seen as one
         original = path
+    if not scope.get("query_string"):
+        return path, original, None
+    query = redact_query(scope["query_string"].decode("utf-8", "replace"), query_allow, flags)
     return path, f"{original}?{query}" if query else original, query or None
 
 
