@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["import_"]
 
+AHEAD = 2
+"""Segments' worth of events that are ordered before they are waited for: they are in memory, and nobody else is in a hurry."""
+
 
 @click.command("import", short_help="Take access records from elsewhere into the trail.")
 @click.argument(
@@ -110,7 +113,11 @@ def _sequence(settings: "Settings") -> None:
 
     try:
         with Keeper(Layout(settings.root), settings.trail) as keeper:
-            while keeper.step(clock.now_us()):
-                pass
+            waiting = 0
+            while events := keeper.step(clock.now_us()):
+                waiting += len(events)
+                if waiting >= settings.trail.seal_events * AHEAD:
+                    keeper.seal(clock.now_us())
+                    waiting = 0
     except LockedError:
         note("The running daemon gives them their place.")
