@@ -110,3 +110,34 @@ def test_the_application_may_say_it_while_it_runs(tmp_path):
     assert bench.event.user_id == "u9"
     assert current.get() is None
     seen({"sub": "nobody"})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Bearer {}",
+        "Bearer\t{}",
+        "Bearer\xa0{}",
+        "x, Bearer {}",
+        "Bearer {}, Bearer x",
+        "JWT {}",
+        "Bearer a.b.c, Bearer {}",
+    ],
+)
+def test_a_revoked_token_is_stopped_however_the_application_finds_it(tmp_path, written):
+    """Flask-JWT-Extended divides by commas and any white space, Django's libraries by white space."""
+    bench = ObserveBench(tmp_path, hello, lambda scope: {"sub": "u1"})
+    pair = bench.issuer.issue("u1")
+    headers = [(b"authorization", written.format(pair.access_token).encode("latin-1"))]
+    assert bench.run(headers=headers)[0]["status"] == 200
+    bench.revoked.load([bench.issuer.revoke("jti", pair.access.jti, cause="operator")])
+    assert bench.run(headers=headers)[0]["status"] == 401
+    event, _ = bench.memory.events[-1]
+    assert event.event_reason == "revoked_token"
+
+
+def test_a_flood_of_tokens_costs_no_signatures(tmp_path):
+    bench = ObserveBench(tmp_path, hello)
+    headers = [(b"authorization", b"Bearer " + b" ".join(b"a.b.c%d" % number for number in range(9)))]
+    assert bench.run(headers=headers)[0]["status"] == 401
+    assert bench.event.event_reason == "multiple_credentials"

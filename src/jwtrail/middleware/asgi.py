@@ -125,7 +125,7 @@ class TrailMiddleware:
         several = Rejected(reason="multiple_credentials") if credential.several else None
         verdict = several or self._gate.first_look(credential.token)
         if self._observer is not None:
-            verdict = self._observer.stop(credential.token) or ABSENT
+            verdict = self._observer.stop(credential.token, headers) or ABSENT
         given = headers.get(b"x-request-id")
         exchange = Exchange(
             headers, where, credential, verdict, given if given and len(given) <= MAX_REQUEST_ID else None

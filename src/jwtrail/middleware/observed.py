@@ -1,19 +1,27 @@
 """Observe mode: the application checks tokens itself; the trail learns who it was, and why somebody was refused."""
 
+import re
 from collections.abc import Callable, Mapping, MutableMapping
+from itertools import islice
 from typing import Any
 
 from jwtrail.middleware.exchange import Exchange, current
+from jwtrail.middleware.http import Headers
 from jwtrail.tokens.verdict import ABSENT, Absent, Accepted, Claims, Rejected, Verdict
 from jwtrail.tokens.verifier import fingerprint_of
 
-__all__ = ["MAX_WORDS", "Identify", "Observer", "claims_of", "seen"]
+__all__ = ["MAX_TOKENS", "MAX_WORDS", "Identify", "Observer", "claims_of", "seen"]
 
 Identify = Callable[[MutableMapping[str, Any]], Mapping[str, Any] | None]
 """Gives the claims that the application verified in this request, or None."""
 
+MAX_TOKENS = 8
+"""Tokens of one request that are looked at; each may cost a signature, and nobody sends two."""
+
 MAX_WORDS = 64
 """Audiences, scopes or roles that are kept of a token that somebody else verified."""
+
+_TOKEN = re.compile(r"[\w-]++\.[\w-]++\.[\w-]++", re.ASCII)
 
 _REFUSED = frozenset({401, 403, 422})
 """Flask-JWT-Extended answers 422 to a token that does not verify."""
@@ -43,10 +51,19 @@ class Observer:
         self._classify = classify
         self._identify = identify
 
-    def stop(self, token: str | None) -> Rejected | None:
-        """The verdict on an authentic token that was revoked; None for any other, which is the application's to judge."""
-        verdict = self._classify(token)
-        return verdict if isinstance(verdict, Rejected) and verdict.revoked is not None else None
+    def stop(self, token: str | None, headers: Headers) -> Rejected | None:
+        """The verdict on an authentic token that was revoked; None for any other, which is the application's to judge.
+
+        Each is looked at that the application may read: one that is written so that only it finds it must not pass.
+        """
+        others = _tokens_in(headers)
+        if len(others) > MAX_TOKENS:
+            return Rejected(reason="multiple_credentials")
+        for one in dict.fromkeys((token, *others)):
+            verdict = self._classify(one)
+            if isinstance(verdict, Rejected) and verdict.revoked is not None:
+                return verdict
+        return None
 
     def conclude(self, scope: MutableMapping[str, Any], exchange: Exchange, status: int) -> None:
         """Look at the request once more before its event is written."""
@@ -62,6 +79,14 @@ class Observer:
             exchange.reason = exchange.reason or exchange.verdict.reason
         elif isinstance(exchange.verdict, Absent):
             exchange.reason = exchange.reason or ("token_missing" if status == 401 else None)
+
+
+def _tokens_in(headers: Headers) -> list[str]:
+    """Whatever in `Authorization` a library may take for the token, at most `MAX_TOKENS` and one more: some divide by any
+    white space, some by commas, some know other schemes.
+    """
+    found = (match.group() for value in headers.all(b"authorization") for match in _TOKEN.finditer(value))
+    return list(islice(found, MAX_TOKENS + 1))
 
 
 def seen(payload: Mapping[str, Any]) -> None:
