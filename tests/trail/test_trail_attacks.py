@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from jwtrail import clock
-from jwtrail.ecs import event_for
+from jwtrail.ecs import IMPORTED, event_for
 from jwtrail.errors import CorruptionError, IntegrityError
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
@@ -318,3 +318,34 @@ def test_a_tile_that_was_there_before_its_time_is_not_trusted(copy):
         while keeper.step(clock.now_us()):
             pass
     assert verify(copy.root).findings == ()
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_what_another_trail_announced_is_no_leave(copy, sealed):
+    """An imported line says what it likes."""
+    with Keeper(copy, TrailSettings(seal_events=1, mirror=copy.root.parent / "mirror")) as keeper:
+        writer = TrailWriter(copy)
+        for action in ("subject-erased", "trail-pruned"):
+            writer.put(event_for(action, jwtrail_records=10**6, tags=(IMPORTED,)))
+        writer.close()
+        while sealed and (keeper.step(clock.now_us()) or keeper.sealing):
+            pass
+    rewrite(
+        copy,
+        f"""SELECT * EXCLUDE (file_row_number) REPLACE ({personal_gone(copy)}, NULL::BLOB AS "{SALT}"),
+            {kept_commitment(copy)} AS "{COMMITMENT}" FROM {{rows}} ORDER BY file_row_number""",
+    )
+    kinds, said = found(copy)
+    assert "unaccounted_erasure" in kinds
+    assert "announced 0" in said
+
+
+def test_an_edge_that_the_daemon_would_refuse_is_named(copy):
+    manifest = read_manifest(copy.manifest)
+    assert manifest.edge_leaves
+    forged = msgspec.structs.replace(manifest, edge=manifest.edge[:-8] + "AAAAAAA=")
+    assert len(forged.edge_leaves) == len(manifest.edge_leaves)
+    write_manifest(copy.manifest, forged)
+    kinds, said = found(copy)
+    assert kinds == {"altered_file"}
+    assert "edge" in said

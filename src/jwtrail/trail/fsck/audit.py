@@ -99,6 +99,7 @@ class _Audit:
         for number, info in enumerate(self._manifest.segments):
             self._segment(info, tree, vouched=number < vouched)
         self._positions()
+        self._edge(tree)
         self._unsealed(tree)
         tree.finish()
         self._erasures.compare(self._manifest.begin)
@@ -249,6 +250,12 @@ class _Audit:
             if at.n != self._last.get(writer, 0):
                 detail = f"writer {writer} is said to be sealed up to {at.n}, its rows end at {self._last.get(writer, 0)}"
                 self._findings.add("writer_gap", detail, file="manifest.json")
+
+    def _edge(self, tree: TreeAudit) -> None:
+        """What a restart goes on from is what the segments end with; a keeper refuses another."""
+        if self._manifest.edge and tree.edge not in (None, self._manifest.edge_leaves):
+            detail = "the manifest's edge is not made of the last events"
+            self._findings.add("altered_file", detail, file="manifest.json")
 
     def _told(self, size: int) -> None:
         if self._tell is not None:

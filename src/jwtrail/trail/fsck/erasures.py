@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
+from jwtrail.ecs.vocabulary import IMPORTED
 from jwtrail.trail.fsck.report import Findings
 from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.recompute import COMMITMENT, Engine, parquet, quoted, text_literal
@@ -51,10 +52,16 @@ class ErasureAudit:
         """Count in a segment; one that cannot be read is for others to name."""
         known = frozenset(info.columns)
         says = {"event.action", RECORDS} <= known
+        # What another trail announced is no leave to take something out of this one.
+        ours = (
+            f"NOT coalesce(list_contains(tags, {text_literal(IMPORTED)}), false)"
+            if "tags" in known
+            else "true"
+        )
         # Sums without WHERE: no row group may be passed over because of what its statistics claim.
         kept = f"{quoted(COMMITMENT)} IS NOT NULL" if COMMITMENT in known else "false"
-        said = f"{quoted('event.action')} = {text_literal(ANNOUNCED)}" if says else "false"
-        gone = f"{quoted('event.action')} = {text_literal(PRUNED)}" if says else "false"
+        said = f"{quoted('event.action')} = {text_literal(ANNOUNCED)} AND {ours}" if says else "false"
+        gone = f"{quoted('event.action')} = {text_literal(PRUNED)} AND {ours}" if says else "false"
         records = quoted(RECORDS) if says else "0"
         try:
             ((erased, first, last, announced, pruned),) = self._engine.rows(

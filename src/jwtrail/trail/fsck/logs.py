@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from jwtrail.ecs.catalogue import CATALOGUE
+from jwtrail.ecs.vocabulary import IMPORTED
 from jwtrail.trail.fsck.erasures import ANNOUNCED, PRUNED, RECORDS, Announced
 from jwtrail.trail.fsck.report import Findings
 
@@ -136,7 +137,7 @@ class LogAudit:
         self._expected, self._chain = read.number + 1, read.chain
         self.entries[read.number] = read.entry
         records, action = int(doc.get(RECORDS, 0)), doc.get("event.action")
-        if action in (ANNOUNCED, PRUNED):
+        if action in (ANNOUNCED, PRUNED) and IMPORTED not in doc.get("tags", ()):
             said = Announced(erased=records) if action == ANNOUNCED else Announced(pruned=records)
             self.announced = self.announced.more(said)
         return ""

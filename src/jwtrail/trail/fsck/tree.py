@@ -77,6 +77,11 @@ class TreeAudit:
         first = number * TILE_WIDTH
         self._findings.add("missing_range", detail, index=first, last=first + TILE_WIDTH - 1)
 
+    @property
+    def edge(self) -> list[Leaf] | None:
+        """The leaf hashes behind the last full tile of 256; None when one of them is not known."""
+        return None if None in self._open else list(self._open)
+
     def extend(self, leaves: Sequence[Leaf]) -> None:
         """The next leaf hashes; None where an event cannot be read."""
         at = 0
