@@ -41,8 +41,8 @@ class Answer(Struct, frozen=True):
 
     @property
     def json(self) -> Any:
-        """The body as JSON values; None when it is empty or something else."""
-        with contextlib.suppress(msgspec.DecodeError):
+        """The body as JSON values; None when it is empty or something else, or nested too deep."""
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
             return msgspec.json.decode(self.raw)
         return None
 
@@ -54,7 +54,7 @@ class Answer(Struct, frozen=True):
         """
         try:
             return msgspec.json.decode(self.raw, type=kind)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise EngineError(f"the answer is not understood: {error}", status=self.status) from error
 
 

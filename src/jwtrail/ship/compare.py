@@ -82,8 +82,13 @@ class Compared(Struct, frozen=True, kw_only=True):
 class _Hit(Struct, frozen=True):
     index: str = msgspec.field(name="_index")
     id: str = msgspec.field(name="_id")
-    source: msgspec.Raw = msgspec.field(name="_source")
-    sort: list[Any] = []
+    source: dict[str, Any] = msgspec.field(name="_source")
+    sort: tuple[int | float | None, ...] = ()
+
+    @property
+    def place(self) -> int:
+        """The index at which the engine has it; -1 when it does not say."""
+        return -1 if not self.sort or self.sort[0] is None else int(self.sort[0])
 
 
 class _Hits(Struct, frozen=True):
@@ -184,7 +189,7 @@ class Comparison:
         entries = self._reader.entries(low, high)
         by_index: dict[int, list[_Hit]] = {}
         for hit in hits:
-            by_index.setdefault(int(hit.sort[0]), []).append(hit)
+            by_index.setdefault(hit.place, []).append(hit)
         absent = []
         for sequence, entry in enumerate(entries, low):
             found = self._judge(sequence, entry, by_index.get(sequence, []))
@@ -203,7 +208,7 @@ class Comparison:
             return False
         for hit in own[1:]:
             self._find("doubled", sequence, hit, f"there is one in {own[0].index}")
-        wrong = _wrong(own[0], entry, wanted)
+        wrong = _wrong(own[0], sequence, entry, wanted)
         if wrong:
             self._find("altered", sequence, own[0], wrong)
         else:
@@ -220,16 +225,17 @@ class Comparison:
             if hit is None:
                 self._note(Finding("missing", sequence, name, "", "no document has this event"))
             else:
-                said = msgspec.json.decode(hit.source).get("event.sequence")
+                said = hit.source.get("event.sequence")
                 self._find("altered", sequence, hit, f"its event.sequence says {said!r}"[:100])
 
     def _strangers(self) -> None:
-        """Documents beyond the end of the trail, or without an index."""
+        """Documents before the first index or beyond the last one, or without an index."""
         size = self._reader.size
+        before = {"range": {"event.sequence": {"lt": 0}}}
         beyond = {"range": {"event.sequence": {"gte": size}}}
         nowhere = {"bool": {"must_not": [{"exists": {"field": "event.sequence"}}]}}
-        for hit in (*self._hits(beyond), *self._hits(nowhere)):
-            sequence = msgspec.json.decode(hit.source).get("event.sequence")
+        for hit in (*self._hits(before), *self._hits(beyond), *self._hits(nowhere)):
+            sequence = hit.source.get("event.sequence")
             at = sequence if isinstance(sequence, int) else -1
             self._find("foreign", at, hit, "the trail has no such index")
 
@@ -259,13 +265,12 @@ class Comparison:
 def _entry(hit: _Hit) -> tuple[bytes, str]:
     """The entry that a document gives, or empty and why not."""
     try:
-        doc = msgspec.json.decode(hit.source)
-        return (entry_of_document(doc), "") if isinstance(doc, dict) else (b"", "it is no object")
-    except (ValueError, msgspec.DecodeError) as error:
+        return entry_of_document(hit.source), ""
+    except (ValueError, TypeError) as error:
         return b"", str(error)
 
 
-def _wrong(hit: _Hit, entry: bytes, wanted: str) -> str:
+def _wrong(hit: _Hit, sequence: int, entry: bytes, wanted: str) -> str:
     """What is wrong with a document; empty when nothing is."""
     made, why = _entry(hit)
     if why:
@@ -274,8 +279,10 @@ def _wrong(hit: _Hit, entry: bytes, wanted: str) -> str:
         return " and ".join(_differing(made, entry))
     if hit.id != wanted:
         return "it lies under an id that is not its hash"
-    if msgspec.json.decode(hit.source).get("event.hash") != wanted:
+    if hit.source.get("event.hash") != wanted:
         return "its event.hash is not that of the event"
+    if hit.source.get("event.sequence") != sequence:
+        return f"its event.sequence says {hit.source.get('event.sequence')!r}"[:100]
     return ""
 
 

@@ -1,0 +1,105 @@
+"""An engine that says what it likes is told of in words, and hides nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from ship_worlds import recorded
+
+from jwtrail.elastic.answer import Answer
+from jwtrail.errors import EngineError
+from jwtrail.ship.compare import Comparison
+from jwtrail.trail.follow import TrailFollower
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
+
+SIZE = 3
+
+World = tuple[TrailReader, list[dict[str, Any]]]
+
+
+class Liar:
+    """Answers each search with what `told` makes of its query."""
+
+    def __init__(self, told: Callable[[dict[str, Any]], bytes]) -> None:
+        self._told = told
+
+    def request(self, _: str, path: str, *, body: dict[str, Any] | None = None, safe: bool = False) -> Answer:
+        assert safe
+        raw = self._told(body["query"]) if body and "_search" in path else b"{}"
+        return Answer(200, {}, raw, 0.0)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    layout = Layout(tmp_path_factory.mktemp("h") / "data")
+    size = recorded(layout, SIZE)
+    follower = TrailFollower(layout)
+    docs = [json.loads(one.body) for one in follower.read(size)]
+    follower.close()
+    return TrailReader(layout), docs
+
+
+def hits(*docs: dict[str, Any]) -> bytes:
+    found = [
+        {"_index": "i", "_id": doc["event.hash"], "_source": doc, "sort": [doc["jwtrail.writer_seq"] - 1]}
+        for doc in docs
+    ]
+    return msgspec.json.encode({"hits": {"hits": found}})
+
+
+def asked(query: dict[str, Any]) -> str:
+    """What a query of the comparison is about."""
+    bounds = query.get("range", {}).get("event.sequence", {})
+    return "window" if "lte" in bounds else next(iter(bounds), next(iter(query)))
+
+
+def compared(world: World, told: Callable[[dict[str, Any]], bytes]) -> dict[str, int]:
+    reader, docs = world
+    return Comparison(Liar(told), "default", reader, frozenset()).run(0, len(docs) - 1).counts  # type: ignore[arg-type]
+
+
+def test_the_truth_is_good(world: World) -> None:
+    assert compared(world, lambda query: hits(*world[1]) if asked(query) == "window" else b"{}") == {}
+
+
+def test_a_document_before_the_first_index_is_foreign(world: World) -> None:
+    planted = world[1][0] | {"event.sequence": -1}
+    told = {"window": hits(*world[1]), "lt": hits(planted)}
+    assert compared(world, lambda query: told.get(asked(query), b"{}")) == {"foreign": 1}
+
+
+@pytest.mark.parametrize("said", [7, [0, 7], "0", None])
+def test_an_index_that_is_not_the_events_is_told(world: World, said: object) -> None:
+    docs = [world[1][0] | {"event.sequence": said}, *world[1][1:]]
+    assert compared(world, lambda query: hits(*docs) if asked(query) == "window" else b"{}") == {"altered": 1}
+
+
+@pytest.mark.parametrize("sort", ["[null]", "[]", "[1e308]"])
+def test_a_place_that_is_none_belongs_to_no_event(world: World, sort: str) -> None:
+    hit = f'{{"hits":{{"hits":[{{"_index":"i","_id":"x","_source":{{}},"sort":{sort}}}]}}}}'.encode()
+    counts = compared(world, lambda query: hit if asked(query) == "window" else b"{}")
+    assert counts["missing"] == len(world[1])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"hits":{"hits":[{"_index":"i","_id":"x","_source":[1],"sort":[0]}]}}',
+        b'{"hits":{"hits":[{"_index":"i","_id":"x","_source":{},"sort":["\x1b"]}]}}',
+        b'{"hits":{"hits":[{"_index":"i","_id":"x","_source":'
+        + b'{"a":' * 5000
+        + b"1"
+        + b"}" * 5000
+        + b"}]}}",
+        b"[" * 100_000,
+        b"null",
+    ],
+)
+def test_an_answer_that_cannot_be_is_an_error_in_words(world: World, raw: bytes) -> None:
+    with pytest.raises(EngineError, match="not understood"):
+        compared(world, lambda _: raw)
+    if raw != b"null":
+        assert not isinstance(Answer(200, {}, b"[" * 100_000, 0.0).json, list)
