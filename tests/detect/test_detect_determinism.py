@@ -76,6 +76,26 @@ id: bbbbbbbb-0000-4000-8000-000000000013
 correlation: {type: event_count, rules: [a], group-by: [user.id], timespan: 5s, condition: {gte: 2}}
 jwtrail: {share: {against: b, percent: 60}}
 """,
+    "---".join(
+        f"""
+title: Watch {number}
+id: bbbbbbbb-0000-4000-8000-0000000001{number:02}
+logsource: {{product: x}}
+detection: {{selection: {{user.id|exists: true}}, condition: selection}}
+jwtrail: {{group-by: [user.id], {watch}}}
+"""
+        for number, watch in enumerate(
+            (
+                "dormant: {idle: 2s, count: 2, within: 5s, history: 60s}",
+                "travel: {distance: 500, speed: 900, within: 20s}",
+                "stepping: {field: event.sequence, count: 3, percent: 50, within: 9s}",
+                "statistical: {measure: each, field: event.sequence, bucket: 1s, samples: 2, learn: 1, factor: 1.1}",
+                "statistical: {measure: percentile, field: event.sequence, of: 50, bucket: 2s, samples: 2, learn: 1, factor: 1.1}",
+                "statistical: {measure: distinct, field: url.path, bucket: 1s, learn: 2, factor: 1, empty: true}",
+                'step: {field: "@timestamp", back: 1s}',
+            )
+        )
+    ),
 )
 STEPS = st.lists(
     st.tuples(
@@ -92,7 +112,8 @@ def trail(steps):
     seconds, events = 100.0, []
     for number, (step, action, user, path) in enumerate(steps):
         seconds += step
-        events.append(event(number * 2, seconds, action, user, url_path=path))
+        where = None if path is None else f"{number * 7 % 80},{len(path)}.5"
+        events.append(event(number * 2, seconds, action, user, url_path=path, source_geo_location=where))
     return events
 
 

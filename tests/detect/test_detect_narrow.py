@@ -11,7 +11,17 @@ from msgspec.structs import replace
 
 from jwtrail import clock
 from jwtrail.detect import Alert, Detector
-from jwtrail.detect.relevant import Crowded, Fresh, Linked, Stepped, Summed, needs_of
+from jwtrail.detect.relevant import (
+    Crowded,
+    Fresh,
+    Linked,
+    Peaked,
+    Silent,
+    Stepped,
+    Summed,
+    Turned,
+    needs_of,
+)
 from jwtrail.ecs import Event, event_for
 from jwtrail.query.files import TrailFiles
 from jwtrail.runtime.history import replayed
@@ -70,6 +80,28 @@ RULES = ruleset(
                 "history: 10, percentile: 50, factor: 1.5, floor: 60, learn: 2}",
             ),
             watching(5, "group-by: [user.id], absence: 60s"),
+            watching(6, 'group-by: [jwtrail.writer], step: {field: "@timestamp", back: 1s}'),
+            watching(7, "group-by: [user.id], dormant: {idle: 90s, count: 2, within: 20s, history: 30d}"),
+            watching(8, "group-by: [user.id], travel: {distance: 500, speed: 900, within: 30s}"),
+            watching(
+                9,
+                "group-by: [user.id], stepping: {field: jwtrail.object.id, count: 3, percent: 60, within: 60s}",
+            ),
+            watching(
+                10,
+                "group-by: [user.id], suppress: 5s, statistical: {measure: each, field: http.response.bytes, bucket: 30s, "
+                "samples: 3, learn: 1, percentile: 50, factor: 2, floor: 900}",
+            ),
+            watching(
+                11,
+                "group-by: [url.path], statistical: {measure: percentile, field: http.response.bytes, of: 80, bucket: 60s, "
+                "samples: 6, learn: 1, percentile: 50, factor: 1.2, floor: 300}",
+            ),
+            watching(
+                12,
+                "group-by: [url.path], statistical: {measure: distinct, field: user.id, bucket: 20s, empty: true, learn: 2, "
+                "factor: 1.5}",
+            ),
         ]
     ),
 )
@@ -91,6 +123,10 @@ def traffic(seed: int, late_s: float, hasty: str = "abc" * 10) -> list[Event]:
             url_path=chance.choice(("/1", "/2", "/3", "/4", None)),
             jwtrail_records=chance.choice((None, 5, 10, 40)),
             jwtrail_flags=("self_inflicted",) if chance.random() < 0.05 else None,
+            source_geo_location=chance.choices(("37.57,126.98", "52.37,4.90", None), (30, 1, 5))[0],
+            jwtrail_object_id=str(chance.randint(1, 6)),
+            http_response_bytes=chance.choice((10, 80, 100, 120, 400, 1_000)),
+            event_duration=chance.choice((None, 1_000_000, 900_000_000)),
         )
         made.append(event)
     return made
@@ -151,7 +187,7 @@ def told(alerts: Sequence[Alert], without: AbstractSet[str] = frozenset()) -> li
 
 def test_every_test_is_tried_above():
     tests = {type(need.test) for need in needs_of(RULES.active())}
-    assert tests == {Crowded, Fresh, Linked, Stepped, Summed, type(None)}
+    assert tests == {Crowded, Fresh, Linked, Peaked, Silent, Stepped, Summed, Turned, type(None)}
 
 
 def test_groups_that_cannot_fire_are_not_read(tmp_path):
@@ -177,7 +213,7 @@ def test_what_was_imported_is_looked_at_in_the_order_of_time(tmp_path, often):
     wanted = live.feed(replace(event, event_sequence=number) for number, event in enumerate(timely))
     wanted += live.advance(max(segment.max_us for segment in source.segments()) + 3600 * SECOND)
     found = replayed(source, RULES, often=often).alerts
-    steps = {"Watch 3"}  # gaps in the numbers of a log are about the order of the trail
+    steps = {"Watch 3", "Watch 6"}  # gaps in the numbers of a log are about the order of the trail
     assert [alert.id for alert in told(found, steps)] == [alert.id for alert in told(wanted, steps)]
     assert {places[alert.events[-1]] for alert in found if alert.name == "event_count 1"} == {
         alert.sequence for alert in found if alert.name == "event_count 1"

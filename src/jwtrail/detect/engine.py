@@ -17,11 +17,11 @@ from jwtrail.detect.factory import machine_of
 from jwtrail.detect.groups import MAX_BYTES, Budget
 from jwtrail.detect.health import Health
 from jwtrail.detect.machines import Hits, Machine, Saved, shapes_of
-from jwtrail.detect.ruleset import Active, RuleSet
+from jwtrail.detect.ruleset import Active, RuleSet, asks_for_alerts
 from jwtrail.ecs import Event
 from jwtrail.errors import StateError
 from jwtrail.predicate.python import compile_many
-from jwtrail.sigma import Correlation, Step
+from jwtrail.sigma import Correlation, Rule, Step
 
 __all__ = ["SELF_INFLICTED", "Detector", "Stats"]
 
@@ -128,8 +128,7 @@ class Detector:
             machine.groups.share(budget)
         self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
         self._watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
-        # What we caused ourselves never counts, but a gap in numbers is only seen by whoever sees every number.
-        self._steps = {rule.meta.id: rule.predicate for rule in active.rules if isinstance(rule.watch, Step)}
+        self._steps = {rule.meta.id: rule.predicate for rule in active.rules if _sees_everything(rule)}
         self._step = compile_many(self._steps)
         self._due = _NEVER
         self._health = Health(rule.meta for rule in active.everything())
@@ -271,6 +270,12 @@ class Detector:
                 machine.restore(state)
         self._health.held = saved.held
         self._due = self._next_due()
+
+
+def _sees_everything(rule: Rule) -> bool:
+    """What we caused ourselves never counts, but a gap in numbers is only seen by whoever sees every number, and a rule on
+    alerts asks for nothing else."""
+    return isinstance(rule.watch, Step) or asks_for_alerts(rule.predicate)
 
 
 def _plans(active: Active, machines: list[Machine]) -> dict[str, list[Machine]]:

@@ -20,6 +20,10 @@ ENTRY_BYTES = 300
 """What an entry of a group takes: a counted value, an id and a time."""
 
 
+BARS_ENTRY = 8
+"""Numbers of a past that take as much as one entry."""
+
+
 class Budget:
     """Memory that the groups of several rules share.
 
@@ -66,7 +70,7 @@ class Groups:
             group = Group()
             self._grow(GROUP_BYTES)
         else:
-            entries = len(group.seen) + len(group.terms) + len(group.samples)
+            entries = len(group.seen) + len(group.terms) + len(group.samples) + len(group.bars) // BARS_ENTRY
             if group.others is not None:
                 entries += len(group.others.seen)
             if entries != group.size:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jwtrail.detect.ruleset import RuleSet
 from jwtrail.predicate import ir
-from jwtrail.sigma import Correlation, NewTerms, Rule, Temporal, TemporalOrdered, ValueCount
+from jwtrail.sigma import Correlation, NewTerms, Rule, Temporal, TemporalOrdered, Travel, ValueCount, Watch
 
 __all__ = ["without_database"]
 
@@ -25,8 +25,16 @@ def without_database(ruleset: RuleSet) -> tuple[str, ...]:
 
 def _wanted(rule: Rule) -> bool:
     """Whether it cannot fit without such a field."""
-    watched = rule.watch.fields if isinstance(rule.watch, NewTerms) else ()
-    return any(map(_is_filled, (*watched, *_needed(rule.predicate))))
+    return any(map(_is_filled, (*_watched(rule.watch), *_needed(rule.predicate))))
+
+
+def _watched(watch: Watch | None) -> tuple[str, ...]:
+    match watch:
+        case NewTerms(fields=fields):
+            return fields
+        case Travel(field=field):
+            return (field,)
+    return ()
 
 
 def _counted(rule: Correlation) -> bool:

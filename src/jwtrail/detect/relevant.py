@@ -10,33 +10,53 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from jwtrail.detect.machines import fulfilled
-from jwtrail.detect.ruleset import Active
+from jwtrail.detect.ruleset import Active, asks_for_alerts
 from jwtrail.ecs.catalogue import resolve
 from jwtrail.predicate.leaves import fields_in
 from jwtrail.sigma import (
+    Backwards,
     Correlation,
+    Dormant,
     EventCount,
     NewTerms,
     Rule,
     Shape,
     Statistical,
     Step,
+    Stepping,
     Temporal,
     TemporalCondition,
     TemporalOrdered,
+    Travel,
     ValueCount,
     ValueMeasure,
     ValueSum,
     Watch,
 )
 
-__all__ = ["Crowded", "Fresh", "Keys", "Linked", "Need", "Stepped", "Summed", "Test", "fields_of", "needs_of"]
+__all__ = [
+    "Crowded",
+    "Fresh",
+    "Keys",
+    "Linked",
+    "Need",
+    "Peaked",
+    "Silent",
+    "Stepped",
+    "Summed",
+    "Test",
+    "Turned",
+    "fields_of",
+    "needs_of",
+]
 
 _ALWAYS = (
     *("@timestamp", "event.id", "event.sequence", "event.kind", "jwtrail.flags"),
     *("jwt.jti", "jwt.family", "user.id", "source.ip", "http.route"),
 )
 """Fields that a detector looks at whatever the rules are; the second line is what alerts tell of whom to act on."""
+
+_DURATION = "event.duration"
 
 _OTHERS = ("flattened", "boolean", "date")
 
@@ -65,6 +85,15 @@ class Summed(Struct, frozen=True):
     calendar: bool = False
 
 
+class Peaked(Struct, frozen=True):
+    """In a stretch of `span_us` at least `count` numbers are `least` or more."""
+
+    field: str
+    least: float
+    count: int
+    span_us: int
+
+
 class Linked(Struct, frozen=True):
     """The group has an event of each of these rules."""
 
@@ -85,7 +114,20 @@ class Stepped(Struct, frozen=True):
     over: int
 
 
-Test = Crowded | Summed | Linked | Fresh | Stepped
+class Turned(Struct, frozen=True):
+    """An event that has a duration ended more than `by_us` before an earlier one of the group did."""
+
+    field: str
+    by_us: int
+
+
+class Silent(Struct, frozen=True):
+    """The group says nothing for `idle_us` between two of its events."""
+
+    idle_us: int
+
+
+Test = Crowded | Summed | Peaked | Linked | Fresh | Stepped | Turned | Silent
 
 
 class Need(Struct, frozen=True, kw_only=True):
@@ -145,6 +187,10 @@ def _counted_in(about: Shape | Watch | None) -> tuple[str, ...]:
     match about:
         case ValueMeasure(field=field) | Step(field=field) | Statistical(field=field):
             return (field,)
+        case Travel(field=field) | Stepping(field=field):
+            return (field,)
+        case Backwards():
+            return (_DURATION,)
         case ValueCount(fields=fields) | NewTerms(fields=fields):
             return fields
     return ()
@@ -152,7 +198,8 @@ def _counted_in(about: Shape | Watch | None) -> tuple[str, ...]:
 
 def _of_rule(rule: Rule) -> Need:
     keys = {rule.meta.id: rule.meta.group_by}
-    test = _watched(rule) if _single(keys.values()) else None
+    # The tests do not look at alerts, which all other rules pass over.
+    test = _watched(rule) if _single(keys.values()) and not asks_for_alerts(rule.predicate) else None
     return Need(rule=rule.meta.id, rules=(rule.meta.id,), keys=keys, test=test)
 
 
@@ -164,6 +211,19 @@ def _watched(rule: Rule) -> Test | None:
             return Stepped(field, over)
         case Statistical(measure="sum", field=field, floor=floor, bucket_us=bucket_us) if floor > 0:
             return Summed(field, floor, bucket_us, calendar=True)
+        case Statistical(measure="each" | "percentile", field=field, floor=floor) as watch if floor > 0:
+            above = (
+                watch.samples - -(-watch.of * watch.samples // 100) + 1
+            )  # that do not lie below the percentile
+            return Peaked(field, floor, 1 if watch.measure == "each" else above, watch.bucket_us)
+        case Backwards(by_us=by_us):
+            return Turned(_DURATION, by_us)
+        case Dormant(idle_us=idle_us):
+            return Silent(idle_us)
+        case Travel(field=field, span_us=span_us) if _single([(field,)]):
+            return Crowded(2, span_us, (field,))
+        case Stepping(field=field, span_us=span_us, count=count) if _single([(field,)]):
+            return Crowded(count, span_us, (field,))
     return None
 
 

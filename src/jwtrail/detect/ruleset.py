@@ -12,9 +12,19 @@ from msgspec.structs import replace
 
 from jwtrail.detect.tuning import LISTS, Tuned, tuned_correlation, tuned_rule, with_ttl
 from jwtrail.errors import ConfigError, RuleError
+from jwtrail.predicate.ir import And, Equals, Predicate
 from jwtrail.sigma import Correlation, Loaded, Meta, Rule, load_rules
 
-__all__ = ["MAX_FILE", "Active", "Choices", "RuleSet", "configured", "load_ruleset", "packaged_texts"]
+__all__ = [
+    "MAX_FILE",
+    "Active",
+    "Choices",
+    "RuleSet",
+    "asks_for_alerts",
+    "configured",
+    "load_ruleset",
+    "packaged_texts",
+]
 
 MAX_FILE = 1024 * 1024
 """Bytes of one rule file that are read at all; `sigma` allows less, and says so with the place."""
@@ -89,6 +99,16 @@ class RuleSet(Struct, frozen=True, kw_only=True):
         return RuleSet(
             rules=self.rules, correlations=self.correlations, disabled=others, enabled=frozenset({rule_id})
         )
+
+
+def asks_for_alerts(predicate: Predicate) -> bool:
+    """Whether only alerts can fit, because the rule says so with `event.kind: alert`."""
+    match predicate:
+        case Equals(field="event.kind", value="alert"):
+            return True
+        case And(items=items):
+            return any(map(asks_for_alerts, items))
+    return False
 
 
 def load_ruleset(

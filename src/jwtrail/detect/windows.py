@@ -50,6 +50,7 @@ class Group(Struct, omit_defaults=True, array_like=True):
         bars: what earlier buckets came to, oldest first; `bar` is the number of the running one.
         others: for a share: what the counted is compared with.
         size: entries it had when it was last touched.
+        limit: above this a number is out of the usual; -1 while that is not known.
     """
 
     latest_us: int = 0
@@ -67,6 +68,7 @@ class Group(Struct, omit_defaults=True, array_like=True):
     others: "Group | None" = None
     last: int = 0
     size: int = 0
+    limit: int = -1
 
 
 def kept_for(threshold: int) -> int:

@@ -23,7 +23,7 @@ from jwtrail.query.scan import Scan, View, view_of
 from jwtrail.query.source import TrailSource
 from jwtrail.runtime.narrow import OFTEN, narrow
 from jwtrail.runtime.past import Stretch, has_imported, in_order, in_time
-from jwtrail.sigma import Step
+from jwtrail.sigma import Backwards, Step
 
 __all__ = ["BATCH", "Replay", "numbered_below", "replayed"]
 
@@ -92,8 +92,8 @@ def _said(stretch: Stretch, ruleset: RuleSet, end_us: int, often: float) -> tupl
     """Alerts in their order, and how many events were read."""
     if not has_imported(stretch):
         return _run(stretch, ruleset, end_us, often, timely=False)
-    # Gaps in the numbers of a log are about the order of the trail; everything else is about what happened, and when.
-    steps = frozenset(rule.meta.id for rule in ruleset.rules if isinstance(rule.watch, Step))
+    # Gaps in the numbers of a log and its clock are about the order of the trail; everything else is about what happened, and when.
+    steps = frozenset(rule.meta.id for rule in ruleset.rules if isinstance(rule.watch, Step | Backwards))
     others = frozenset(rule.meta.id for rule in ruleset.everything()) - steps
     gaps, looked = _run(stretch, _without(ruleset, others), end_us, often, timely=False)
     found, read = _run(stretch, _without(ruleset, steps), end_us, often, timely=True)

@@ -12,7 +12,18 @@ from msgspec import Struct
 from jwtrail.clock import parse_iso
 from jwtrail.detect.habits import MAX_TERMS
 from jwtrail.detect.measures import MAX_SAMPLES
-from jwtrail.detect.relevant import Crowded, Fresh, Linked, Need, Stepped, Summed, needs_of
+from jwtrail.detect.relevant import (
+    Crowded,
+    Fresh,
+    Linked,
+    Need,
+    Peaked,
+    Silent,
+    Stepped,
+    Summed,
+    Turned,
+    needs_of,
+)
 from jwtrail.detect.ruleset import Active
 from jwtrail.query.engine import Engine
 from jwtrail.query.source import Segment
@@ -143,14 +154,18 @@ class _Narrowing:
                 if calendar and self._lateness_us > span_us:
                     return None
                 return self._windows(need, shares, (field,), Window(size, size, 1, span_us, whole=True))
+            case Peaked():
+                return self._peaked(need, need.test)
+            case Silent(idle_us=idle_us):
+                return self._silent(need, idle_us)
             case Linked(rules=rules):
                 rarest = min(rules, key=lambda rule: shares[rule])
                 sql, parameters = self._rows(need, [rarest])
                 return self._of_groups(need, (f"SELECT DISTINCT hash(k) FROM ({sql})", parameters))  # noqa: S608
             case Fresh() if not self._timely:
                 return self._fresh(need, need.test)
-            case Stepped() if not self._timely:
-                return self._stepped(need, need.test)
+            case (Stepped() | Turned()) as test if not self._timely:
+                return self._stepped(need, test)
         return None
 
     def _rows(self, need: Need, rules: Iterable[str], value: tuple[str, ...] = ()) -> Query:
@@ -216,8 +231,33 @@ class _Narrowing:
                 return None  # which values a group then forgets hangs on the order of all its events
         return found
 
-    def _stepped(self, need: Need, test: Stepped) -> list[int]:
-        """The groups in which a number jumps, found in the order of the trail with the highest numbers carried on."""
+    def _peaked(self, need: Need, test: Peaked) -> list[int] | None:
+        """All of the groups that have numbers so high; one bucket takes of two stretches what comes a little late."""
+        if self._lateness_us > test.span_us:
+            return None
+        sql, parameters = self._rows(need, need.rules, (test.field,))
+        high = f"SELECT hash(k) AS h FROM ({sql}) WHERE v >= {test.least} GROUP BY h, t // {test.span_us}"  # noqa: S608
+        return self._of_groups(need, (f"{high} HAVING count(*) >= {(test.count + 1) // 2}", parameters))
+
+    def _silent(self, need: Need, idle_us: int) -> list[int]:
+        """All of the groups that leave out a stretch of half the time: who is silent for all of it does."""
+        if self._length_us <= idle_us:
+            return []
+        sql, parameters = self._matches.rows(need.keys, taken=True)
+        half = idle_us // 2
+        stretches = f"SELECT DISTINCT k, t // {half} AS b FROM ({sql})"  # noqa: S608
+        gaps = f"SELECT k, b - lag(b) OVER (PARTITION BY k ORDER BY b) AS gap FROM ({stretches})"  # noqa: S608
+        return self._of_groups(need, (f"SELECT hash(k) FROM ({gaps}) WHERE gap > 1", parameters))  # noqa: S608
+
+    def _stepped(self, need: Need, test: Stepped | Turned) -> list[int]:
+        """The groups in which a number jumps, found in the order of the trail with the highest numbers carried on.
+
+        For a clock the number is when an event was over, from its time and its duration (ns), and jumps back.
+        """
+        if isinstance(test, Turned):
+            number, least, step, by = "t + v // 1000", test.by_us, f"max(x) {_BEFORE} - x", 0
+        else:
+            number, least, step, by = "v", test.over, f"x - max(x) {_BEFORE}", 1
         ((rule, fields),) = need.keys.items()
         first = self._segments[0].first
         outside = self._matches.outside(rule, fields, (test.field,))
@@ -228,15 +268,15 @@ class _Narrowing:
         stages.append(((), [row for row in outside if row[0] >= first]))
         jumping, highest = set[str](), dict[str, int]()
         for segments, given in stages:
-            carried: list[Row] = [(-(2**62), 0, key, number) for key, number in highest.items()]
+            carried: list[Row] = [(-(2**62), high, key, high * by) for key, high in highest.items()]
             sql, parameters = given_rows([*carried, *given], number=True)
             if segments:
                 more, further = self._matches.sealed(rule, fields, (test.field,), segments)
                 sql, parameters = f"{more} UNION ALL {sql}", [*further, *parameters]
-            steps = f"SELECT k, v, v - max(v) {_BEFORE} AS step FROM ({sql})"  # noqa: S608
-            found = self._engine.rows(f"SELECT k, max(v), max(step) FROM ({steps}) GROUP BY k", parameters)  # noqa: S608
-            highest = {key: number for key, number, _ in found} if found else highest
-            jumping |= {key for key, _, step in found if step is not None and step > test.over}
+            steps = f"SELECT k, x, {step} AS step FROM (SELECT s, k, {number} AS x FROM ({sql}))"  # noqa: S608
+            found = self._engine.rows(f"SELECT k, max(x), max(step) FROM ({steps}) GROUP BY k", parameters)  # noqa: S608
+            highest = {key: high for key, high, _ in found} if found else highest
+            jumping |= {key for key, _, jump in found if jump is not None and jump > least}
         return (
             self._of_groups(need, ("SELECT hash(unnest(?::VARCHAR[]))", [sorted(jumping)])) if jumping else []
         )

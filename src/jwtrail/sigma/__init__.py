@@ -3,20 +3,15 @@
 from jwtrail.sigma.lists import Lists
 from jwtrail.sigma.load import load_rules
 from jwtrail.sigma.records import (
-    Absence,
     Correlation,
     Example,
     ExampleEvents,
     Level,
     Loaded,
     Meta,
-    NewTerms,
     Proposal,
     Rule,
     Share,
-    Statistical,
-    Step,
-    Watch,
 )
 from jwtrail.sigma.shapes import (
     Bound,
@@ -33,11 +28,24 @@ from jwtrail.sigma.shapes import (
     ValuePercentile,
     ValueSum,
 )
+from jwtrail.sigma.watches import (
+    Absence,
+    Backwards,
+    Dormant,
+    NewTerms,
+    Statistical,
+    Step,
+    Stepping,
+    Travel,
+    Watch,
+)
 
 __all__ = [
     "Absence",
+    "Backwards",
     "Bound",
     "Correlation",
+    "Dormant",
     "EventCount",
     "Example",
     "ExampleEvents",
@@ -53,9 +61,11 @@ __all__ = [
     "Share",
     "Statistical",
     "Step",
+    "Stepping",
     "Temporal",
     "TemporalCondition",
     "TemporalOrdered",
+    "Travel",
     "ValueAvg",
     "ValueCount",
     "ValueMeasure",

@@ -18,9 +18,10 @@ from jwtrail.sigma.locate import from_lowering, from_sigma
 from jwtrail.sigma.lower import lower_rule
 from jwtrail.sigma.meta import read_meta
 from jwtrail.sigma.policy import POLICY
-from jwtrail.sigma.records import Absence, Correlation, Loaded, Meta, Rule, Statistical
+from jwtrail.sigma.records import Correlation, Loaded, Meta, Rule
 from jwtrail.sigma.spelling import spelled
-from jwtrail.sigma.watch import read_watch
+from jwtrail.sigma.watch import quiet_us, read_watch
+from jwtrail.sigma.watches import Absence
 
 __all__ = ["MAX_FILES", "load_rules"]
 
@@ -94,8 +95,8 @@ class _Loader:
         meta = read_meta(document, parsed)
         self._check_unique(document, meta)
         watch = read_watch(document)
-        if isinstance(watch, Statistical) and not meta.suppress_us:
-            meta = replace(meta, suppress_us=watch.bucket_us)
+        if not meta.suppress_us:
+            meta = replace(meta, suppress_us=quiet_us(watch))
         rule = Rule(meta=meta, predicate=lower_rule(parsed, self.lists), watch=watch)
         self.rules.append(rule)
         if isinstance(rule.watch, Absence):

@@ -8,9 +8,17 @@ from msgspec import Struct
 from jwtrail.errors import RuleError
 from jwtrail.predicate.ir import Predicate
 from jwtrail.sigma.shapes import Shape
+from jwtrail.sigma.watches import (
+    DormantText,
+    NewTermsText,
+    StatisticalText,
+    SteppingText,
+    StepText,
+    TravelText,
+    Watch,
+)
 
 __all__ = [
-    "Absence",
     "AnswerKind",
     "AnswerTarget",
     "Correlation",
@@ -20,16 +28,10 @@ __all__ = [
     "Level",
     "Loaded",
     "Meta",
-    "NewTerms",
-    "NewTermsText",
     "Proposal",
     "Rule",
     "Share",
     "ShareText",
-    "Statistical",
-    "StatisticalText",
-    "Step",
-    "Watch",
 ]
 
 Level = Literal["informational", "low", "medium", "high", "critical"]
@@ -39,11 +41,8 @@ AnswerTarget = Literal["jti", "family", "user", "source"]
 MAX_MINUTES = 7 * 24 * 60
 """Longest throttle or block, minutes: every answer ends, and a week is longer than anybody is away."""
 
-MAX_OFFSET_S = 32 * 86_400
-"""Longest time inside an example, seconds: as long as the longest window."""
-
-MAX_BUCKETS = 1_000
-"""Buckets of its own past that a group remembers: six weeks of hours."""
+MAX_OFFSET_S = 400 * 86_400
+"""Longest time inside an example, seconds: as long as anything is remembered."""
 
 MAX_REPEAT = 10_000
 """Events of one line of an example."""
@@ -94,49 +93,6 @@ class Example(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alerts: int = 1
 
 
-class NewTermsText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """`new-terms` as it is written: a value that a group has not shown within `history`.
-
-    Args:
-        fields: what is looked at, together.
-        history: how long a value is remembered.
-        after: how long a group must have been known before it can alert.
-    """
-
-    fields: Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=8)]
-    history: str = "30d"
-    after: str = ""
-
-
-class StatisticalText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """`statistical` as it is written: more in one bucket of time than the group's own past has seen.
-
-    Args:
-        measure: `count` events, `sum` a number field, or count `distinct` values of a field.
-        bucket: length of a bucket; buckets are aligned to the clock (UTC).
-        history: buckets in which something happened that are remembered.
-        percentile: of the remembered buckets; `factor` times it is too much.
-        floor: never alert below this.
-        learn: remembered buckets before the first alert.
-    """
-
-    measure: Literal["count", "sum", "distinct"] = "count"
-    field: str = ""
-    bucket: str = "1h"
-    history: Annotated[int, msgspec.Meta(ge=1, le=MAX_BUCKETS)] = 240
-    percentile: Annotated[int, msgspec.Meta(ge=1, le=100)] = 99
-    factor: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 5
-    floor: Annotated[float, msgspec.Meta(ge=0)] = 1
-    learn: Annotated[int, msgspec.Meta(ge=1, le=MAX_BUCKETS)] = 24
-
-
-class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="step", rename="kebab"):
-    """A number that grows by more than `over` from one event of a group to the next."""
-
-    field: str
-    over: Annotated[int, msgspec.Meta(ge=0)] = 1
-
-
 class ShareText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """`share` as it is written: what is counted must be so much of itself and of what `against` counts.
 
@@ -176,7 +132,10 @@ class Extension(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, r
     absence: str = ""
     new_terms: NewTermsText | None = None
     statistical: StatisticalText | None = None
-    step: Step | None = None
+    step: StepText | None = None
+    dormant: DormantText | None = None
+    travel: TravelText | None = None
+    stepping: SteppingText | None = None
     share: ShareText | None = None
     response: Proposal | None = None
     examples: tuple[Example, ...] = ()
@@ -222,37 +181,6 @@ class Meta(Struct, frozen=True, kw_only=True):
     holds_back: tuple[str, ...] = ()
     response: Proposal | None = None
     examples: tuple[Example, ...] = ()
-
-
-class Absence(Struct, frozen=True, kw_only=True, tag="absence"):
-    """A group that was seen and then stays silent for `span_us`."""
-
-    span_us: int
-
-
-class NewTerms(Struct, frozen=True, kw_only=True, tag="new_terms"):
-    """Values that a group, known for `after_us`, has not shown for `history_us`."""
-
-    fields: tuple[str, ...]
-    history_us: int
-    after_us: int = 0
-
-
-class Statistical(Struct, frozen=True, kw_only=True, tag="statistical"):
-    """More in one bucket than `factor` times a percentile of the group's own past buckets; see `StatisticalText`."""
-
-    measure: Literal["count", "sum", "distinct"]
-    field: str
-    bucket_us: int
-    history: int
-    percentile: int
-    factor: float
-    floor: float
-    learn: int
-
-
-Watch = Absence | NewTerms | Statistical | Step
-"""What a rule on single events looks at beyond the event itself."""
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -1,24 +1,33 @@
-"""What a rule on single events looks at beyond them: `absence`, `new-terms`, `statistical` and `step` under `jwtrail:`."""
+"""Reads what a rule on single events looks at beyond them: `absence`, `new-terms`, `travel` and the like under `jwtrail:`."""
 
 from collections.abc import Iterable
 
+from jwtrail.ecs.catalogue import near_miss, resolve
 from jwtrail.sigma.document import Document, Path
 from jwtrail.sigma.errors import LowerError
 from jwtrail.sigma.fieldmap import fields_for
 from jwtrail.sigma.meta import read_extension, read_span
-from jwtrail.sigma.records import (
+from jwtrail.sigma.records import Extension
+from jwtrail.sigma.values import field_of
+from jwtrail.sigma.watches import (
     Absence,
-    Extension,
+    Backwards,
+    Dormant,
+    DormantText,
     NewTerms,
     NewTermsText,
     Statistical,
     StatisticalText,
     Step,
+    Stepping,
+    SteppingText,
+    StepText,
+    Travel,
+    TravelText,
     Watch,
 )
-from jwtrail.sigma.values import field_of
 
-__all__ = ["MAX_HISTORY_US", "read_watch"]
+__all__ = ["MAX_HISTORY_US", "quiet_us", "read_watch"]
 
 MAX_HISTORY_US = 400 * 86_400_000_000
 """Longest memory of values already seen, µs; a value costs some 100 bytes, however long it is remembered."""
@@ -45,15 +54,27 @@ def read_watch(document: Document) -> Watch | None:
     if extension.statistical is not None:
         return _statistical(document, extension.statistical)
     if extension.step is not None:
-        _check(document, extension.step.field, ("jwtrail", "step", "field"), ("long", "flattened"))
-    return extension.step
+        return _step(document, extension.step)
+    if extension.dormant is not None:
+        return _dormant(document, extension.dormant)
+    if extension.travel is not None:
+        return _travel(document, extension.travel)
+    return _stepping(document, extension.stepping) if extension.stepping is not None else None
 
 
-def _given(extension: Extension) -> Iterable[tuple[str, str | NewTermsText | StatisticalText | Step | None]]:
-    yield "absence", extension.absence
-    yield "new-terms", extension.new_terms
-    yield "statistical", extension.statistical
-    yield "step", extension.step
+def quiet_us(watch: Watch | None) -> int:
+    """How long a group is quiet after an alert when the rule does not say: the time its watch looks at, µs."""
+    match watch:
+        case Statistical(bucket_us=span_us):
+            return span_us
+        case Dormant(span_us=span_us) | Travel(span_us=span_us) | Stepping(span_us=span_us):
+            return span_us
+    return 0
+
+
+def _given(extension: Extension) -> Iterable[tuple[str, object]]:
+    for name in ("absence", "new-terms", "statistical", "step", "dormant", "travel", "stepping"):
+        yield name, getattr(extension, name.replace("-", "_"))
 
 
 def _new_terms(document: Document, text: NewTermsText) -> NewTerms:
@@ -77,7 +98,9 @@ def _statistical(document: Document, text: StatisticalText) -> Statistical:
     elif not text.field:
         raise document.error(f"{text.measure} of which field?", (*path, "measure"))
     else:
-        _check(document, text.field, (*path, "field"), ("long",) if text.measure == "sum" else ())
+        _check(document, text.field, (*path, "field"), () if text.measure == "distinct" else ("long",))
+    if text.empty and text.measure in ("percentile", "each"):
+        raise document.error("an empty bucket has no numbers", (*path, "empty"))
     return Statistical(
         measure=text.measure,
         field=fields_for(text.field)[0] if text.field else "",
@@ -87,6 +110,57 @@ def _statistical(document: Document, text: StatisticalText) -> Statistical:
         factor=text.factor,
         floor=text.floor,
         learn=text.learn,
+        empty=text.empty,
+        of=text.of,
+        samples=text.samples,
+    )
+
+
+def _step(document: Document, text: StepText) -> Step | Backwards:
+    path = ("jwtrail", "step")
+    if text.field == "@timestamp":
+        return Backwards(by_us=read_span(document, text.back, (*path, "back")))
+    _check(document, text.field, (*path, "field"), ("long", "flattened"))
+    if text.back:
+        raise document.error("only @timestamp may go back", (*path, "back"), "leave it out")
+    return Step(field=fields_for(text.field)[0], over=text.over)
+
+
+def _dormant(document: Document, text: DormantText) -> Dormant:
+    path = ("jwtrail", "dormant")
+    made = Dormant(
+        idle_us=read_span(document, text.idle, (*path, "idle"), MAX_HISTORY_US),
+        count=text.count,
+        span_us=read_span(document, text.within, (*path, "within")),
+        history_us=read_span(document, text.history, (*path, "history"), MAX_HISTORY_US),
+    )
+    if not 0 < made.idle_us < made.history_us:
+        raise document.error("idle must be shorter than history", (*path, "idle"))
+    return made
+
+
+def _travel(document: Document, text: TravelText) -> Travel:
+    path = ("jwtrail", "travel")
+    found = resolve(fields_for(text.field)[0])
+    if found is None or found[0].type != "geo_point":
+        hint = (found is None and near_miss(text.field)) or "source.geo.location is one"
+        raise document.error(f"{text.field} is not a place", (*path, "field"), hint)
+    return Travel(
+        field=fields_for(text.field)[0],
+        distance=text.distance,
+        speed=text.speed,
+        span_us=read_span(document, text.within, (*path, "within")),
+    )
+
+
+def _stepping(document: Document, text: SteppingText) -> Stepping:
+    path = ("jwtrail", "stepping")
+    _check(document, text.field, (*path, "field"), ("long", "keyword"))
+    return Stepping(
+        field=fields_for(text.field)[0],
+        count=text.count,
+        percent=text.percent,
+        span_us=read_span(document, text.within, (*path, "within")),
     )
 
 
