@@ -8,7 +8,8 @@ from jwtrail.ecs import event_for
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
-from jwtrail.runtime.daemon import CURSOR, Daemon
+from jwtrail.runtime.daemon import Daemon
+from jwtrail.runtime.upkeep import CURSOR
 from jwtrail.trail.writer import TrailWriter
 
 

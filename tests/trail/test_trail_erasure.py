@@ -13,16 +13,22 @@ from jwtrail.cli.main import cli
 from jwtrail.detect.engine import Detector
 from jwtrail.detect.ruleset import load_ruleset
 from jwtrail.ecs import event_for
-from jwtrail.errors import HoldError, LockedError, ProofError
+from jwtrail.errors import CorruptionError, HoldError, LockedError, ProofError
+from jwtrail.query.files import TrailFiles
+from jwtrail.query.hidden import Hidden
+from jwtrail.query.local import LocalStore
+from jwtrail.query.page import SearchRequest
 from jwtrail.runtime.crowd import Crowd
-from jwtrail.runtime.daemon import CROWD, CURSOR
+from jwtrail.runtime.daemon import Daemon
 from jwtrail.runtime.subjects import erase, held_about
+from jwtrail.runtime.upkeep import CROWD, CURSOR
 from jwtrail.state.records import IssuedToken, Revocation
 from jwtrail.state.store import StateStore
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail import fsck, retention
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.restriction import read_restrictions
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
 
@@ -173,6 +179,113 @@ def test_a_retention_profile_keeps_what_is_young_and_says_until_when(layout, set
     year_us = 365 * 86_400_000_000
     assert abs(clock.parse_iso(done.restricted_until) - clock.now_us() - year_us) < 60_000_000
     assert len([doc for doc in held_about(settings, WHO) if "_table" not in doc]) == 19
+
+
+@pytest.fixture
+def kept(settings, lived):
+    """Erased within a mandatory year: nothing may go yet."""
+    kept = msgspec.structs.replace(settings, trail=TrailSettings(retention="kr-1y"))
+    erase(kept, WHO, by="root", reason="T-9")
+    return kept
+
+
+def test_what_must_be_kept_is_shown_to_nobody(layout, kept, lived):
+    where = ["--data", str(layout.root)]
+    lived.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(
+        10
+    )  # and what still comes
+
+    def run(*words):
+        done = CliRunner().invoke(cli, [*words, *where])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    for words in (
+        ["search", "*", "--json", "--limit", "500"],
+        ["tail", "--no-follow", "-n", "100", "--json"],
+        ["stats", "user.id", "--json"],
+        ["search", "message: *", "--json"],
+        ["subject", "export", WHO],
+        ["subject", "export", "u-admin"],
+    ):
+        shown = run(*words)
+        assert not [needle for needle in NEEDLES if needle in shown], words
+        assert words[1] != "*" or "u-47" in shown
+    store = LocalStore(TrailFiles(layout), hidden=Hidden(layout.restricted))
+    everything = LocalStore(TrailFiles(layout))
+    theirs = everything.search(SearchRequest(f"user.id: {WHO}")).events
+    assert len(theirs) == 17
+    assert store.get(theirs[0].event_id) is None
+    assert store.around(theirs[0].event_id) == ()
+    all_of_them = SearchRequest()
+    assert (
+        everything.count(all_of_them) - store.count(all_of_them) == 20
+    )  # as many as tell of them, one not sealed
+    beside = everything.search(SearchRequest("user.id: u-0")).events[0]
+    assert WHO in {event.user_id for event in everything.around(beside.event_id)}
+    assert WHO not in {event.user_id for event in store.around(beside.event_id)}
+
+    assert run("subject", "export", WHO, "--reason", "AUDIT-1").count(WHO) >= 17
+    (listed,) = map(msgspec.json.decode, run("subject", "list").splitlines())
+    assert (listed["person"], listed["records"], listed["ticket"]) == (WHO, 19, "T-9")
+    assert fsck.verify(layout.root).ok
+
+    run("subject", "cancel", WHO, "--reason", "T-10")
+    assert store.count(SearchRequest(f"user.id: {WHO}")) == 17
+    assert not layout.restricted.exists()
+    assert CliRunner().invoke(cli, ["subject", "cancel", WHO, "--reason", "T-10", *where]).exit_code == 2
+
+
+def test_the_daemon_erases_when_the_period_is_over_and_says_so_once(layout, kept, lived, monkeypatch):
+    shown = []
+    daemon = Daemon(kept, on_events=shown.extend)
+    daemon.start()
+    try:
+        lived.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(10)
+        lived.put(event_for("login", user_id="u-5"), "sync").result(10)
+        _until(lambda: any(event.user_id == "u-5" for event in shown))
+        assert WHO not in {event.user_id for event in shown}
+        daemon._erasures.look()
+        assert len(read_restrictions(layout.restricted)) == 1, "it is not time yet"
+
+        year_us = 366 * 86_400_000_000
+        monkeypatch.setattr(clock, "now_us", lambda real=clock.now_us: real() + year_us)
+        retention.hold(layout.hold, "case 7")
+        daemon._erasures.look()
+        assert len(read_restrictions(layout.restricted)) == 1, "a legal hold stops it"
+        retention.release(layout.hold)
+        _until(
+            lambda: WHO not in {event.user_id for event in daemon.keeper.head}
+        )  # sealed, as it is a year old
+        daemon._erasures.look()
+        daemon._erasures.look()
+    finally:
+        daemon.close()
+    assert read_restrictions(layout.restricted) == ()
+    assert files_with(layout, NEEDLES) == set()
+    report = fsck.verify(layout.root)
+    assert report.ok, report.findings
+    said = LocalStore(TrailFiles(layout)).search(
+        SearchRequest("event.action: (subject-erased or subject-restricted)")
+    )
+    assert [(event.event_action, event.jwtrail_records, event.jwtrail_ticket) for event in said.events] == [
+        ("subject-erased", 20, "T-9"),
+        ("subject-restricted", 19, "T-9"),
+        ("subject-erased", 0, "T-9"),
+    ]
+
+
+def _until(holds, seconds=20):
+    deadline = clock.monotonic_ns() + int(seconds * 1e9)
+    while not holds():
+        assert clock.monotonic_ns() < deadline, "it did not happen in time"
+        clock.sleep(0.01)
+
+
+def test_a_restriction_that_cannot_be_read_shows_nothing(layout, kept, lived):
+    layout.restricted.write_bytes(b"[{")
+    with pytest.raises(CorruptionError, match="who is restricted"):
+        LocalStore(TrailFiles(layout), hidden=Hidden(layout.restricted)).count(SearchRequest())
 
 
 def test_a_hold_and_a_daemon_stop_it(layout, settings, lived):

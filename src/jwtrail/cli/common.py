@@ -113,18 +113,23 @@ def store_option(command: F) -> F:
 
 def open_store(data: Path | None, store: str | None = None) -> "Store":
     """Everything recorded, with or without a daemon; or what an engine has of it."""
+    from jwtrail.query.hidden import Hidden  # noqa: PLC0415
+
     settings = settings_of(data, store=store)
     if settings.store:
         from jwtrail.elastic.client import connect  # noqa: PLC0415
         from jwtrail.query.remote import RemoteStore  # noqa: PLC0415
+        from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
-        return RemoteStore(connect(settings.store, settings.engine), settings.engine.namespace)
+        hidden = Hidden(Layout(settings.root).restricted)
+        return RemoteStore(connect(settings.store, settings.engine), settings.engine.namespace, hidden=hidden)
     from jwtrail.query.files import TrailFiles  # noqa: PLC0415
     from jwtrail.query.index import QueryIndex  # noqa: PLC0415
     from jwtrail.query.local import LocalStore  # noqa: PLC0415
 
     layout = layout_of(data)
-    return LocalStore(TrailFiles(layout), index=QueryIndex(layout.index))
+    hidden = Hidden(layout.restricted)
+    return LocalStore(TrailFiles(layout), index=QueryIndex(layout.index), hidden=hidden)
 
 
 def open_state(data: Path | None) -> "StateStore":

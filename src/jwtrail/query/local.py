@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from typing import TypeVar
 
 from jwtrail import clock
@@ -13,6 +14,7 @@ from jwtrail.kql import compile_kql
 from jwtrail.predicate.ir import And, Anything, Equals, Predicate
 from jwtrail.query.cursors import Place, beyond, place_behind, read_cursor, write_cursor
 from jwtrail.query.engine import SegmentGone
+from jwtrail.query.hidden import Hidden
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.intervals import MAX_BUCKETS
 from jwtrail.query.measures import entities_of, stats_of, top_of
@@ -53,6 +55,7 @@ class LocalStore:
         head: the unsealed events, when this process has them in memory; read from the source otherwise.
         now: what `now` means in a query.
         index: what makes searches fast; without it they read the segments themselves.
+        hidden: what is shown to nobody; everything is shown without it.
     """
 
     def __init__(
@@ -62,8 +65,10 @@ class LocalStore:
         head: Callable[[], Sequence[Event]] | None = None,
         now: Clock = clock.now_us,
         index: QueryIndex | None = None,
+        hidden: Hidden | None = None,
     ) -> None:
         self._source = source
+        self._hidden = hidden
         self._head = head
         self._now = now
         self._reading = Reading(index)
@@ -173,12 +178,22 @@ class LocalStore:
             at = self._place_of(view, event_id)
             if at is None:
                 return ()
-            scan = Scan(Anything(), first=at - n, last=at + n)
+            scan = Scan(self._shown(Anything()), first=at - n, last=at + n)
             sealed, _ = self._reading.fetch(view.segments, scan, 2 * n + 1, ascending=False)
-            near = [one.event for one in reversed(view.loose) if at - n <= one.place <= at + n]
+            near = [
+                one.event
+                for one in reversed(view.loose)
+                if at - n <= one.place <= at + n and scan.fits(one.event)
+            ]
             return (*near, *sealed)
 
         return self._steadily(made)
+
+    def unhidden(self) -> "LocalStore":
+        """The same store that shows everything: for what judges, and for nobody's eyes. Closed with this one."""
+        other = copy(self)
+        other._hidden = None  # noqa: SLF001  # its own kind
+        return other
 
     def close(self) -> None:
         """Give the memory back; the next query takes it again."""
@@ -187,7 +202,11 @@ class LocalStore:
     def _predicate(self, request: SearchRequest) -> Predicate:
         if request.from_us is not None and request.to_us is not None and request.from_us > request.to_us:
             raise QueryError("the time range ends before it begins", hint="exchange from and to")
-        return compile_kql(request.query, self._now()) if isinstance(request.query, str) else request.query
+        asked = compile_kql(request.query, self._now()) if isinstance(request.query, str) else request.query
+        return self._shown(asked)
+
+    def _shown(self, predicate: Predicate) -> Predicate:
+        return predicate if self._hidden is None else And(items=(predicate, self._hidden.shown()))
 
     def _steadily(self, work: Callable[[View], T]) -> T:
         """Do it on a view of the trail, again on a newer one when a file vanished meanwhile, and then without the index."""
@@ -223,10 +242,11 @@ class LocalStore:
         )
 
     def _place_of(self, view: View, event_id: str) -> int | None:
+        scan = Scan(self._shown(_with_id(event_id)))
         for one in view.loose:
-            if one.event.event_id == event_id:
+            if scan.fits(one.event):
                 return one.place
-        found, _ = self._reading.fetch(view.segments, Scan(_with_id(event_id)), 1, ascending=False)
+        found, _ = self._reading.fetch(view.segments, scan, 1, ascending=False)
         return found[0].event_sequence if found else None
 
 

@@ -21,6 +21,7 @@ from jwtrail.kql import compile_kql
 from jwtrail.predicate.dsl import to_dsl
 from jwtrail.predicate.ir import And, Anything, Equals, Predicate, Range
 from jwtrail.query.cursors import beyond, place_behind, read_cursor, write_cursor
+from jwtrail.query.hidden import Hidden
 from jwtrail.query.intervals import MAX_BUCKETS, offset_of
 from jwtrail.query.page import (
     MAX_LIMIT,
@@ -67,10 +68,14 @@ class RemoteStore:
         engine: closed with the store.
         namespace: last part of the streams' names.
         now: what `now` means in a query.
+        hidden: what is shown to nobody, if this machine knows of such.
     """
 
-    def __init__(self, engine: Engine, namespace: str, *, now: Clock = clock.now_us) -> None:
+    def __init__(
+        self, engine: Engine, namespace: str, *, now: Clock = clock.now_us, hidden: Hidden | None = None
+    ) -> None:
         self._engine = engine
+        self._hidden = hidden
         self._path = f"/{pattern_of(namespace)}"
         self._now = now
 
@@ -161,7 +166,9 @@ class RemoteStore:
 
     def get(self, event_id: str) -> Event | None:
         """The event with this id."""
-        found = self._events(to_dsl(Equals(field="event.id", value=event_id)), 1, ascending=False)
+        found = self._events(
+            to_dsl(self._shown(Equals(field="event.id", value=event_id))), 1, ascending=False
+        )
         return found[0] if found else None
 
     def around(self, event_id: str, n: int = 10) -> tuple[Event, ...]:
@@ -181,7 +188,7 @@ class RemoteStore:
                 Range(field=_SEQUENCE, op="lte", value=at + n),
             )
         )
-        return tuple(self._events(to_dsl(near), 2 * n + 1, ascending=False))
+        return tuple(self._events(to_dsl(self._shown(near)), 2 * n + 1, ascending=False))
 
     def behind(self, sequence: int, limit: int, predicate: Predicate | None = None) -> list[Event]:
         """Events from an index on, in order; what a detector reads.
@@ -219,7 +226,11 @@ class RemoteStore:
     def _predicate(self, request: SearchRequest) -> Predicate:
         if request.from_us is not None and request.to_us is not None and request.from_us > request.to_us:
             raise QueryError("the time range ends before it begins", hint="exchange from and to")
-        return compile_kql(request.query, self._now()) if isinstance(request.query, str) else request.query
+        asked = compile_kql(request.query, self._now()) if isinstance(request.query, str) else request.query
+        return self._shown(asked)
+
+    def _shown(self, predicate: Predicate) -> Predicate:
+        return predicate if self._hidden is None else And(items=(predicate, self._hidden.shown()))
 
     def _events(self, query: dict[str, Any], limit: int, *, ascending: bool) -> list[Event]:
         body = {

@@ -5,15 +5,18 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
+from queue import SimpleQueue
 
 from jwtrail import clock, config
 from jwtrail.detect.alert import Alert
 from jwtrail.detect.engine import Detector
 from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import IMPORTED, Event, event_for
-from jwtrail.errors import JwtrailError
+from jwtrail.errors import JwtrailError, TrailError
 from jwtrail.query.files import TrailFiles
+from jwtrail.query.hidden import Hidden
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import MAX_LIMIT, SearchRequest
@@ -23,12 +26,15 @@ from jwtrail.runtime.audit import Auditor
 from jwtrail.runtime.channels import senders_of
 from jwtrail.runtime.courier import Courier
 from jwtrail.runtime.crowd import Crowd
+from jwtrail.runtime.due import DueErasures
 from jwtrail.runtime.indexer import Indexer
 from jwtrail.runtime.lowwater import LowWater
 from jwtrail.runtime.metrics import Meter
 from jwtrail.runtime.remotefollow import RemoteFeed, remote_store
 from jwtrail.runtime.rulewatch import RuleWatch
 from jwtrail.runtime.shipping import Shipping
+from jwtrail.runtime.subjects import Found, take_out
+from jwtrail.runtime.upkeep import CROWD, CURSOR
 from jwtrail.runtime.witnessed import Witnessing
 from jwtrail.state.outbox import Outbox
 from jwtrail.state.split import open_state
@@ -36,6 +42,7 @@ from jwtrail.tokens.ends import end_of
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.restriction import Restriction
 from jwtrail.trail.writer import TrailWriter
 
 __all__ = ["Daemon"]
@@ -58,10 +65,6 @@ MAX_DRAINS = 1000
 """Looks at the logs at start and end: each takes all there is, so only an application that writes without pause needs more than a few."""
 
 RETRY_S = 1.0
-
-CURSOR = "detect"
-CROWD = "crowd"
-"""Names of what is kept in `state.db`: the detector's snapshot, and who shares an address."""
 
 
 class Daemon:
@@ -93,10 +96,14 @@ class Daemon:
         self.keeper = Keeper(self.layout, settings.trail)
         self.state = open_state(self.layout.state, settings.state_url)
         self.reader = TrailReader(self.layout)
-        index = QueryIndex(self.layout.index)
-        self._local = LocalStore(TrailFiles(self.layout), head=lambda: self.keeper.head, index=index)
+        self._index = index = QueryIndex(self.layout.index)
+        self._hidden = Hidden(self.layout.restricted)
+        local = LocalStore(
+            TrailFiles(self.layout), head=lambda: self.keeper.head, index=index, hidden=self._hidden
+        )
+        self._local = local.unhidden()
         remote = remote_store(settings) if settings.store else None
-        self.store: Store = remote or self._local
+        self.store: Store = remote or local
         self._cursor = f"{CURSOR}:{settings.store}" if remote else CURSOR
         self._indexer = Indexer(TrailFiles(self.layout), index)
         self.rules = configured(settings.detect)
@@ -123,6 +130,8 @@ class Daemon:
         self._courier = Courier(self.outbox, senders, self.record)
         self._evicted = self.detector.stats().evicted
         self._waiting: list[Alert] = []
+        self._erasures = DueErasures(settings, self._erase)
+        self._due: SimpleQueue[tuple[Restriction, Found, Future[None]]] = SimpleQueue()
         self._on_events = on_events
         self._on_alerts = on_alerts
         self._recent: deque[tuple[int, int]] = deque()
@@ -148,6 +157,7 @@ class Daemon:
         self.auditor.start()
         self._witnessing.start()
         self._low_water.start()
+        self._erasures.start()
         self._indexer.start()
         self._courier.start()
         self.shipping.start()
@@ -163,6 +173,7 @@ class Daemon:
         self.auditor.close()
         self._witnessing.close()
         self._low_water.close()
+        self._erasures.close()
         self._indexer.close()
         self._courier.close()
         if self.feed is not None:
@@ -218,9 +229,10 @@ class Daemon:
             self._forget(now)
             self._follow(events)
             if self._on_events is not None:
-                self._on_events(events)
+                self._on_events(self._hidden.among(events))
         if self._waiting:
             self._answer()
+        self._erase_due()
         if now - self._saved_us > SNAPSHOT_US:
             self._saved_us = now
             self._save()
@@ -233,6 +245,32 @@ class Daemon:
             if self._rule_files.changed():
                 self._take_rules()
         return bool(events or sequenced)
+
+    def _erase(self, restriction: Restriction, found: Found) -> None:
+        """Have the thread that owns the keeper erase; called from another one."""
+        done: Future[None] = Future()
+        self._due.put((restriction, found, done))
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                done.result(RETRY_S)
+                return
+        raise TrailError("the daemon stops")
+
+    def _erase_due(self) -> None:
+        """Erase for a thread that waits. The detector begins anew without the person; its place in the trail stays."""
+        if self._due.empty():
+            return
+        restriction, found, done = self._due.get()
+        try:
+            self._save()
+            by, reason = restriction.by, restriction.ticket
+            take_out(self.settings, self.keeper, self._index, found, by=by, reason=reason)
+            self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
+            self._crowd = Crowd(self.state.get_cursor(CROWD))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the thread that waits is told
+            done.set_exception(error)
+        else:
+            done.set_result(None)
 
     def _tell_damage(self) -> None:
         """Say once what is damaged in the logs. What is whole goes on, and the audit names all of it."""

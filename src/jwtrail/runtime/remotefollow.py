@@ -20,6 +20,7 @@ from jwtrail.elastic.client import connect
 from jwtrail.errors import JwtrailError, PredicateError
 from jwtrail.predicate.dsl import to_dsl
 from jwtrail.predicate.ir import And, Anything, Or, Predicate
+from jwtrail.query.hidden import Hidden
 from jwtrail.query.remote import RemoteStore
 from jwtrail.runtime.history import Replay, numbered_below
 from jwtrail.state.store import StateStore
@@ -50,7 +51,8 @@ def remote_store(settings: Settings) -> RemoteStore:
     Raises:
         ConfigError, EngineError: it is no address, or nobody answers there.
     """
-    return RemoteStore(connect(settings.store, settings.engine), settings.engine.namespace)
+    hidden = Hidden(Layout(settings.root).restricted)
+    return RemoteStore(connect(settings.store, settings.engine), settings.engine.namespace, hidden=hidden)
 
 
 def replayed_there(

@@ -10,24 +10,29 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.config import Settings
 from jwtrail.detect.alert import stable_id
-from jwtrail.ecs import Event, document, event_for
+from jwtrail.ecs import Event, decode_document, document, event_for
+from jwtrail.errors import TrailError
 from jwtrail.query.files import TrailFiles
+from jwtrail.query.hidden import Hidden
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.local import LocalStore
-from jwtrail.runtime.daemon import CROWD, CURSOR
+from jwtrail.runtime.restricting import restrict, restricted_event
 from jwtrail.runtime.shipping import engines_shipped_to
-from jwtrail.runtime.upkeep import announce, keeper_alone, seal_all
+from jwtrail.runtime.upkeep import CROWD, CURSOR, announce, keeper_alone, seal_all
 from jwtrail.state.erasure import forget, rows_about
+from jwtrail.state.schema import SPENT_MIGRATIONS
 from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.state.store import StateStore
 from jwtrail.trail.erasure import blank_logs, erased_lines, rewrite
 from jwtrail.trail.holding import Held, find
+from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.person import Finder, Person
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.retention import Retention, refuse_on_hold
 
-__all__ = ["Erased", "erase", "held_about"]
+__all__ = ["Erased", "Found", "erase", "held_about", "search", "take_out"]
 
 Tell = Callable[[int, int], None]
 
@@ -41,8 +46,9 @@ class Erased(Struct, frozen=True, kw_only=True):
         log_lines: lines blanked in logs that the application still has open.
         state_rows: rows removed from `state.db`, and from the store shared with other hosts.
         kept_rows: revocations and restraints that still count, and name the person until `kept_until`.
-        restricted: records that the retention profile still wants; they are as they were.
-        restricted_until: from then on the last of them may be erased; empty when there are none.
+        kept_until: from then on the last of those may go; empty when there are none.
+        restricted: records that the retention profile still wants: hidden now, erased when it is over.
+        restricted_until: when the last of them leaves the period, and all are erased; empty when there are none.
         hashes: `event.hash` of the erased records, which is their document id wherever they were shipped to.
     """
 
@@ -57,11 +63,30 @@ class Erased(Struct, frozen=True, kw_only=True):
     hashes: tuple[str, ...]
 
 
-def held_about(settings: Settings, subject: str, tell: Tell | None = None) -> Iterator[dict[str, Any]]:
+class Found(Struct, frozen=True):
+    """Everything sealed about a person.
+
+    Args:
+        person: and what identifies them.
+        free: what may be erased.
+        waiting: what must still be kept, as documents.
+        until_us: when the last of that leaves the retention period; 0 when there is none.
+    """
+
+    person: Person
+    free: tuple[Held, ...]
+    waiting: tuple[dict[str, Any], ...]
+    until_us: int
+
+
+def held_about(
+    settings: Settings, subject: str, tell: Tell | None = None, *, hidden: Hidden | None = None
+) -> Iterator[dict[str, Any]]:
     """Every event and every row of `state.db` that tells of a person, as documents; rows say their table in `_table`.
 
     Args:
         subject: their `user.id`.
+        hidden: leave out what it hides: this person's own records too, once they are restricted.
 
     Raises:
         CorruptionError: a part of the trail cannot be read.
@@ -72,9 +97,8 @@ def held_about(settings: Settings, subject: str, tell: Tell | None = None) -> It
     unsealed = [document(event) for event in reader.unsealed()]
     person, held = find(layout, reader.segments(), subject, tell)
     finder = Finder(person := person.known_by(unsealed))
-    for one in held:
-        yield from one.docs
-    yield from (doc for doc in unsealed if finder.in_event(doc))
+    told = [*chain.from_iterable(one.docs for one in held), *filter(finder.in_event, unsealed)]
+    yield from told if hidden is None else map(document, hidden.among([*map(decode_document, told)]))
     shared = shared_rows_about(settings.state_url, finder.in_text)
     for table, row in chain(rows_about(layout.state, finder.in_text), shared):
         yield {
@@ -83,10 +107,32 @@ def held_about(settings: Settings, subject: str, tell: Tell | None = None) -> It
         }
 
 
+def search(
+    layout: Layout,
+    settings: Settings,
+    segments: Sequence[SegmentInfo],
+    subject: str,
+    tell: Tell | None = None,
+) -> Found:
+    """Find what is sealed about a person, and divide it by what the retention profile still wants.
+
+    Raises:
+        CorruptionError: a segment cannot be read.
+    """
+    person, held = find(layout, segments, subject, tell)
+    period = Retention.parse(settings.trail.retention)
+    since = clock.iso(max(0, period.may_go_before(clock.now_us()))) if period.days else ""
+    free, waiting = _divided(held, since)
+    newest = max((doc["@timestamp"] for doc in waiting), default="")
+    until_us = period.may_go_at(clock.parse_iso(newest)) if newest else 0
+    return Found(person, tuple(free), tuple(waiting), until_us)
+
+
 def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell | None = None) -> Erased:
     """Take a person out of the trail and of `state.db`, and record that it was done, without saying who it was.
 
-    Everything is sealed first. Records within the retention period stay; erase again when it is over.
+    Everything is sealed first. Records within the retention period are hidden, and a running daemon erases them when
+    it is over.
 
     Args:
         subject: their `user.id`.
@@ -100,70 +146,87 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
         CorruptionError: a segment cannot be read; nothing was changed.
         WriteError, StateError: something could not be written; erasing again goes on where this ended.
     """
-    layout, now = Layout(settings.root), clock.now_us()
+    layout = Layout(settings.root)
     refuse_on_hold(layout.hold)
     with keeper_alone(layout, settings) as keeper:
         seal_all(keeper)
-        person, held = find(layout, keeper.segments, subject, tell)
-        kept_for = Retention.parse(settings.trail.retention)
-        free, restricted = _divided(
-            held, clock.iso(max(0, kept_for.may_go_before(now))) if kept_for.days else ""
-        )
-        # State first: what leads to it (names, token ids) is known only as long as the segments say it.
-        tells = Finder(person).in_text
-        state, shared = forget(layout.state, tells, now), forget_shared(settings.state_url, tells, now)
-        kept_until_us = max(state.kept_until_us, shared.kept_until_us)
-        _forget_windows(layout, person)
-        # All new files, then one manifest: an interruption leaves either nothing or everything of this step.
-        made = [rewrite(layout, one.segment, {doc["event.sequence"] for doc in one.docs}) for one in free]
-        hashes = tuple(doc["event.hash"] for one in free for doc in one.docs)
-        for home in engines_shipped_to(layout):  # before it is done: a shipper waits until it is
-            home.forget(doc["event.sequence"] for one in free for doc in one.docs)
-        # Announced before it is done: an audit takes erased rows that no event speaks of for tampering.
-        event = _event(hashes, by, reason)
-        if LocalStore(TrailFiles(layout)).get(event.event_id) is None:
-            announce(layout, settings, event)
-        # The index first: it has these rows too, and the daemon makes it again from what is left.
-        QueryIndex(layout.index).forget([one.segment.file for one in free])
-        keeper.replace(made)
-        lines = blank_logs(layout, erased_lines(layout, keeper.segments))
+        found = search(layout, settings, keeper.segments, subject, tell)
+        # Before what leads to the person is gone: a restriction is made of it.
+        restrict(layout.restricted, found.person, found.waiting, found.until_us, by=by, ticket=reason)
+        done = take_out(settings, keeper, QueryIndex(layout.index), found, by=by, reason=reason)
+        if found.waiting:
+            announce(layout, settings, restricted_event(len(found.waiting), by, reason))
         seal_all(keeper)
-    newest = max(restricted, default="")
+    return done
+
+
+def take_out(
+    settings: Settings, keeper: Keeper, index: QueryIndex, found: Found, *, by: str, reason: str
+) -> Erased:
+    """Erase what may be erased of what was found. Called by whoever owns the keeper.
+
+    Raises:
+        TrailError: a segment was merged since it was looked through; nothing was changed.
+        WriteError, StateError: something could not be written; doing it again goes on where this ended.
+    """
+    layout, now = Layout(settings.root), clock.now_us()
+    free = found.free
+    if not {one.segment.file for one in free} <= {info.file for info in keeper.segments}:
+        raise TrailError("segments were merged meanwhile", hint="it is tried again")
+    # State first: what leads to it (names, token ids) is known only as long as the segments say it.
+    tells = Finder(found.person).in_text
+    state, shared = forget(layout.state, tells, now), forget_shared(settings.state_url, tells, now)
+    forget(layout.state.with_name("spent.db"), tells, now, SPENT_MIGRATIONS)
+    kept_until_us = max(state.kept_until_us, shared.kept_until_us)
+    _forget_windows(layout, found.person, (CURSOR, f"{CURSOR}:{settings.store}"))
+    # All new files, then one manifest: an interruption leaves either nothing or everything of this step.
+    made = [rewrite(layout, one.segment, {doc["event.sequence"] for doc in one.docs}) for one in free]
+    hashes = tuple(doc["event.hash"] for one in free for doc in one.docs)
+    for home in engines_shipped_to(layout):  # before it is done: a shipper waits until it is
+        home.forget(doc["event.sequence"] for one in free for doc in one.docs)
+    # Announced before it is done: an audit takes erased rows that no event speaks of for tampering.
+    event = _event(hashes, by, reason)
+    if LocalStore(TrailFiles(layout)).get(event.event_id) is None:
+        announce(layout, settings, event)
+    # The index first: it has these rows too, and the daemon makes it again from what is left.
+    index.forget([one.segment.file for one in free])
+    keeper.replace(made)
     return Erased(
         events=len(hashes),
         segments=len(free),
-        log_lines=lines,
+        log_lines=blank_logs(layout, erased_lines(layout, keeper.segments)),
         state_rows=state.rows + shared.rows,
         kept_rows=state.kept + shared.kept,
         kept_until=clock.iso(kept_until_us) if kept_until_us else "",
-        restricted=len(restricted),
-        restricted_until=clock.iso(kept_for.may_go_at(clock.parse_iso(newest))) if newest else "",
+        restricted=len(found.waiting),
+        restricted_until=clock.iso(found.until_us) if found.until_us else "",
         hashes=hashes,
     )
 
 
-def _divided(held: list[Held], since: str) -> tuple[list[Held], list[str]]:
-    """What may go, and the times of what must stay because it is not older than `since`."""
+def _divided(held: list[Held], since: str) -> tuple[list[Held], list[dict[str, Any]]]:
+    """What may go, and what must stay because it is not older than `since`."""
     free, stay = [], []
     for one in held:
         old = tuple(doc for doc in one.docs if not since or doc["@timestamp"] < since)
-        stay += [doc["@timestamp"] for doc in one.docs if since and doc["@timestamp"] >= since]
+        stay += [doc for doc in one.docs if since and doc["@timestamp"] >= since]
         if old:
             free.append(Held(one.segment, old))
     return free, stay
 
 
-def _forget_windows(layout: Layout, person: Person) -> None:
+def _forget_windows(layout: Layout, person: Person, cursors: Sequence[str]) -> None:
     """The detector's open windows and the crowd behind addresses hold names: they begin anew when this one is in them."""
     if not layout.state.exists():
         return
     with StateStore(layout.state) as state:
         names = [name.encode() for name in person.identifiers]
-        saved = state.get_cursor(CURSOR)
-        if saved and any(name in saved for name in names):
-            # Its place in the trail stays, so that nothing is detected twice.
-            snapshot = msgspec.msgpack.decode(saved)
-            state.commit(cursor=(CURSOR, msgspec.msgpack.encode(snapshot | {"machines": {}, "held": {}})))
+        for cursor in cursors:
+            saved = state.get_cursor(cursor)
+            if saved and any(name in saved for name in names):
+                # Its place in the trail stays, so that nothing is detected twice.
+                snapshot = msgspec.msgpack.decode(saved)
+                state.commit(cursor=(cursor, msgspec.msgpack.encode(snapshot | {"machines": {}, "held": {}})))
         crowd = state.get_cursor(CROWD)
         if crowd and any(name in crowd for name in names):
             state.commit(cursor=(CROWD, msgspec.msgpack.encode({})))

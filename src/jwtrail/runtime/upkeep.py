@@ -8,7 +8,11 @@ from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.writer import TrailWriter
 
-__all__ = ["announce", "keeper_alone", "seal_all"]
+__all__ = ["CROWD", "CURSOR", "announce", "keeper_alone", "seal_all"]
+
+CURSOR = "detect"
+CROWD = "crowd"
+"""Names of what is kept in `state.db`: the detector's snapshot, and who shares an address."""
 
 MAX_DRAINS = 1000
 """Looks at the logs: only an application that writes without pause needs more than a few."""

@@ -73,8 +73,7 @@ def forget(
         with database.write() as connection:
             connection.execute("PRAGMA secure_delete = ON")
             done = _remove(connection, tells, now_us)
-        if done.rows:
-            _compact(path)
+        _compact(path)  # also of rows that were removed before: they stand in free pages until then
     finally:
         database.close()
     return done

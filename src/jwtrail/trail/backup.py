@@ -92,6 +92,7 @@ def _copy_trail(layout: Layout, copy: Layout, tell: Tell | None) -> None:
     for one, other in (
         (layout.checkpoint, copy.checkpoint),
         (layout.hold, copy.hold),
+        (layout.restricted, copy.restricted),
         (layout.manifest, copy.manifest),
         (layout.signed_list, copy.signed_list),
     ):

@@ -84,6 +84,7 @@ class Layout:
         self.log_key = root / "keys" / "log.pem"
         self.log_vkey = root / "keys" / "log.vkey"
         self.hold = root / "HOLD"
+        self.restricted = root / "restricted.json"
         self.reserve = root / "RESERVE"
         self.state = root / "state.db"
         self.ship = root / "ship"

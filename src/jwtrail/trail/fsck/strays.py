@@ -17,6 +17,7 @@ _DIRECTORIES = ("wal", "head", "segments", "tlog", "tlog/tile", "keys", "index")
 _FILES = (
     "LOCK",
     "HOLD",
+    "restricted.json",
     "manifest.json",
     "head/order.ndjson",
     "tlog/checkpoint",
