@@ -437,3 +437,18 @@ def test_a_server_without_lifespan_starts_with_its_first_request(tmp_path) -> No
     bench.run()
     bench.run()
     assert starts == [1]
+
+
+def test_no_route_is_looked_up_before_routing_while_nobody_is_held(tmp_path) -> None:
+    asked: list[str] = []
+    bench = Bench(tmp_path, hello)
+    bench.middleware._resolve = lambda scope: asked.append(scope["path"])
+    bench.run()
+    assert asked == []
+    now = clock.now_us()
+    row = Restraint(
+        id="r", field="source.ip", value="192.0.2.1", at_us=now, until_us=now + 60_000_000, per_minute=0
+    )
+    bench.restraints.load([row])
+    assert bench.run()[0]["status"] == 429
+    assert asked

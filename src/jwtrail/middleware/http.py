@@ -50,6 +50,8 @@ class Networks:
         self._networks = tuple(ipaddress.ip_network(network, strict=False) for network in networks)
 
     def __contains__(self, address: Address) -> bool:
+        if not self._networks:  # usual, and asked at every request
+            return False
         return any(address.version == network.version and address in network for network in self._networks)
 
     def __bool__(self) -> bool:
