@@ -27,6 +27,8 @@ def uuid7(now_us: int | None = None) -> str:
         # threads that meet here have no order between them, and 62 random bits keep them apart.
         now_us = _last = max(clock.now_us(), _last + 1)
     millis, micros = divmod(now_us, 1000)
-    low = 0b10 << 62 | _random.getrandbits(62)
-    text = f"{(millis & (1 << 48) - 1) << 16 | 0x7 << 12 | micros * 4:016x}{low:016x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    low = _random.getrandbits(62)
+    return (
+        f"{millis >> 16 & 0xFFFFFFFF:08x}-{millis & 0xFFFF:04x}-{0x7000 | micros * 4:04x}"
+        f"-{0x8000 | low >> 48:04x}-{low & 0xFFFFFFFFFFFF:012x}"
+    )
