@@ -198,9 +198,11 @@ def _from_file(path: Path, prefix: str) -> tuple[dict[str, Any], dict[str, str]]
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"line (\d+), column (\d+)", str(error))
         where = f"{path}:{place[1]}:{place[2]}" if place else str(path)
-        raise ConfigError(str(error).split(" (at")[0], where=where, hint="the file is TOML") from error
+        message = str(error).split(" (at")[0] if place else str(error)
+        raise ConfigError(message, where=where, hint="the file is TOML") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read settings: {error}", where=str(path)) from error
+        why = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"cannot read settings: {why}", where=str(path)) from error
     for part in filter(None, prefix.split(".")):
         document = document.get(part, {})
     flat = _flatten(document)

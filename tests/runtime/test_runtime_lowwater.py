@@ -102,6 +102,16 @@ def test_a_witness_that_cannot_be_reached_is_told_of_once(layout):
     assert "cannot be reached" in told[0].message
 
 
+def test_a_trail_that_is_not_signed_yet_is_not_called_broken(layout):
+    told = []
+    settings = TrailSettings(
+        witness_url="http://127.0.0.1:9/w", witness_key=str(WitnessKey("example.com/witness", bytes(32)))
+    )
+    Witnessing(layout, settings, told.append).look()
+    assert [event.event_action for event in told] == ["witness-failed"]
+    assert "nothing was signed yet" in told[0].message
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -61,7 +61,9 @@ def stretch(command: Any) -> Any:
 @click.command(short_help="Run the detection rules over the past.")
 @stretch
 @rules_option
-@click.option("--ndjson", is_flag=True, help="One alert a line. [default when not a terminal]")
+@click.option(
+    "--ndjson", "--json", "ndjson", is_flag=True, help="One alert a line. [default when not a terminal]"
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when something was found.")
 @click.option("--follow", is_flag=True, help="With --store: go on with what comes, until Ctrl+C.")
 @store_option

@@ -1,6 +1,7 @@
 """`jwtrail token issue|revoke|trace`: the life of a token, from the operator's side."""
 
 import getpass
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -30,6 +31,19 @@ __all__ = ["issue", "revoke", "sessions", "trace"]
 
 MAX_TRACED = 500
 """Events of one token that are shown."""
+
+_LOOKS_LIKE_A_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*")
+
+
+def _no_token(context: click.Context, parameter: click.Parameter, value: str) -> str:  # noqa: ARG001  # click's signature
+    """Refuse a whole token, unshown: it would end in the trail, and its holder is its user."""
+    if _LOOKS_LIKE_A_TOKEN.fullmatch(value.strip()):
+        raise click.BadParameter(
+            "that is a token, not an id, and every user of this machine could see it here; "
+            "`jwtrail token inspect < FILE` says its jti"
+        )
+    return value
+
 
 # How the event of a revocation is called, and the attribute that names what was revoked.
 _ACTIONS: dict[str, tuple[str, str]] = {
@@ -88,7 +102,7 @@ def issue(
 
 @click.command()
 @click.argument("kind", type=click.Choice(get_args(RevocationKind)))
-@click.argument("value", metavar="VALUE")
+@click.argument("value", metavar="VALUE", callback=_no_token)
 @click.option("--reason", default="", help="Ticket or words for the record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
@@ -103,12 +117,12 @@ def revoke(
     \b
     jwtrail token revoke subject alice --reason INC-7
     """
-    from jwtrail.cli.verifying import ring_of, state_of  # noqa: PLC0415
+    from jwtrail.cli.verifying import known_state_of, ring_of  # noqa: PLC0415
     from jwtrail.tokens.issuer import Issuer  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
     target = cast("RevocationKind", kind)
-    with state_of(settings) as state:
+    with known_state_of(settings) as state:
         radius = state.blast_radius(target, value, clock.now_us())
         told = f"{radius.live_tokens} live tokens of {radius.subjects} subjects"
         if not yes:
@@ -123,17 +137,17 @@ def revoke(
 
 
 @click.command()
-@click.argument("jti", metavar="JTI")
+@click.argument("jti", metavar="JTI", callback=_no_token)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document. [default when not a terminal]")
 @data_option
 @config_option
 def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) -> None:
     """What became of a token: issued, used, exchanged, refused, revoked. By its jti, never by the token itself."""
-    from jwtrail.cli.verifying import state_of  # noqa: PLC0415
+    from jwtrail.cli.verifying import known_state_of  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
     now = clock.now_us()
-    with state_of(settings) as state:
+    with known_state_of(settings) as state:
         known = next(iter(state.tokens_of("jti", jti, now)), None)
         pairs: list[tuple[RevocationKind, str]] = [("jti", jti)]
         if known is not None:
@@ -169,11 +183,11 @@ def sessions(subject: str, data: Path | None, config_file: Path | None) -> None:
     jwtrail token revoke family ID      ends one
     jwtrail token revoke subject ID     ends all
     """
-    from jwtrail.cli.verifying import state_of  # noqa: PLC0415
+    from jwtrail.cli.verifying import known_state_of  # noqa: PLC0415
     from jwtrail.tokens.sessions import sessions_of  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
-    with state_of(settings) as state:
+    with known_state_of(settings) as state:
         for session in sessions_of(state, settings.tokens, subject, clock.now_us()):
             json_line(msgspec.structs.asdict(session))
 

@@ -82,9 +82,10 @@ def status(*, dead: bool, as_json: bool, data: Path | None) -> None:
     from jwtrail.trail.follow import TrailFollower  # noqa: PLC0415
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
-    layout = Layout(settings_of(data).root)
+    layout = Layout(_settings(data, None).root)
     size = TrailFollower(layout).size()
     rows = [_status(home, size, dead=dead) for home in homes(layout.ship)]
+    rows = [row for row in rows if row["target"] or row["running"]]  # others never got as far as an answer
     if as_json or not is_terminal():
         for row in rows:
             json_line(row)

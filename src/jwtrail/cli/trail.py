@@ -28,13 +28,29 @@ if TYPE_CHECKING:
 __all__ = ["trail", "verify_proof"]
 
 
+def _verifier_key(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001  # click's signature
+    """A key that is mistyped is wrong usage, and says nothing about the trail."""
+    from jwtrail.tlog.note import Verifier  # noqa: PLC0415
+
+    try:
+        if value is not None:
+            Verifier.parse(value)
+    except NoteError as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}") from None
+    return value
+
+
 @click.group(short_help="Verify the trail, prove an event.")
 def trail() -> None:
     """Whether the trail is whole, and proof of single events for people who trust nobody."""
 
 
 @trail.command()
-@click.option("--vkey", help="Verifier key from elsewhere. [default: the one in the data directory]")
+@click.option(
+    "--vkey",
+    callback=_verifier_key,
+    help="Verifier key from elsewhere. [default: the one in the data directory]",
+)
 @click.option(
     "--remote",
     metavar="URL",
@@ -135,7 +151,13 @@ def witness(url: str, vkey: str, as_json: bool, data: Path | None) -> None:
     from jwtrail.trail.witnessing import witness as ask  # noqa: PLC0415
 
     layout = layout_of(data)
-    done = ask(layout, TrailReader(layout), WitnessKey.parse(vkey), post_to(url))
+    try:
+        key = WitnessKey.parse(vkey)
+    except NoteError as error:
+        raise click.BadParameter(
+            f"{error.message}; {error.hint}".removesuffix("; "), param_hint="'--key'"
+        ) from None
+    done = ask(layout, TrailReader(layout), key, post_to(url))
     if as_json:
         json_line(done)
         return
@@ -280,18 +302,18 @@ def release(data: Path | None) -> None:
 @click.command("verify-proof", short_help="Check a proof offline.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--key", "vkey", required=True, metavar="VKEY", help="The log's verifier key, from somebody you trust."
+    "--key",
+    "vkey",
+    required=True,
+    metavar="VKEY",
+    callback=_verifier_key,
+    help="The log's verifier key, from somebody you trust.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON document.")
 def verify_proof(file: Path, vkey: str, as_json: bool) -> None:
     """Check a file of `jwtrail trail prove` with nothing but the log's key. Exit code 5 when it does not hold."""
     from jwtrail.cli.proving import checked  # noqa: PLC0415
-    from jwtrail.tlog.note import Verifier  # noqa: PLC0415
 
-    try:
-        Verifier.parse(vkey)
-    except NoteError as error:
-        raise click.BadParameter(error.message, param_hint="--key") from None
     answer = checked(file, vkey)
     if as_json or not is_terminal():
         json_line(answer)

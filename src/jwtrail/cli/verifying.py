@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jwtrail.tokens.verdict import Verdict
     from jwtrail.tokens.verifier import KeySource
 
-__all__ = ["judged", "new_ring_of", "ring_of", "state_of"]
+__all__ = ["judged", "known_state_of", "new_ring_of", "ring_of", "state_of"]
 
 
 def ring_of(settings: "Settings") -> "KeyRing":
@@ -56,6 +56,19 @@ def state_of(settings: "Settings") -> "StateStore":
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
     return open_state(Layout(settings.root).state, settings.state_url)
+
+
+def known_state_of(settings: "Settings") -> "StateStore":
+    """The same of a data directory that is there: a mistyped one would say that nobody is signed in.
+
+    Raises:
+        ConfigError: there is no such directory.
+    """
+    if not settings.root.is_dir():
+        raise ConfigError(
+            "there is no such data directory", where=str(settings.root), hint="name it with --data"
+        )
+    return state_of(settings)
 
 
 def judged(settings: "Settings", token: str, *, refresh: bool) -> "Verdict":

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from jwtrail.ecs.catalogue import CATALOGUE
-from jwtrail.errors import CorruptionError
+from jwtrail.errors import CorruptionError, QueryError
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.person import PERSONAL, Finder, Person
@@ -45,8 +45,11 @@ def find(
         tell: called with (segments read, segments to read).
 
     Raises:
+        QueryError: no person is named; an empty text would be found in everybody's records.
         CorruptionError: a segment cannot be read.
     """
+    if not subject.strip():
+        raise QueryError("no person is named", hint="ID is the person's user.id")
     person = Person(subject)
     with Engine() as engine:
         for number, segment in enumerate(segments):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from jwtrail.errors import IntegrityError, ProofError
+from jwtrail.errors import IntegrityError, TrailError
 from jwtrail.tlog.merkle import EMPTY_ROOT, TILE_WIDTH
 from jwtrail.tlog.proof import root_at
 from jwtrail.tlog.tiles import TilePath, bundle, tiles_of
@@ -75,13 +75,14 @@ def copy_log(reader: TrailReader, directory: Path) -> Copied:
     machine is a mirror that the holder of this one cannot rewrite unseen.
 
     Raises:
-        IntegrityError: the directory holds a copy that this log does not continue, or nothing was signed yet.
+        IntegrityError: the directory holds a copy that this log does not continue.
+        TrailError: nothing was signed yet.
         CorruptionError: what is needed is damaged.
         WriteError: a file cannot be written.
     """
     signed = reader.signed()
     if signed is None:
-        raise ProofError("nothing was signed yet", hint="jwtrail serve signs")
+        raise TrailError("nothing was signed yet", hint="jwtrail serve signs")
     size = signed.checkpoint.size
     _hold(reader, directory / CHECKPOINT, size)
     make_directory(directory)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from jwtrail.errors import ConfigError, IntegrityError, NoteError, ProofError, TrailError
+from jwtrail.errors import ConfigError, IntegrityError, NoteError, TrailError
 from jwtrail.tlog.checkpoint import open_checkpoint
 from jwtrail.tlog.proof import consistency_proof
 from jwtrail.tlog.witness import MAX_ANSWER, WitnessKey, add_checkpoint, known_size
@@ -80,11 +80,11 @@ def witness(layout: Layout, reader: TrailReader, key: WitnessKey, post: Post) ->
     Raises:
         IntegrityError: the witness knows a checkpoint that this log does not continue: it was rolled back or forked.
         ConfigError: the witness does not know this log or its key.
-        TrailError: it cannot be reached or answers otherwise.
+        TrailError: it cannot be reached or answers otherwise, or nothing was signed yet.
     """
     signed = reader.signed()
     if signed is None:
-        raise ProofError("nothing was signed yet", hint="jwtrail serve signs")
+        raise TrailError("nothing was signed yet", hint="jwtrail serve signs")
     old = _last(layout, reader)
     status, body = _ask(reader, signed, old, post)
     if status == CONFLICT:  # it knows another size than we remember: the one it knows counts

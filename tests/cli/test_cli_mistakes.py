@@ -1,0 +1,87 @@
+"""What people get wrong: an empty id, a token for its id, a mistyped directory, key or address. Nothing is changed by it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jwtrail.cli.exits import ERROR, OK, USAGE
+from jwtrail.state import StateStore
+from jwtrail.trail.layout import Layout
+
+
+@pytest.fixture
+def copied(data, tmp_path):
+    """A copy that a test may change."""
+    shutil.copytree(data, tmp_path / "copy")
+    return str(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("person", ["", " "])
+def test_nobody_is_not_everybody(run, copied, person):
+    with StateStore(Layout(Path(copied)).state) as state:
+        before = state.alerts(limit=10)
+    erased = run("subject", "erase", person, "--yes", "--data", copied)
+    assert (erased.exit_code, "no person is named" in erased.stderr) == (USAGE, True)
+    exported = run("subject", "export", person, "--data", copied)
+    assert (exported.exit_code, exported.stdout) == (USAGE, "")
+    with StateStore(Layout(Path(copied)).state) as state:
+        assert state.alerts(limit=10) == before != []
+
+
+def test_a_token_is_not_taken_for_its_id(run, copied, filled):
+    whole = filled[2].access_token
+    for command in (("trace",), ("revoke", "--yes", "jti"), ("revoke", "--yes", "family")):
+        answer = run("token", *command, whole, "--data", copied)
+        assert answer.exit_code == USAGE
+        assert "token inspect" in answer.stderr
+        assert whole not in answer.output
+    assert run("search", "event.action: *-revoked", "--data", copied).stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("token", "trace", "x"),
+        ("token", "sessions", "alice"),
+        ("token", "revoke", "jti", "x", "--yes"),
+        ("ship", "status"),
+    ],
+)
+def test_a_mistyped_directory_is_said_and_not_made(run, tmp_path, command):
+    answer = run(*command, "--data", str(tmp_path / "typo"))
+    assert (answer.exit_code, "no such data directory" in answer.stderr) == (USAGE, True)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_mistyped_key_says_nothing_about_the_trail(run, data):
+    for command in (("verify", "--vkey", "x"), ("witness", "--url", "http://127.0.0.1:9", "--key", "x")):
+        answer = run("trail", *command, "--data", data)
+        assert (answer.exit_code, "name+01234567+base64" in answer.stderr) == (USAGE, True)
+
+
+def test_what_is_not_signed_yet_is_not_broken(run, tmp_path):
+    Layout(tmp_path / "new").create()
+    answer = run("export", "tlog", str(tmp_path / "out"), "--data", str(tmp_path / "new"))
+    assert (answer.exit_code, "nothing was signed yet" in answer.stderr) == (ERROR, True)
+
+
+def test_a_target_that_cannot_be_is_not_listed(run, copied, tmp_path):
+    assert run("ship", f"file://{tmp_path}/none/x", "--once", "--data", copied).exit_code == USAGE
+    assert run("ship", "status", "--data", copied).stdout == ""
+    assert run("ship", f"file://{tmp_path}/events", "--once", "--data", copied).exit_code == OK
+    assert len(run("ship", "status", "--data", copied).stdout.splitlines()) == 1
+
+
+def test_alerts_of_the_past_as_json_like_everywhere(run, data):
+    assert run("detect", "--json", "--data", data).stdout == run("detect", "--ndjson", "--data", data).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("x = [\n", "at end of document"), (None, "cannot read settings: No such file")]
+)
+def test_settings_that_cannot_be_read(run, tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "bad.toml").write_text(text)
+    answer = run("config", "check", "--config", "bad.toml")
+    assert (answer.exit_code, said in answer.stderr, "Errno" in answer.stderr) == (USAGE, True, False)
