@@ -1,6 +1,5 @@
 """A stretch of a trail, and reading chosen events of it: in the order of the trail, or in the order of time."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 
@@ -19,11 +18,8 @@ from jwtrail.query.tables import columns_of, files_sql
 
 __all__ = ["Stretch", "has_imported", "in_order", "in_time"]
 
-TOGETHER = 8
-"""Segments read by one statement: their events that matter are in memory at once, some 8 x 100,000 at the worst."""
-
-AT_ONCE = 50_000
-"""Events read by one statement when they are read in order of time."""
+AT_ONCE = 20_000
+"""Events read by one statement: so many are in memory at once, however large a segment is."""
 
 _IS_IMPORTED = Equals(field="tags", value=IMPORTED)
 
@@ -59,11 +55,8 @@ def has_imported(stretch: Stretch) -> bool:
 
 def in_order(stretch: Stretch, numbers: list[int], fields: frozenset[str] | None) -> Iterator[Event]:
     """These fields (None for all) of the events with these indexes, which rise, and the loose ones."""
-    for at in range(0, len(stretch.segments), TOGETHER):
-        some = stretch.segments[at : at + TOGETHER]
-        wanted = numbers[bisect_left(numbers, some[0].first) : bisect_right(numbers, some[-1].last)]
-        if wanted:
-            yield from _read(stretch, some, wanted, fields, SEQUENCE)
+    for at in range(0, len(numbers), AT_ONCE):
+        yield from _read(stretch, numbers[at : at + AT_ONCE], fields, SEQUENCE)
     yield from stretch.loose
 
 
@@ -81,24 +74,21 @@ def _sealed_in_time(stretch: Stretch, numbers: list[int], fields: frozenset[str]
     sql = f"SELECT {SEQUENCE} FROM {files_sql(stretch.segments)} WHERE {_chosen()} ORDER BY {order}"  # noqa: S608
     timely = [number for (number,) in stretch.engine.rows(sql, [numbers])]
     for at in range(0, len(timely), AT_ONCE):
-        wanted = timely[at : at + AT_ONCE]
-        first, last = min(wanted), max(wanted)
-        some = [segment for segment in stretch.segments if segment.first <= last and segment.last >= first]
-        yield from _read(stretch, some, wanted, fields, order)
+        yield from _read(stretch, timely[at : at + AT_ONCE], fields, order)
 
 
-def _read(
-    stretch: Stretch,
-    segments: Sequence[Segment],
-    wanted: list[int],
-    fields: frozenset[str] | None,
-    order: str,
-) -> Iterable[Event]:
+def _read(stretch: Stretch, wanted: list[int], fields: frozenset[str] | None, order: str) -> Iterable[Event]:
     assert stretch.engine is not None
+    first, last = min(wanted), max(wanted)
+    segments = [segment for segment in stretch.segments if segment.first <= last and segment.last >= first]
+    if not segments:
+        return ()
     known = columns_of(segments)
     names, columns = selected(known if fields is None else known & fields)
-    sql = f"SELECT {columns} FROM {files_sql(segments)} WHERE {_chosen()} ORDER BY {order}"  # noqa: S608
-    return events_of(names, stretch.engine.rows(sql, [wanted]))
+    # Between the two the order of a segment is that of the indexes: most of its row groups are passed over.
+    where = f"{SEQUENCE} BETWEEN ? AND ? AND {_chosen()}"
+    sql = f"SELECT {columns} FROM {files_sql(segments)} WHERE {where} ORDER BY {order}"  # noqa: S608
+    return events_of(names, stretch.engine.rows(sql, [first, last, wanted]))
 
 
 def _chosen() -> str:
