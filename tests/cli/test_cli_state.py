@@ -205,6 +205,16 @@ def test_settings_show_where_they_come_from(run, tmp_path):
     assert run("config", "check").exit_code == OK
 
 
+def test_channels_are_shown_without_what_lets_others_post(run, tmp_path):
+    (tmp_path / "jwtrail.toml").write_text(
+        '[notify.chat]\nkind = "slack"\nurl = "https://hooks.example/T0/very-secret"\n'
+        '[notify.own]\nkind = "plugin"\nname = "p"\noptions = {key = "very-secret"}\n'
+    )
+    answer = run("config", "show", "--changed")
+    assert json.loads(answer.stdout)["notify"]["value"]["chat"]["kind"] == "slack"
+    assert "very-secret" not in answer.output
+
+
 def test_a_bad_setting_is_named_with_its_place(run, tmp_path):
     (tmp_path / "jwtrail.toml").write_text("[serve]\nprot = 7171\n")
     answer = run("config", "check")

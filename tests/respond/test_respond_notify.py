@@ -101,6 +101,7 @@ def test_a_receiver_refuses_what_is_forged_changed_or_old():
     late = NOW_US + (webhook.TOLERANCE_S + 1) * 1_000_000
     assert not webhook.verify(SECRET, headers, body, now_us=late)
     assert not webhook.verify(SECRET, {}, body, now_us=NOW_US)
+    assert not webhook.verify(SECRET, headers | {"webhook-signature": "v1,\ud800"}, body, now_us=NOW_US)
 
 
 def test_the_receiver_of_the_how_to_takes_what_we_send_and_nothing_else(receiver):

@@ -35,6 +35,8 @@ def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
             value = getattr(value, part)
         if row.name in settings.SECRETS and value:
             value = HIDDEN
+        if row.name == "notify":
+            value = _channels(value)
         origin = loaded.origin.get(row.name, "default")
         if not changed or origin != "default":
             rows.append((row.name, value, origin, row.doc))
@@ -61,6 +63,14 @@ def check(config_file: Path | None) -> None:
 
     loaded = settings.load(file=config_file)
     note(f"The settings are good; {len(loaded.origin)} differ from the defaults.")
+
+
+def _channels(channels: Any) -> dict[str, Any]:
+    """Channels without what may be a secret itself: whoever knows an address may post there, and options are a plugin's own."""
+    shown: dict[str, Any] = msgspec.to_builtins(channels)
+    for channel in shown.values():
+        channel.update({name: HIDDEN for name in ("url", "options") if channel.get(name)})
+    return shown
 
 
 def _text(value: Any) -> str:
