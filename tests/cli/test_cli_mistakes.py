@@ -1,6 +1,10 @@
-"""What people get wrong: an empty id, a token for its id, a mistyped directory, key or address. Nothing is changed by it."""
+"""What people get wrong: an empty id, a token for its id, a mistyped directory, key or address, a place that cannot be written.
+
+Nothing is changed by it, and nothing ends in a traceback.
+"""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +89,27 @@ def test_settings_that_cannot_be_read(run, tmp_path, text, said):
         (tmp_path / "bad.toml").write_text(text)
     answer = run("config", "check", "--config", "bad.toml")
     assert (answer.exit_code, said in answer.stderr, "Errno" in answer.stderr) == (USAGE, True, False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("trail", "prove", "3", "--out", "none/there/x"),
+        ("simulate", "write", "file/x", "--days", "1"),
+        ("simulate", "score", ".", "file"),
+    ],
+)
+def test_a_place_that_is_not_there_is_one_line(run, data, tmp_path, command):
+    (tmp_path / "file").write_text("{}")
+    answer = run(*command, *(("--data", data) if command[0] == "trail" else ()))
+    assert answer.exit_code in (ERROR, USAGE)
+    assert isinstance(answer.exception, SystemExit)
+    assert answer.stderr.startswith("jwtrail: error: ")
+
+
+def test_the_demo_says_what_it_lacks(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+    for name in [name for name in sys.modules if name.startswith("jwtrail.demo")]:
+        monkeypatch.delitem(sys.modules, name)
+    answer = run("demo", "--headless", "--duration", "1")
+    assert (answer.exit_code, "jwtrail[demo]" in answer.stderr) == (USAGE, True)

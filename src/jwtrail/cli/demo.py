@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from jwtrail.errors import ConfigError
+
 __all__ = ["demo"]
 
 
@@ -53,8 +55,12 @@ def demo(
 
     The last attack ends about ten seconds after the start; a shorter demo leaves some out. At the end: for each attack, how long until the alert, and until the stolen token was refused.
     """
-    from jwtrail.demo import run  # noqa: PLC0415
-
+    try:
+        from jwtrail.demo import run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed, which only the demo needs", hint="pip install 'jwtrail[demo]'"
+        ) from error
     sys.exit(
         run.main(
             duration=duration,

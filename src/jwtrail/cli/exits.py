@@ -68,6 +68,11 @@ def orderly() -> Iterator[None]:
         # The reader has what it wanted. The interpreter would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
+    except OSError as error:
+        if error.filename is None:  # nothing a user named: a bug, and worth its traceback
+            raise
+        click.echo(f"jwtrail: error: {visible(str(error.filename))}: {error.strerror}", err=True)
+        sys.exit(ERROR)
     except KeyboardInterrupt:
         click.echo(err=True)
         sys.exit(INTERRUPTED)

@@ -80,9 +80,10 @@ def score(directory: Path, alerts: Path, *, as_json: bool) -> None:
 
     from jwtrail.simulate import Found, Label, scored  # noqa: PLC0415
 
+    labels = list(_read(directory / LABELS, Label))
     with (directory / EVENTS).open("rb") as lines:
         events = sum(1 for _ in lines)
-    result = scored(_read(directory / LABELS, Label), _read(alerts, Found), events)
+    result = scored(labels, _read(alerts, Found), events)
     if as_json:
         json_line(asdict(result))
         return
@@ -113,6 +114,9 @@ def _new(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
+_CALLED = {"Label": "a label", "Found": "an alert of `jwtrail detect --ndjson`"}
+
+
 def _read(path: Path, kind: type[T]) -> Iterator[T]:
     import msgspec  # noqa: PLC0415
 
@@ -124,7 +128,7 @@ def _read(path: Path, kind: type[T]) -> Iterator[T]:
                     yield decoder.decode(line)
                 except msgspec.DecodeError as error:
                     raise ConfigError(
-                        f"not a {kind.__name__.lower()}: {error}", where=f"{path}:{number}"
+                        f"not {_CALLED[kind.__name__]}: {error}", where=f"{path}:{number}"
                     ) from None
     except OSError as error:
         raise ConfigError(
