@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jwtrail.ecs.clean import redact_query
+from jwtrail.ecs.clean import FLAG_CUT, MAX_ITEMS, redact_query
 from jwtrail.ecs.probes import MAX_LOOKED_AT, probes_in
 
 ATTACKS = {
@@ -67,3 +67,22 @@ def test_no_text_takes_long(piece):
     for _ in range(20):
         probes_in("q", text)
     assert (time.process_time() - began) / 20 < 0.005
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&".join(f"a{number}=1" for number in range(MAX_ITEMS)) + "&x=%3Cscript%3E",
+        "q=" + "A" * 3000 + "<script>",
+    ],
+)
+def test_padding_hides_nothing(query):
+    flags: set[str] = set()
+    assert "script" not in redact_query(query, frozenset(), flags)
+    assert "probe_code" in flags
+
+
+def test_what_is_not_looked_at_is_said():
+    flags: set[str] = set()
+    redact_query("q=" + "A" * 5000, frozenset(), flags)
+    assert FLAG_CUT in flags

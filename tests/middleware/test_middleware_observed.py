@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_middleware_asgi import Bench, denied, hello
 
 from jwtrail.middleware.exchange import current
+from jwtrail.middleware.http import MAX_HEADERS
 from jwtrail.middleware.observed import MAX_WORDS, Observer, claims_of, seen
 
 
@@ -141,3 +142,12 @@ def test_a_flood_of_tokens_costs_no_signatures(tmp_path):
     headers = [(b"authorization", b"Bearer " + b" ".join(b"a.b.c%d" % number for number in range(9)))]
     assert bench.run(headers=headers)[0]["status"] == 401
     assert bench.event.event_reason == "multiple_credentials"
+
+
+@pytest.mark.parametrize("junk", [3000, MAX_HEADERS])
+def test_a_revoked_token_is_stopped_behind_a_flood_of_headers(tmp_path, junk):
+    bench = ObserveBench(tmp_path, hello)
+    pair = bench.issuer.issue("u1")
+    bench.revoked.load([bench.issuer.revoke("jti", pair.access.jti, cause="operator")])
+    headers = [(b"x", b"")] * junk + [(b"authorization", b"Bearer " + pair.access_token.encode())]
+    assert bench.run(headers=headers)[0]["status"] == 401

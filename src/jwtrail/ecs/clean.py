@@ -7,7 +7,7 @@ and a flag says so.
 import re
 from base64 import b64decode
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
 
 from jwtrail.ecs.probes import probes_in
 
@@ -149,12 +149,16 @@ def redact_query(query: str, allowed: frozenset[str], flags: set[str]) -> str:
     if has_token(query):
         flags.add(FLAG_TOKEN_IN_URL)
     kept = []
+    if len(query) > MAX_TEXT * SCAN_FACTOR:
+        flags.add(FLAG_CUT)
+        query = query[: MAX_TEXT * SCAN_FACTOR]
     try:
-        pairs = parse_qsl(
-            query[: MAX_TEXT * 4], keep_blank_values=True, max_num_fields=MAX_ITEMS, errors="replace"
-        )
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_ITEMS, errors="replace")
     except ValueError:  # more fields than anybody reads
         flags.add(FLAG_CUT)
+        for field in query.split("&"):  # but an attack must not hide behind them
+            name, _, value = field.partition("=")
+            flags.update(probes_in(name, unquote_plus(value, errors="replace")))
         return "…"
     for name, value in pairs:
         flags.update(probes_in(name, value))

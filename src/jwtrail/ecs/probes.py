@@ -9,8 +9,8 @@ from urllib.parse import unquote_plus
 
 __all__ = ["MAX_LOOKED_AT", "probes_in"]
 
-MAX_LOOKED_AT = 1024
-"""Characters of one value that are looked at: what is tried stands at the front, or the server would not see it either."""
+MAX_LOOKED_AT = 4096
+"""Characters of one value that are looked at: as many as of a whole query string, so nothing hides behind padding."""
 
 # Whatever has none of these can be none of the below; most values end here, after one look.
 _SUSPECT = re.compile(

@@ -28,8 +28,8 @@ __all__ = [
 MAX_HOPS = 16
 """Addresses of `X-Forwarded-For` that are looked at; a chain of proxies is shorter, a flood is not worth reading."""
 
-MAX_HEADERS = 2048
-"""Request headers that are looked at. Far more than a server lets through, so that nobody can hide one behind junk."""
+MAX_HEADERS = 16_384
+"""Request headers that are looked at: as many as the 64 KiB hold that servers take, so that nobody can hide one behind junk."""
 
 MAX_ADDRESS = 64
 """Characters of an address that is remembered; the longest in any form has 58 (IPv6 in brackets, zone, port)."""

@@ -57,7 +57,7 @@ class Observer:
         Each is looked at that the application may read: one that is written so that only it finds it must not pass.
         """
         others = _tokens_in(headers)
-        if len(others) > MAX_TOKENS:
+        if len(others) > MAX_TOKENS or headers.cut:
             return Rejected(reason="multiple_credentials")
         for one in dict.fromkeys((token, *others)):
             verdict = self._classify(one)
