@@ -25,7 +25,7 @@ CLAIMS = st.builds(
     sub=TEXTS,
     jti=TEXTS,
     scope=st.lists(TEXTS, max_size=3).map(tuple),
-    iat=st.none() | st.integers(0, 2**40),
+    iat=st.none() | st.integers(-(2**60), 2**40),
     exp=st.none() | st.integers(0, 2**40),
     extra=st.dictionaries(st.just("plan") | TEXTS, TEXTS, max_size=2),
     fingerprint=st.sampled_from(["A", "B"]),

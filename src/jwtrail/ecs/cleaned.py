@@ -8,9 +8,11 @@ from msgspec import Struct
 from jwtrail.ecs.catalogue import CATALOGUE, Field
 from jwtrail.ecs.clean import MAX_ITEMS, MAX_TEXT, clean, clean_many
 
-__all__ = ["Cleaned", "cleaned", "plain_fields"]
+__all__ = ["MAX_LONG", "Cleaned", "cleaned", "plain_fields"]
 
-_MAX_LONG = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it not every reader sees the same number
+MAX_LONG = 2**53 - 1
+"""RFC 8785 section 3.2.2.3: beyond it not every reader sees the same number."""
+
 _TEXT, _TEXTS, _LONG, _LEAVES = "text", "texts", "long", "leaves"
 """What is done to a field; anything else is taken as it is."""
 
@@ -49,7 +51,7 @@ def cleaned(fields: Mapping[str, Any]) -> Cleaned:
             case "texts":
                 made[name] = clean_many(value, flags)
             case "long":
-                made[name] = max(-_MAX_LONG, min(_MAX_LONG, value))
+                made[name] = max(-MAX_LONG, min(MAX_LONG, value))
             case "leaves":
                 made[name] = _flattened(value, flags)
             case _:
@@ -71,7 +73,7 @@ def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any] | None:
             if value.__class__ is not tuple or not _are_plain(value):
                 return None
         elif kind is _LONG:
-            if not -_MAX_LONG <= value <= _MAX_LONG:
+            if not -MAX_LONG <= value <= MAX_LONG:
                 return None
         elif kind is _LEAVES:
             return None

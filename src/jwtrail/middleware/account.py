@@ -14,7 +14,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.ecs import ACTIONS, Event
 from jwtrail.ecs.clean import clean
-from jwtrail.ecs.cleaned import Cleaned, cleaned
+from jwtrail.ecs.cleaned import MAX_LONG, Cleaned, cleaned
 from jwtrail.ecs.vocabulary import implied
 from jwtrail.middleware.answers import kind_of
 from jwtrail.middleware.exchange import Exchange
@@ -104,7 +104,7 @@ class Accounts:
         if touched is not None:
             fields["jwtrail_object_id"] = clean(touched, flags)
         if (iat := _issued(exchange.verdict)) is not None:
-            fields["jwt_age"] = max(0, outcome.started_us // 1_000_000 - iat)
+            fields["jwt_age"] = max(0, min(outcome.started_us // 1_000_000 - iat, MAX_LONG))
         if more := seldom_facts(exchange.headers, self._query_allow, flags) | exchange.fields:
             _add(fields, more, flags)
         if answer.flags or client.flags or token.flags:
