@@ -37,6 +37,7 @@ def test_it_is_told_once_for_each_level_and_the_reserve_is_given_up_last(layout)
         free = TOTAL * (100 - percent) // 100
         watch.look()
         seen.append((percent, len(told), layout.reserve.exists()))
+        assert watch.room == (TOTAL - free, free)
     assert [event.event_action for event in told] == [
         "disk-low",
         "disk-low",
@@ -58,6 +59,7 @@ def test_on_a_disk_that_is_full_the_reserve_lets_the_last_events_land(tmp_path):
     disk.mkdir()
     if (
         os.geteuid() != 0
+        or shutil.which("mount") is None
         or subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", disk], check=False, capture_output=True
         ).returncode
@@ -100,6 +102,7 @@ def test_a_witness_that_cannot_be_reached_is_told_of_once(layout):
     watch.look()
     assert [(event.event_action, event.event_outcome) for event in told] == [("witness-failed", "failure")]
     assert "cannot be reached" in told[0].message
+    assert watch.state == (False, 0)
 
 
 def test_a_trail_that_is_not_signed_yet_is_not_called_broken(layout):

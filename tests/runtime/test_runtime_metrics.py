@@ -72,7 +72,14 @@ def test_rules_without_end_are_one_label():
 
 def test_gauges_say_what_is_true_now():
     ships = {"opensearch://search.example": (12, 100, 3, 4)}
-    found = samples(Meter(), Gauges(size=5, intact=False, verified_us=2_000_000, ships=ships))
+    found = samples(
+        Meter(),
+        Gauges(size=5, intact=False, verified_us=2_000_000, ships=ships, disk=(30, 10), witness=(False, 4)),
+    )
+    assert found[("jwtrail_disk_used_ratio",)] == 0.75
+    assert found[("jwtrail_disk_free_bytes",)] == 10
+    assert (found[("jwtrail_witness_up",)], found[("jwtrail_witness_size",)]) == (0, 4)
+    assert ("jwtrail_witness_up",) not in samples(Meter())
     assert found[("jwtrail_trail_size",)] == 5
     assert found[("jwtrail_trail_intact",)] == 0
     assert found[("jwtrail_trail_last_verified_timestamp_seconds",)] == 2
@@ -83,7 +90,11 @@ def test_gauges_say_what_is_true_now():
 
 def test_every_metric_of_the_table_is_on_the_page():
     meter = Meter()
-    page = Metrics(meter, lambda: Gauges(intact=True, ships={"a": (0, 0, 0, 0)})).page().decode()
+    page = (
+        Metrics(meter, lambda: Gauges(intact=True, disk=(1, 1), witness=(True, 1), ships={"a": (0, 0, 0, 0)}))
+        .page()
+        .decode()
+    )
     assert {
         line.split()[2].removesuffix("_total") for line in page.splitlines() if line.startswith("# TYPE")
     } == {*METRICS}

@@ -91,7 +91,7 @@ class Daemon:
         self.settings = settings
         self.started_us = clock.now_us()
         self.layout = Layout(settings.root)
-        self._witnessing = Witnessing(self.layout, settings.trail, self.record)
+        self.witnessing = Witnessing(self.layout, settings.trail, self.record)
         self.layout.create()
         self.keeper = Keeper(self.layout, settings.trail)
         self.state = open_state(self.layout.state, settings.state_url)
@@ -110,7 +110,7 @@ class Daemon:
         self._rule_files = RuleWatch(settings.detect.rules)
         self.writer = TrailWriter(self.layout, settings.trail)
         self.auditor = Auditor(self.layout, settings.trail, self.record)
-        self._low_water = LowWater(self.layout, self.record)
+        self.disk = LowWater(self.layout, self.record)
         self.meter = Meter()
         self.lag_ms = 0
         self.failure: str = ""
@@ -155,8 +155,8 @@ class Daemon:
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
         self.auditor.start()
-        self._witnessing.start()
-        self._low_water.start()
+        self.witnessing.start()
+        self.disk.start()
         self._erasures.start()
         self._indexer.start()
         self._courier.start()
@@ -171,8 +171,8 @@ class Daemon:
         if self._thread is not None:
             self._thread.join(timeout=30)
         self.auditor.close()
-        self._witnessing.close()
-        self._low_water.close()
+        self.witnessing.close()
+        self.disk.close()
         self._erasures.close()
         self._indexer.close()
         self._courier.close()

@@ -31,6 +31,9 @@ class LowWater:
         layout: whose disk.
         record: puts an event into the trail.
         room: (bytes in use, bytes free to us) of the disk of a path.
+
+    Attributes:
+        room: what the last look found; None before it, and when the disk could not be asked.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class LowWater:
         self._record = record
         self._room = room or _room
         self._told = 0
+        self.room: tuple[int, int] | None = None
         self._ticker = Ticker("jwtrail-lowwater", self.look, EVERY_S)
 
     def start(self) -> None:
@@ -58,7 +62,9 @@ class LowWater:
         try:
             used, free = self._room(self._layout.root)
         except OSError:  # who writes there will say so
+            self.room = None
             return
+        self.room = used, free
         self._keep_reserve(free)
         percent = 100 * used // max(1, used + free)
         level = sum(percent >= alarm for alarm in ALARMS)

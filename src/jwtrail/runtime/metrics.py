@@ -47,6 +47,10 @@ METRICS = {
         Row("jwtrail_trail_size", "gauge", (), "Events in the trail."),
         Row("jwtrail_trail_intact", "gauge", (), "1 while the last audit found the trail whole, 0 when it did not; absent before the first."),
         Row("jwtrail_trail_last_verified_timestamp_seconds", "gauge", (), "When the last audit ended."),
+        Row("jwtrail_disk_used_ratio", "gauge", (), "Part of the trail's disk that is in use, 0 to 1; absent when the disk cannot be asked."),
+        Row("jwtrail_disk_free_bytes", "gauge", (), "Bytes of that disk that are free to the daemon."),
+        Row("jwtrail_witness_up", "gauge", (), "1 while the witness cosigns, 0 when it refuses or cannot be asked; absent without one."),
+        Row("jwtrail_witness_size", "gauge", (), "Events that the witness has seen the checkpoint of."),
         Row("jwtrail_ship_lag_events", "gauge", ("target",), "Events that a target does not have yet."),
         Row("jwtrail_ship_sent", "counter", ("target",), "Documents that a target took."),
         Row("jwtrail_ship_refused", "counter", ("target",), "Documents that a target would not take."),
@@ -83,12 +87,16 @@ class Gauges(Struct, frozen=True, kw_only=True):
     Args:
         intact: None before the first audit.
         verified_us: when the last audit ended, µs; 0 before the first.
+        disk: bytes in use and free; None when unknown.
+        witness: whether it cosigns, and the size it has seen; None before the first answer.
         ships: by target: (events it lacks, sent, refused, tries after the first).
     """
 
     size: int = 0
     intact: bool | None = None
     verified_us: int = 0
+    disk: tuple[int, int] | None = None
+    witness: tuple[bool, int] | None = None
     ships: Mapping[str, tuple[int, int, int, int]] = {}
 
 
@@ -196,6 +204,14 @@ class Metrics(Collector):
         if now.intact is not None:
             gauges["jwtrail_trail_intact"] = {(): int(now.intact)}
             gauges["jwtrail_trail_last_verified_timestamp_seconds"] = {(): now.verified_us / 1_000_000}
+        if now.disk is not None:
+            used, free = now.disk
+            gauges["jwtrail_disk_used_ratio"] = {(): used / max(1, used + free)}
+            gauges["jwtrail_disk_free_bytes"] = {(): free}
+        if now.witness is not None:
+            up, size = now.witness
+            gauges["jwtrail_witness_up"] = {(): int(up)}
+            gauges["jwtrail_witness_size"] = {(): size}
         for name, values in gauges.items():
             yield _family(GaugeMetricFamily, name, values.items())
 

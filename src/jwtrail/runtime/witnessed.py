@@ -28,12 +28,16 @@ class Witnessing:
 
     Raises:
         ConfigError: URL without key, or one of them is malformed.
+
+    Attributes:
+        state: whether the last answer was a cosignature, and the size of the last that was; None before any answer.
     """
 
     def __init__(self, layout: Layout, settings: TrailSettings, record: Callable[[Event], None]) -> None:
         self._layout = layout
         self._record = record
         self._told = ""
+        self.state: tuple[bool, int] | None = None
         self._ticker: Ticker | None = None
         if not settings.witness_url:
             return
@@ -63,13 +67,19 @@ class Witnessing:
         try:
             done = witness(self._layout, TrailReader(self._layout), self._key, self._post)
         except IntegrityError as error:
+            self._failed()
             self._tell("trail-broken", "failure", f"the witness refuses: {error.message}")
         except JwtrailError as error:
+            self._failed()
             self._tell("witness-failed", "failure", str(error))
         else:
+            self.state = True, done.size
             self._tell(
                 "trail-witnessed", "success", f"{done.witness} cosigns the checkpoints again", done.size
             )
+
+    def _failed(self) -> None:
+        self.state = False, self.state[1] if self.state else 0
 
     def _tell(self, action: str, outcome: str, message: str, size: int | None = None) -> None:
         if action == self._told:

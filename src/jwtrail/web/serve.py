@@ -266,6 +266,8 @@ def _gauges(daemon: Daemon) -> Gauges:
         size=daemon.keeper.size,
         intact=False if daemon.failure else audit.ok,
         verified_us=audit.at_us,
+        disk=daemon.disk.room,
+        witness=daemon.witnessing.state,
         ships={
             _target(url): (at.lag, at.sent, at.refused, at.retries)
             for url, at in daemon.shipping.progress().items()
