@@ -1,7 +1,9 @@
 """What somebody who can write to the data directory, but has not the log's key, may try."""
 
 import hashlib
+import os
 import shutil
+import threading
 
 import duckdb
 import msgspec
@@ -349,3 +351,16 @@ def test_an_edge_that_the_daemon_would_refuse_is_named(copy):
     kinds, said = found(copy)
     assert kinds == {"altered_file"}
     assert "edge" in said
+
+
+def test_a_pipe_in_the_place_of_a_segment_does_not_hold_the_audit(copy):
+    path = copy.segments / FIRST
+    path.unlink()
+    os.mkfifo(path)
+    reports = []
+    audit = threading.Thread(target=lambda: reports.append(found(copy)), daemon=True)
+    audit.start()
+    audit.join(60)
+    assert not audit.is_alive()
+    assert "missing_range" in reports[0][0]
+    assert "no file" in reports[0][1]

@@ -233,7 +233,11 @@ class _Audit:
         for leaves in audit.leaves():
             tree.extend(leaves)
             self._told(tree.size)
-        self._erasures.segment(self._root / "segments" / info.file, info)
+        path = self._root / "segments" / info.file
+        if not path.is_file():
+            self._all_read = False
+            return
+        self._erasures.segment(path, info)
         writers = audit.writers()
         self._all_read = self._all_read and writers is not None
         for writer, first, last, breaks in writers or ():
