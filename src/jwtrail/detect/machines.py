@@ -110,7 +110,9 @@ class Machine(ABC):
         at_us: int,
         sequence: int,
         targets: Targets,
+        event: str = "",
     ) -> Alert | None:
+        """Args: event: id of the event that completes it; without one the end of its window tells it from the next."""
         if not self._alerts or at_us <= group.quiet_us:
             return None
         quiet = self._meta.suppress_us
@@ -120,7 +122,8 @@ class Machine(ABC):
         return alert_of(
             self._meta,
             firing,
-            key=SEPARATOR.join((*values.values(), str(sequence)) if self._repeats else values.values()),
+            # Not the index: a replay in the order of time has other ones.
+            key=SEPARATOR.join((*values.values(), event or str(at_us)) if self._repeats else values.values()),
             group=values,
             at_us=at_us,
             sequence=sequence,
@@ -138,6 +141,7 @@ class Machine(ABC):
             at_us=at_us,
             sequence=event.event_sequence or 0,
             targets=targets_of(event),
+            event=event.event_id,
         )
 
 
