@@ -96,7 +96,7 @@ def layout_of(data: Path | None) -> Any:
         raise ConfigError(
             "there is no such data directory",
             where=str(root),
-            hint="name it with --data, or record something first: jwtrail demo",
+            hint="name it with --data; your application makes it when it starts, or: jwtrail demo --data DIR",
         )
     return Layout(root)
 

@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["trail", "verify_proof"]
 
 
-def _verifier_key(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001  # click's signature
+def _refuse_no_key(vkey: str, option: str) -> None:
     """A key that is mistyped is wrong usage, and says nothing about the trail."""
     from jwtrail.tlog.note import Verifier  # noqa: PLC0415
 
     try:
-        if value is not None:
-            Verifier.parse(value)
+        Verifier.parse(vkey)
     except NoteError as error:
-        raise click.BadParameter(f"{error.message}; {error.hint}") from None
-    return value
+        raise click.BadParameter(f"{error.message}; {error.hint}", param_hint=option) from None
 
 
 @click.group(short_help="Verify the trail, prove an event.")
@@ -48,7 +46,6 @@ def trail() -> None:
 @trail.command()
 @click.option(
     "--vkey",
-    callback=_verifier_key,
     help="Verifier key from elsewhere. [default: the one in the data directory]",
 )
 @click.option(
@@ -72,6 +69,8 @@ def verify(
     """
     from jwtrail.trail import fsck  # noqa: PLC0415
 
+    if vkey is not None:
+        _refuse_no_key(vkey, "'--vkey'")
     layout = layout_of(data)
     if remote is not None:
         from jwtrail.cli.comparing import compared  # noqa: PLC0415
@@ -306,7 +305,6 @@ def release(data: Path | None) -> None:
     "vkey",
     required=True,
     metavar="VKEY",
-    callback=_verifier_key,
     help="The log's verifier key, from somebody you trust.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The answer as one JSON document.")
@@ -314,6 +312,7 @@ def verify_proof(file: Path, vkey: str, as_json: bool) -> None:
     """Check a file of `jwtrail trail prove` with nothing but the log's key. Exit code 5 when it does not hold."""
     from jwtrail.cli.proving import checked  # noqa: PLC0415
 
+    _refuse_no_key(vkey, "'--key'")
     answer = checked(file, vkey)
     if as_json or not is_terminal():
         json_line(answer)
