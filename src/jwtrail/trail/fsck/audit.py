@@ -257,9 +257,13 @@ class _Audit:
 
     def _edge(self, tree: TreeAudit) -> None:
         """What a restart goes on from is what the segments end with; a keeper refuses another."""
-        if self._manifest.edge and tree.edge not in (None, self._manifest.edge_leaves):
+        edge, last = self._manifest.edge_leaves, self._manifest.size - 1
+        if not self._manifest.edge or tree.edge in (None, edge):
+            return
+        first = last - len(edge) + 1
+        if not self._findings.named(first, last):  # else the events were altered, not what follows from them
             detail = "the manifest's edge is not made of the last events"
-            self._findings.add("altered_file", detail, file="manifest.json")
+            self._findings.add("altered_file", detail, index=first, last=last, file="manifest.json")
 
     def _told(self, size: int) -> None:
         if self._tell is not None:
