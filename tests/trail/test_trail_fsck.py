@@ -17,6 +17,7 @@ from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.logkey import load_signer
 from jwtrail.trail.manifest import Manifest
+from jwtrail.trail.recompute import Engine, leaf_hashes
 from jwtrail.trail.settings import TrailSettings
 
 
@@ -110,6 +111,19 @@ def test_a_changed_value_with_its_hash_is_named_by_tile(copy):
     )
     found = broken(audit(copy))
     assert [one.index for one in found if one.kind == "altered_row"] == [45]
+
+
+def test_an_event_hash_that_its_maker_got_wrong_is_seen_in_a_file_that_is_vouched_for(copy):
+    path = copy.segments / FIRST
+    with Engine() as engine:
+        columns = frozenset(row[0] for row in engine.rows(f"DESCRIBE FROM '{path}'"))
+        said = [text for (text,) in engine.rows(f"""SELECT "event.hash" FROM '{path}' LIMIT 100""")]
+        whole = [leaf for some in leaf_hashes(engine, path, columns, said) for leaf in some]
+        said[7] = said[8]
+        found = [leaf for some in leaf_hashes(engine, path, columns, said) for leaf in some]
+    assert None not in whole
+    assert [at for at, leaf in enumerate(found) if leaf != whole[at]] == [7]
+    assert found[7] is None
 
 
 def test_forgetting_a_row_and_renumbering_is_seen(copy):

@@ -42,7 +42,7 @@ class TreeAudit:
         )  # a tree over the roots of 256 leaves each: its level l is ours + 1
         self._open: list[Leaf] = []
         self._whole = True
-        self._full: tuple[tuple[int, int], bytes] = (-1, -1), b""
+        self._last: tuple[tuple[int, int], bytes] = (-1, -1), b""
         self.size = 0
         self.roots: dict[int, bytes] = {}
         if 0 in signed:
@@ -175,13 +175,14 @@ class TreeAudit:
         return data[at * HASH_SIZE : (at + 1) * HASH_SIZE] if data else None
 
     def _load(self, level: int, number: int, width: int) -> bytes | None:
-        """The narrowest stored tile with at least `width` hashes. One that is full stays at hand, as 256 looks follow."""
-        if self._full[0] != (level, number):
-            found = self._find(level, number, width)
-            if found is None or len(found) < TILE_WIDTH * HASH_SIZE:
-                return found
-            self._full = (level, number), found
-        return self._full[1]
+        """A stored tile with at least `width` hashes. It stays at hand, as 256 looks follow; every other is compared at the end."""
+        place, found = self._last
+        if place != (level, number) or len(found) < width * HASH_SIZE:
+            new = self._find(level, number, width)
+            if new is None:
+                return None
+            self._last = (level, number), new
+        return self._last[1]
 
     def _find(self, level: int, number: int, width: int) -> bytes | None:
         full = self._tiles / tile_path(level, number)
