@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from jwtrail.clock import iso
 from jwtrail.detect import Detector
-from jwtrail.detect.groups import BARS_ENTRY, ENTRY_BYTES, GROUP_BYTES
+from jwtrail.detect.groups import BARS_ENTRY, ENTRY_BYTES, GROUP_BYTES, MAX_GROUPS
 from jwtrail.detect.percentiles import DIGITS, percentile_of, rounded
 from jwtrail.detect.places import kilometres, place_of
 
@@ -42,6 +42,13 @@ def test_who_wakes_must_do_enough_at_once():
     assert said(rule, at([0, woken, woken + 10, woken + 300])) == [3]
     assert said(rule, at([0, woken, woken + 10, woken + 301, woken + 302])) == []
     assert said(rule, at([0, woken, woken + 10, 40 * DAY, 40 * DAY + 1, 40 * DAY + 2])) == [5]
+
+
+def test_too_many_silent_groups_are_forgotten_without_an_alarm():
+    detector = Detector(watching("dormant: {idle: 14d, history: 90d}"))
+    detector.feed([event(n, n, user=f"u{n}") for n in range(MAX_GROUPS + 100)])
+    stats = detector.stats()
+    assert (stats.groups, stats.evicted) == (MAX_GROUPS, 0)
 
 
 def seen(*places):

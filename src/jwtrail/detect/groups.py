@@ -42,8 +42,11 @@ class Groups:
 
     Args:
         life_us: a group that has seen nothing for so long has nothing left to say, and leaves for free.
-        most: when more than this many are alive the least recently touched one is evicted, and counted.
+        most: when more than this many are alive the least recently touched one is evicted, and counted, unless `counts` is
+            false: then so many is all that anybody was promised.
     """
+
+    counts = True
 
     def __init__(self, life_us: int, most: int = MAX_GROUPS) -> None:
         self._groups: dict[str, Group] = {}
@@ -97,7 +100,7 @@ class Groups:
                 return
             del self._groups[oldest]
             self._grow(-GROUP_BYTES - group.size * ENTRY_BYTES)
-            self.evicted += not expired
+            self.evicted += not expired and self.counts
 
     def _is_too_large(self) -> bool:
         budget = self._budget

@@ -182,6 +182,8 @@ class Woken(Habit):
         assert isinstance(rule.watch, Dormant)
         super().__init__(rule, alerts=alerts, shape=shape, life_us=rule.watch.history_us)
         self._watch = rule.watch
+        # Every session there ever was is remembered: on a large service the longest silent ones have to go, every day.
+        self.groups.counts = False
         self._near_us = rule.watch.idle_us // IDLE_PARTS
         self._kept = kept_for(rule.watch.count)
 

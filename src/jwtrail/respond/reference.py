@@ -4,16 +4,20 @@ from jwtrail.detect import RuleSet
 from jwtrail.respond.settings import PACKAGED, Answer
 from jwtrail.sigma import (
     Absence,
+    Backwards,
     Bound,
     Correlation,
+    Dormant,
     EventCount,
     Meta,
     NewTerms,
     Rule,
     Statistical,
     Step,
+    Stepping,
     Temporal,
     TemporalOrdered,
+    Travel,
     ValueCount,
     ValueMeasure,
     ValuePercentile,
@@ -129,6 +133,16 @@ def _watched(rule: Rule) -> str:
             return f"{what} in {_span(bucket)} over {factor:g} times its own p{percentile}{by}"
         case Step(field=field, over=over):
             return f"`{field}` grows by more than {over}{by}"
+        case Backwards(by_us=back):
+            return f"`@timestamp` goes back by more than {_span(back)}{by}"
+        case Dormant(idle_us=idle, count=count, span_us=span):
+            return f"{count} in {_span(span)} after silence for {_span(idle)}{by}"
+        case Travel(distance=distance, speed=speed):
+            return f"{distance:g} km at more than {speed:g} km/h{by}"
+        case Stepping(field=field, count=count, percent=percent, span_us=span):
+            return (
+                f"{count} different `{field}` in {_span(span)}, more than {percent} % of the steps by one{by}"
+            )
     return "one event"
 
 

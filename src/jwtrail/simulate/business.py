@@ -23,6 +23,8 @@ def service_day(world: World, day: int, chance: random.Random) -> Iterator[Deed]
     yield from _probe(world.probe, start, chance)
     yield from _crawler(world.crawler, start + chance.uniform(0, 60_000), chance)
     yield from _night_run(world, start + 2 * 3600, chance)
+    if day == 0:
+        yield from _quarterly_run(world, start + 11 * 3600, chance)
     if day % 7 < 5:
         yield from _support(world, start + 10 * 3600, chance)
         yield from _admin(world, start + 11 * 3600, day, chance)
@@ -84,6 +86,14 @@ def _night_run(world: World, at: float, chance: random.Random) -> Iterator[Deed]
             jwtrail_records=50,
         )
         yield Deed(at, "http-request", {**who, **token, **fields})
+
+
+def _quarterly_run(world: World, at: float, chance: random.Random) -> Iterator[Deed]:
+    """A program that sleeps for weeks, and then does everything at once with the session it has."""
+    who = {**world.batch.fields(), **SYNC.fields(), "user_id": "svc-quarter", "jwt_client_id": BATCH_CLIENT}
+    token = {"jwt_jti": uuid_of(chance), "jwt_family": uuid_of(chance), "jwt_known": True}
+    for when in (at - 20 * DAY_S, *(at + number for number in range(60))):
+        yield Deed(when, "http-request", {**who, **token, **request(chance, "/orders", "/orders")})
 
 
 def _support(world: World, at: float, chance: random.Random) -> Iterator[Deed]:
@@ -150,6 +160,10 @@ def _release(at: float, chance: random.Random) -> Iterator[Deed]:
             yield Deed(seen + missing * 0.1, "http-request", {**place.fields(), **fields})
         fields = {**request(chance, "/products", "/products", jwtrail_policy="public"), **failed(502)}
         yield Deed(seen + 4, "http-request", {**place.fields(), **fields})
+        for again in range(3):  # the new version is slower
+            fields = request(chance, "/products", "/products", jwtrail_policy="public")
+            fields["event_duration"] *= 2
+            yield Deed(seen + 10 + again, "http-request", {**place.fields(), **fields})
 
 
 def _month_end(world: World, at: float, chance: random.Random) -> Iterator[Deed]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from jwtrail.simulate.world import Agent, Person, Place
 
-__all__ = ["Deed", "Session", "failed", "login_failed", "request", "uuid_of"]
+__all__ = ["DAY_S", "Deed", "Session", "failed", "login_failed", "request", "uuid_of"]
 
 DAY_S = 86_400
 

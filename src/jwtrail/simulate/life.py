@@ -13,6 +13,9 @@ ABROAD = (
     Place("100.65.1.0", 64702, "Tokyo Hotel Net", "Tokyo", "JP"),
     Place("100.65.2.0", 64703, "Berlin Hotel Net", "Berlin", "DE"),
 )
+EGRESS = Place("192.0.2.9", 64520, "Own Office", "Frankfurt", "DE", "business")
+"""Where the traffic of the company's VPN comes out."""
+
 DOCS = ("select-a-size", "drop-shipping", "union-rules", "script-for-support", "what-is-an-etc-order")
 
 
@@ -35,7 +38,7 @@ def _place(person: Person, day: int, weekend: bool, chance: random.Random) -> Pl
             f"{base}.{int(person.id[1:]) % 250}", hotel.system, hotel.organization, hotel.city, hotel.country
         )
     if person.office is not None and not weekend and chance.random() < 0.7:
-        return person.office
+        return person.office if chance.random() < 0.8 else EGRESS
     return person.home if chance.random() < 0.8 else person.mobile
 
 

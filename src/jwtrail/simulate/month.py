@@ -118,7 +118,8 @@ class Month:
         for number, attack in enumerate(ATTACKS * self._plan.rounds):
             day = self._chance.randint(first, self._plan.days - 1)
             label, deeds = _raid(attack, self._world, self._chance, day, number)
-            days.setdefault(day, []).append((label, deeds))
+            begins = int(min(deed.at for deed in deeds) // DAY_S)  # some begin long before anybody looks
+            days.setdefault(max(0, begins), []).append((label, deeds))
         return days
 
     def _event(self, pair: tuple[Deed, Label | None]) -> Event:

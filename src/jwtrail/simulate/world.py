@@ -13,6 +13,24 @@ TENANTS = ("acme", "birch", "cedar", "delta")
 OBJECTS_EACH = 24
 
 
+LOCATIONS = {
+    "Amsterdam": "52.37,4.90",
+    "Berlin": "52.52,13.41",
+    "Busan": "35.18,129.08",
+    "Daejeon": "36.35,127.38",
+    "Dublin": "53.35,-6.26",
+    "Frankfurt": "50.11,8.68",
+    "Incheon": "37.46,126.71",
+    "Lisbon": "38.72,-9.14",
+    "Osaka": "34.69,135.50",
+    "Seoul": "37.57,126.98",
+    "Tokyo": "35.68,139.69",
+    "Warsaw": "52.23,21.01",
+    "Zurich": "47.38,8.54",
+}
+"""Where the cities are, `lat,lon`."""
+
+
 class Place(Struct, frozen=True):
     """Where a request comes from, as the tables of addresses know it."""
 
@@ -31,6 +49,7 @@ class Place(Struct, frozen=True):
             "source_as_organization_name": self.organization,
             "source_geo_city_name": self.city,
             "source_geo_country_iso_code": self.country,
+            "source_geo_location": LOCATIONS.get(self.city),
             "jwtrail_network": self.network,
         }
 

@@ -18,6 +18,31 @@ def _walk(scene: Scene) -> Iterator[Deed]:
         yield session.call(at, request(scene.chance, "/orders/{id}", f"/orders/{one}", jwtrail_object_id=one))
 
 
+def _stepped(scene: Scene) -> Iterator[Deed]:
+    """The same, too slow to be noticed by how much it is."""
+    session = scene.session(scene.victim())
+    yield from session.begin(scene.at - 1)
+    first = scene.chance.randint(11_000, 19_000)
+    for number, at in enumerate(scene.times(22, 540)):
+        one = str(first - number)
+        yield session.call(at, request(scene.chance, "/orders/{id}", f"/orders/{one}", jwtrail_object_id=one))
+
+
+def _everything(scene: Scene) -> Iterator[Deed]:
+    """One filter left out, and the list gives out what everybody ever ordered."""
+    session = scene.session(scene.victim())
+    fields = request(scene.chance, "/orders", "/orders", query="owner=*")
+    yield session.call(scene.at, {**fields, "http_response_bytes": 30_000_000})
+
+
+def _slowed(scene: Scene) -> Iterator[Deed]:
+    """Requests that are cheap to ask and dear to answer, until everybody waits."""
+    session = scene.session(scene.victim(), scene.lair(), HEADLESS)
+    for at in scene.times(160, 240):
+        fields = request(scene.chance, "/orders/{id}", "/orders/11111", jwtrail_object_id="11111")
+        yield session.call(at, {**fields, "event_duration": scene.chance.randint(2, 6) * 1_000_000_000})
+
+
 def _denied(scene: Scene) -> Iterator[Deed]:
     session = scene.session(scene.victim())
     for at in scene.times(12, 400):
@@ -149,11 +174,13 @@ ACCESS = (
     Attack("D2", "Objects of others, refused", ("D2",), _denied),
     Attack("D3", "Refused, then served", ("D3",), _opened),
     Attack("D4", "Across tenants", ("D4",), _tenant),
+    Attack("D5", "Orders one by one", ("D5",), _stepped),
     Attack("D6", "Knocking at admin routes", ("D6",), _admin),
     Attack("D7", "First admin call of a customer", ("D7",), _first_admin),
     Attack("D8", "Sweep of methods", ("D8",), _methods),
     Attack("D8", "Method override", ("D8b",), _override),
     Attack("D9", "Scope probing", ("D9",), _scopes),
+    Attack("D11", "A list without its filter", ("D11",), _everything),
     Attack("D13", "Open door", ("D13",), _open_door),
     Attack("F1", "Half a gigabyte", ("F1", "F1b"), _bytes),
     Attack("F2", "Records by the thousand", ("F2",), _records),
@@ -163,4 +190,5 @@ ACCESS = (
     Attack("F6", "Low and slow", ("F6",), _slow),
     Attack("F7", "Costly route", ("F7",), _costly),
     Attack("F8", "Many accounts, one device", ("F8",), _accounts),
+    Attack("F10", "A route that is kept busy", ("F10",), _slowed),
 )

@@ -1,9 +1,11 @@
-"""Groups G and H of the catalogue: those who may, and those who would rather not be seen."""
+"""Groups G to I of the catalogue: those who may, and those who would rather not be seen."""
 
 from collections.abc import Iterator
 
-from jwtrail.simulate.attacks.kit import Attack, Scene
-from jwtrail.simulate.deed import Deed, request
+from msgspec.structs import replace
+
+from jwtrail.simulate.attacks.kit import Attack, Scene, anonymous
+from jwtrail.simulate.deed import DAY_S, Deed, failed, request
 
 __all__ = ["INSIDERS"]
 
@@ -60,6 +62,23 @@ def _acting_much(scene: Scene) -> Iterator[Deed]:
         )
 
 
+def _dormant(scene: Scene) -> Iterator[Deed]:
+    """The account of somebody who left, and that nobody closed."""
+    gone = replace(scene.victim(), id=f"left-{scene.number}", name=f"left{scene.number}")
+    yield from scene.session(gone).begin(scene.at - 100 * DAY_S)
+    session = scene.session(gone)
+    yield from session.begin(scene.at)
+    yield session.call(scene.at + 5, request(scene.chance, "/me", "/me"))
+
+
+def _wrong_key(scene: Scene) -> Iterator[Deed]:
+    """Somebody exchanged the signing key, and no token that is out there verifies any more."""
+    people = scene.chance.sample(scene.world.of("customer"), 40)
+    for person, at in zip(people, scene.times(40, 240), strict=True):
+        fields = {**request(scene.chance, "/me", "/me"), **failed(401, "kid_unknown")}
+        yield anonymous(person.home, person.phone, fields, at)
+
+
 def _break_glass(scene: Scene) -> Iterator[Deed]:
     yield Deed(scene.at, "login", {**scene.lair().fields(), "user_id": "root", "user_name": "break-glass"})
 
@@ -86,7 +105,9 @@ INSIDERS = (
     Attack("G4", "Tokens by the dozen", ("G4",), _burst),
     Attack("G5", "Acting as another without a ticket", ("G5",), _acting),
     Attack("G6", "Acting as everybody", ("G6",), _acting_much),
+    Attack("G7", "An account that slept", ("G7",), _dormant),
     Attack("G8", "Emergency account", ("G8",), _break_glass),
+    Attack("I4", "No token verifies any more", ("I4",), _wrong_key),
     _one("config-changed"),
     _one("rule-changed"),
     _one("trail-pruned"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jwtrail.simulate.attacks.kit import HEADLESS, Attack, Scene
-from jwtrail.simulate.deed import Deed, failed, request
+from jwtrail.simulate.deed import DAY_S, Deed, failed, request
 
 __all__ = ["THEFT"]
 
@@ -79,13 +79,38 @@ def _in_address(scene: Scene) -> Iterator[Deed]:
     yield session.call(scene.at, fields)
 
 
+def _far_away(scene: Scene) -> Iterator[Deed]:
+    """The victim is at home, and ten minutes later a second sign-in works from another continent, with the same browser."""
+    person = scene.victim()
+    home = scene.session(person)
+    yield from home.begin(scene.at)
+    yield home.call(scene.at + 30, request(scene.chance, "/me", "/me"))
+    session = scene.session(person, scene.lair())
+    yield from session.begin(scene.at + 600)
+    yield session.call(scene.at + 605, request(scene.chance, "/orders", "/orders"))
+
+
+def _forgotten(scene: Scene) -> Iterator[Deed]:
+    """The refresh token of a device that nobody used for weeks."""
+    session = scene.session(scene.victim())
+    asleep = scene.at - 20 * DAY_S
+    yield from session.begin(asleep)
+    yield session.call(asleep + 5, request(scene.chance, "/me", "/me"))
+    session.place = scene.lair()
+    yield session.renew(scene.at)
+    for at in scene.times(40, 240):
+        yield session.call(at + 0.1, request(scene.chance, "/orders", "/orders"))
+
+
 THEFT = (
     Attack("B1", "Revoked token used", ("B1",), _revoked),
     Attack("B2", "Refresh token reused", ("B2",), _reuse),
     Attack("B3", "One token here and far away, two clients", ("B3", "B3b", "B4"), _elsewhere),
     Attack("B3", "One token here and far away, one client", ("B3", "B3b"), _same_browser),
+    Attack("B5", "At home and far away", ("B5",), _far_away),
     Attack("B6", "Bound token without its key", ("B6",), _unbound),
     Attack("B7", "Proof used twice", ("B7",), _proof_again),
+    Attack("B11", "A forgotten session", ("B11",), _forgotten),
     Attack("B13", "Expired token, over and over", ("B13",), _hammering),
     Attack("B14", "Token in an address", ("B14",), _in_address),
 )
