@@ -153,3 +153,15 @@ def test_bounds():
         verify_consistency(4, 4, ALL[0], ALL[1], ())
     verify_consistency(0, 4, EMPTY_ROOT, ALL[1], ())
     assert root_of([]) == EMPTY_ROOT
+
+
+@pytest.mark.parametrize("cuts", [(0, 1, 256, 700), (255, 257, 513, 700), (700,)])
+def test_entries_added_together_give_the_same_tree(cuts):
+    entries = [str(number).encode() for number in range(700)]
+    tiles, expected = [], []
+    tree, one_by_one = Tree(lambda *tile: tiles.append(tile)), Tree(lambda *tile: expected.append(tile))
+    for low, high in zip((0, *cuts), cuts, strict=False):
+        tree.extend(entries[low:high])
+    for entry in entries:
+        one_by_one.append(leaf_hash(entry))
+    assert (tree.size, tree.root(), tiles) == (700, one_by_one.root(), expected)

@@ -78,6 +78,18 @@ class Tree:
         if len(row) == TILE_WIDTH:
             self._close(0)
 
+    def extend(self, entries: Sequence[bytes]) -> None:
+        """Add the next entries; a call for each would be a fifth of the time."""
+        at = 0
+        while at < len(entries):
+            row = self._rows[0]
+            part = entries[at : at + TILE_WIDTH - len(row)]
+            row += [sha256(b"\x00" + entry).digest() for entry in part]
+            at += len(part)
+            self.size += len(part)
+            if len(row) == TILE_WIDTH:
+                self._close(0)
+
     def _close(self, level: int) -> None:
         row = self._rows[level]
         if self._sink is not None:

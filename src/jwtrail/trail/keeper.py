@@ -18,6 +18,7 @@ from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.tlog.merkle import TILE_WIDTH, leaf_hash
 from jwtrail.trail.checkpointer import Checkpointer
 from jwtrail.trail.durable import FILE_MODE, storage_errors, sync_directory, write_all
+from jwtrail.trail.head import Head
 from jwtrail.trail.layout import Layout, SegmentName
 from jwtrail.trail.leaves import SegmentLeaves
 from jwtrail.trail.logkey import load_signer
@@ -98,8 +99,7 @@ class Keeper:
     def _start(self) -> None:
         self._signer = load_signer(self._layout, self._settings.origin)
         self._checkpointer = Checkpointer(self._layout, self._signer, self._settings.mirror)
-        self._rows = self._sequencer.replay()
-        self._head = [row.event for row in self._rows]
+        self._head = Head(self._sequencer.replay())
         self._oldest_us = self._now()
         self._sealer = Sealer(self._layout)
         self._sealer_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jwtrail-sealer")
@@ -108,7 +108,7 @@ class Keeper:
         self._merger = Merger(self._layout, self._settings.merge_events)
         self._retired = Retired(self._layout.segments)
         leaves = SegmentLeaves(self._layout, self._manifest.segments, edge=self._manifest.edge_leaves)
-        entries = [row.entry for row in self._rows]
+        entries = [row.entry for row in self._head.rows]
         self._checkpointer.restore(self._manifest.size, leaves.read, entries, leaves.begin)
         self._list = ListKeeper(self._layout.signed_list, self._signer)
         self._list.restore(self._manifest.segments)
@@ -132,32 +132,31 @@ class Keeper:
             CorruptionError: a segment would not give an event back; the log keeps it.
             IntegrityError: somebody else signs for this log, or it was changed under us.
         """
-        rows = self._sequencer.poll(now_us)
-        if rows:
-            if not self._rows:
+        ordered = self._sequencer.poll(now_us)
+        if ordered.rows:
+            if not self._head.rows:
                 self._oldest_us = now_us
-            self._rows += rows
-            self._checkpointer.append([row.entry for row in rows])
-        events = [row.event for row in rows]
-        self._head += events
+            self._head.add(ordered.rows)
+            self._checkpointer.append([row.entry for row in ordered.rows])
         try:
             self._tend(now_us)
         except TrailError:
-            if not events:
+            if not ordered.events:
                 raise
-        return events
+        return ordered.events
 
     def _tend(self, now_us: int) -> None:
         settings = self._settings
         if self._sealing is not None:
-            if len(self._rows) >= settings.seal_events * HEAD_LIMIT:
+            if len(self._head.rows) >= settings.seal_events * HEAD_LIMIT:
                 wait([self._sealing.result])
             if self._sealing.result.done():
                 self._retry_us = now_us + RETRY_SECONDS * _MICROS
                 self._adopt(self._sealing)
                 self._retry_us = 0
         age = (now_us - self._oldest_us) / _MICROS
-        full = len(self._rows) >= settings.seal_events or (self._rows and age >= settings.seal_seconds)
+        waiting = len(self._head.rows)
+        full = waiting >= settings.seal_events or (waiting and age >= settings.seal_seconds)
         seal_now = full and self._sealing is None and now_us >= self._retry_us
         if seal_now or self._checkpointer.due(
             now_us, settings.checkpoint_seconds, settings.heartbeat_seconds
@@ -189,14 +188,15 @@ class Keeper:
         """Only what a checkpoint covers is sealed. A thread, as detection must not wait for it."""
         if not signed:
             self._checkpointer.sign(now_us)
-        result = self._sealer_thread.submit(self._sealer.seal, tuple(self._rows))
-        self._sealing = _Sealing(result, len(self._rows), self._sequencer.positions, now_us)
+        rows = tuple(self._head.rows)
+        result = self._sealer_thread.submit(self._sealer.seal, rows)
+        self._sealing = _Sealing(result, len(rows), self._sequencer.positions, now_us)
 
     def _adopt(self, sealing: "_Sealing") -> None:
         """Put a finished segment in its place; only what is sealed is dropped from the logs."""
         self._sealing = None
         made = sealing.result.result()
-        last = self._rows[max(0, sealing.count - TILE_WIDTH) : sealing.count]
+        last = self._head.rows[max(0, sealing.count - TILE_WIDTH) : sealing.count]
         manifest = Manifest(
             size=made.last + 1,
             segments=(*self._manifest.segments, made),
@@ -207,8 +207,7 @@ class Keeper:
         )
         write_manifest(self._layout.manifest, manifest)
         self._manifest, self._oldest_us = manifest, sealing.begun_us
-        # New lists, not cut ones: who reads the old head keeps a whole one.
-        self._rows, self._head = self._rows[sealing.count :], self._head[sealing.count :]
+        self._head.drop(sealing.count)
         self._list.cover(manifest.segments)
         self._sequencer.drop_sealed(manifest.size, sealing.positions)
 
@@ -218,7 +217,7 @@ class Keeper:
         Raises:
             WriteError, CorruptionError, IntegrityError: see `step`.
         """
-        while self._rows or self._sealing is not None:
+        while self._head.rows or self._sealing is not None:
             if self._sealing is None:
                 self._begin_seal(now_us)
             assert self._sealing is not None
@@ -276,8 +275,8 @@ class Keeper:
 
     @property
     def head(self) -> list[Event]:
-        """The events that are not sealed, in order. Only the keeper's thread appends; a seal begins a new list."""
-        return self._head
+        """The events that are not sealed, in order; any thread may ask. A seal begins a new list."""
+        return self._head.events
 
     @property
     def size(self) -> int:

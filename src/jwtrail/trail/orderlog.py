@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec import Struct
 
 from jwtrail.errors import CorruptionError, WriteError
 from jwtrail.trail.durable import FILE_MODE, replace_file, storage_errors, sync_directory, write_all
+from jwtrail.trail.row import Row
 
 __all__ = ["OrderLog", "OrderRecord", "read_order"]
 
@@ -33,16 +33,17 @@ class OrderRecord(Struct, frozen=True):
         return sum(count for _, _, count in self.runs)
 
     @classmethod
-    def of(cls, first: int, at: str, numbers: Sequence[tuple[str, int]]) -> "OrderRecord":
-        """A record of these (writer, number) pairs, consecutive ones joined to runs."""
-        runs = []
-        # Along a run the number rises as the position does, so their difference stays.
-        for (writer, _), group in groupby(
-            enumerate(numbers), key=lambda pair: (pair[1][0], pair[1][1] - pair[0])
-        ):
-            members = list(group)
-            runs.append((writer, members[0][1][1], len(members)))
-        return cls(first, at, tuple(runs))
+    def of(cls, at: str, rows: Sequence[Row]) -> "OrderRecord":
+        """A record of these rows, at least one; consecutive lines of a writer are joined to runs."""
+        runs: list[tuple[str, int, int]] = []
+        writer, begin, following = rows[0].writer, rows[0].number, rows[0].number
+        for row in rows:
+            if row.number != following or row.writer != writer:
+                runs.append((writer, begin, following - begin))
+                writer, begin = row.writer, row.number
+            following = row.number + 1
+        runs.append((writer, begin, following - begin))
+        return cls(rows[0].index, at, tuple(runs))
 
 
 _encoder = msgspec.json.Encoder()

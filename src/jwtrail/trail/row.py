@@ -1,4 +1,4 @@
-"""A sequenced event: its line, its index, and the one JSON object that both `Event` and the columns are read from."""
+"""A sequenced event: its index, and the one JSON object that both `Event` and the columns are read from."""
 
 from binascii import hexlify
 from hashlib import sha256
@@ -8,29 +8,43 @@ from msgspec import Struct
 from jwtrail.ecs.codec import decode_line
 from jwtrail.ecs.event import Event
 from jwtrail.trail.tail import TailLine
-from jwtrail.trail.wal import b64
+from jwtrail.trail.wal import TIMESTAMP, b64
 
 __all__ = ["Row", "document_of", "event_of", "make_row"]
 
 
 class Row(Struct, frozen=True, gc=False):
-    """One event with its index.
+    """One event with its index. Held until it is sealed, so as bytes: as a record it is three times as large.
 
     Args:
+        index: `event.sequence`.
         writer: who wrote it.
         number: its number within the writer.
         chain: chain value behind it.
         entry: its 81 bytes.
         doc: flat JSON: all fields, the derived ones, and `jwtrail.salt` in hexadecimal.
-        event: the same as a record.
     """
 
+    index: int
     writer: str
     number: int
     chain: bytes
     entry: bytes
     doc: bytes
-    event: Event
+
+    @property
+    def event(self) -> Event:
+        """The same as a record.
+
+        Raises:
+            msgspec.DecodeError, UnicodeDecodeError: the line is not an event.
+        """
+        return decode_line(self.doc)
+
+    @property
+    def timestamp(self) -> str:
+        """`@timestamp`."""
+        return self.doc[TIMESTAMP].decode()
 
 
 _HEAD = b'%b%b%b,"event.hash":"%b"'
@@ -41,17 +55,14 @@ _LOOSE = _HEAD + _TAIL + b"}"
 
 
 def make_row(tailed: TailLine, index: int, ingested: str) -> Row:
-    """Give a line its index, without encoding a field again.
+    """Give a line its index, without encoding a field again; whether it is an event is not looked at.
 
     Args:
         ingested: `event.ingested`.
-
-    Raises:
-        msgspec.DecodeError: the line is not an event.
     """
-    doc = document_of(tailed, index, ingested)
     line = tailed.line
-    return Row(line.writer, line.number, line.chain, tailed.entry, doc, decode_line(doc))
+    doc = document_of(tailed, index, ingested)
+    return Row(index, line.writer, line.number, line.chain, tailed.entry, doc)
 
 
 def document_of(tailed: TailLine, index: int, ingested: str) -> bytes:

@@ -37,8 +37,8 @@ SAMPLE = 64
 REMEMBERED = 64
 """Segments for which a field is expected again after it was met."""
 
-AT_ONCE = 4096
-"""Lines handed to the disk at once."""
+AT_ONCE = 256
+"""Lines handed to the disk at once: what is copied together stays in a core's cache."""
 
 MAX_OBJECT = 2 * MAX_LINE
 """Bytes of one JSON object that DuckDB takes: a line of the log and what the trail adds."""
@@ -77,9 +77,7 @@ class Sealer:
             WriteError: the file cannot be written; nothing is left behind.
             CorruptionError: the file does not give an event back; nothing is left behind.
         """
-        first, last = rows[0].event.event_sequence, rows[-1].event.event_sequence
-        assert first is not None
-        assert last is not None
+        first, last = rows[0].index, rows[-1].index
         final = self._layout.segments / str(SegmentName(first, last))
         lines, made = final.with_suffix(".ndjson.tmp"), final.with_suffix(".parquet.tmp")
         try:
@@ -95,7 +93,7 @@ class Sealer:
             for leftover in (lines, made):
                 with suppress(OSError):  # the next start of the keeper removes it
                     leftover.unlink(missing_ok=True)
-        times = [row.event.timestamp for row in rows]
+        times = [row.timestamp for row in rows]
         return SegmentInfo(
             file=final.name, first=first, last=last, rows=len(rows), bytes=size,
             min_time=min(times), max_time=max(times), columns=tuple(sorted(columns)),
@@ -108,7 +106,7 @@ class Sealer:
         self._meet(rows[::SAMPLE])
         columns = frozenset(self._used)
         _convert(self._engine, lines, made, columns)
-        first = rows[0].event.event_sequence or 0
+        first = rows[0].index
         if not _same(self._engine, lines, made, columns, first):
             self._meet(rows)
             if columns == self._used.keys():
@@ -129,7 +127,7 @@ def _write_lines(path: Path, rows: Sequence[Row]) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
         for at in range(0, len(rows), AT_ONCE):
-            write_all(fd, b"\n".join([row.doc for row in rows[at : at + AT_ONCE]]) + b"\n")
+            write_all(fd, b"\n".join([*(row.doc for row in rows[at : at + AT_ONCE]), b""]))
     finally:
         os.close(fd)
 
@@ -187,7 +185,7 @@ def _name_difference(engine: Engine, made: Path, columns: frozenset[str], rows: 
         (row for row, again in pairs if row.entry != again.entry), rows[min(len(found), len(rows) - 1)]
     )
     raise CorruptionError(
-        f"index {row.event.event_sequence} (event {row.event.event_id}) does not come back as it was written",
+        f"index {row.index} (event {row.event.event_id}) does not come back as it was written",
         where=str(made),
         hint="the log keeps it; please report this with the event's line",
     )

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import Struct
 
 from jwtrail import clock
+from jwtrail.ecs.event import Event
 from jwtrail.errors import CorruptionError
 from jwtrail.trail.durable import storage_errors
 from jwtrail.trail.layout import Layout
@@ -15,10 +17,25 @@ from jwtrail.trail.orderlog import OrderLog, OrderRecord
 from jwtrail.trail.row import Row, make_row
 from jwtrail.trail.tail import Tail, TailLine
 
-__all__ = ["BATCH", "Sequencer"]
+__all__ = ["BATCH", "Ordered", "Sequencer"]
 
-BATCH = 4096
-"""Lines taken from one writer at a time: bounds the memory of a long backlog and the length of a step."""
+BATCH = 1024
+"""Lines taken from one writer at a time: bounds the memory of a long backlog and the length of a step. What belongs to
+so many lines stays in a core's cache from the first look to the last."""
+
+_NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError)
+
+
+class Ordered(Struct, frozen=True):
+    """What got an index.
+
+    Args:
+        rows: in order.
+        events: the same as records.
+    """
+
+    rows: list[Row]
+    events: list[Event]
 
 
 class Sequencer:
@@ -55,7 +72,7 @@ class Sequencer:
             for writer, first, count in record.runs:
                 for number in range(first, first + count):
                     tailed = self._again(writer, number, queues, self.size + len(rows))
-                    rows.append(make_row(tailed, self.size + len(rows), record.at))
+                    rows.append(self._checked(make_row(tailed, self.size + len(rows), record.at)))
         self._accept(rows)
         # What the logs hold beyond the order is new: it comes first with the next poll.
         for queue in queues.values():
@@ -82,7 +99,18 @@ class Sequencer:
             hint="`jwtrail trail verify` shows the extent; put the file back from a copy",
         ) from cause
 
-    def poll(self, now_us: int) -> list[Row]:
+    def _checked(self, row: Row) -> Row:
+        try:
+            _ = row.event
+        except _NO_EVENT as error:
+            raise CorruptionError(
+                f"number {row.number} has index {row.index} but is not an event: {error}",
+                where=str(self._layout.wal / row.writer),
+                hint="another version of jwtrail gave it its index; let that one seal it",
+            ) from error
+        return row
+
+    def poll(self, now_us: int) -> Ordered:
         """Give indexes to what the logs hold beyond the last call; durable when it returns.
 
         Raises:
@@ -91,33 +119,32 @@ class Sequencer:
         if not self._staged:
             self._staged = self._gather()
         if not self._staged:
-            return []
-        rows = self._number(self._staged, clock.iso(now_us))
+            return Ordered([], [])
+        ordered = self._number(self._staged, clock.iso(now_us))
         with storage_errors("sync the logs", self._layout.wal):
             for tail in self._tails.values():
                 tail.sync()
-        if rows:
-            numbers = [(row.writer, row.number) for row in rows]
-            self._order.append(OrderRecord.of(self.size, clock.iso(now_us), numbers))
+        if ordered.rows:
+            self._order.append(OrderRecord.of(clock.iso(now_us), ordered.rows))
         self._staged = []
-        self._accept(rows)
-        return rows
+        self._accept(ordered.rows)
+        return ordered
 
-    def _number(self, staged: list[TailLine], ingested: str) -> list[Row]:
+    def _number(self, staged: list[TailLine], ingested: str) -> Ordered:
         rows: list[Row] = []
+        events: list[Event] = []
         for tailed in staged:
+            row = make_row(tailed, self.size + len(rows), ingested)
             try:
-                rows.append(make_row(tailed, self.size + len(rows), ingested))
-            except (
-                msgspec.DecodeError,
-                UnicodeDecodeError,
-            ) as error:  # the format let it pass, the record refuses it
-                line = tailed.line
-                where = str(self._layout.wal / line.writer)
+                events.append(row.event)
+            except _NO_EVENT as error:  # the format let it pass, the record refuses it
+                where = str(self._layout.wal / row.writer)
                 self._refused.append(
-                    CorruptionError(f"number {line.number} is not an event: {error}", where=where)
+                    CorruptionError(f"number {row.number} is not an event: {error}", where=where)
                 )
-        return rows
+            else:
+                rows.append(row)
+        return Ordered(rows, events)
 
     def _accept(self, rows: list[Row]) -> None:
         self.size += len(rows)

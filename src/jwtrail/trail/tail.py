@@ -22,8 +22,11 @@ from jwtrail.trail.wal import (
 
 __all__ = ["Tail", "TailLine", "writer_is_gone"]
 
-READ_BYTES = 2 * MAX_LINE
-"""Taken from a file at once: room for the longest line, so a chunk without LF is damage or the end."""
+READ_BYTES = 256 * 1024
+"""Taken from a file at once: what stays in a core's cache while it is cut apart and hashed."""
+
+LONG_READ = 2 * MAX_LINE
+"""Taken when that much has no LF: room for the longest line, so a chunk without one is damage or the end."""
 
 MAX_FINDINGS = 100
 """Kept for one writer: a file of noise would otherwise fill the memory."""
@@ -137,7 +140,7 @@ class Tail:
         return True
 
     def _at_end(self) -> bool:
-        return b"\n" not in os.pread(self._fd, READ_BYTES, self._offset)
+        return b"\n" not in os.pread(self._fd, LONG_READ, self._offset)
 
     def _read_chunk(self, found: list[TailLine]) -> bool:
         """Take the whole lines of the next chunk; False at the end of the file."""
@@ -145,9 +148,12 @@ class Tail:
             return False
         data = os.pread(self._fd, READ_BYTES, self._offset)
         end = data.rfind(b"\n") + 1
+        if not end and len(data) == READ_BYTES:
+            data = os.pread(self._fd, LONG_READ, self._offset)
+            end = data.rfind(b"\n") + 1
         if not end:
             self.torn = bool(data)
-            if len(data) < READ_BYTES:
+            if len(data) < LONG_READ:
                 return False
             self._damage("a line without end")
             self._offset += len(data)

@@ -11,6 +11,7 @@ from jwtrail.ecs.entry import entry_of
 __all__ = [
     "CHAIN_START",
     "MAX_LINE",
+    "TIMESTAMP",
     "CloseMark",
     "LineError",
     "WalLine",
@@ -43,6 +44,9 @@ _CLOSE = re.compile(
 _ID = b',"event.id":"'
 _EVENT_ID = re.compile(_ID + rb'([0-9a-f-]{36})"')
 _TIMESTAMP = re.compile(rb'\{"@timestamp":"([0-9T:.Z-]{27})"')
+
+TIMESTAMP = slice(15, 42)
+"""Where `@timestamp` stands in a line: it is the first field, and has one length."""
 
 
 class LineError(ValueError):
