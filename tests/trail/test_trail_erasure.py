@@ -73,6 +73,10 @@ def lived(layout):
     writer.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(10)
     now = clock.now_us()
     with StateStore(layout.state) as state:
+        state.issued(
+            IssuedToken(jti="old", subject=WHO, kind="access", at_us=1, exp_us=2, family=FAMILY)
+        )  # over long ago: its row is removed, and its bytes stand in the file's free pages
+        state.prune(now)
         for subject, jti, family in ((WHO, JTI, FAMILY), ("u-1", "jti-other", "fam-other")):
             state.issued(
                 IssuedToken(
@@ -82,6 +86,7 @@ def lived(layout):
         state.revoke(
             Revocation(kind="family", value=FAMILY, at_us=now - 10, until_us=now - 5, cause="logout")
         )
+        state.spend(f"proof of {JTI}", now + 10**9)
         state.commit(cursor=(CURSOR, Detector(load_ruleset(), None).snapshot()))
         crowd = Crowd()
         crowd.see([event_for("login", user_id=WHO, source_ip="203.0.113.99")])
@@ -111,7 +116,9 @@ def files_with(layout, needles):
 
 def test_no_byte_of_the_person_is_left_and_old_proofs_hold(layout, settings, lived):
     reader = TrailReader(layout)
-    assert {needle for _, needle in files_with(layout, NEEDLES)} == set(NEEDLES)
+    before = files_with(layout, NEEDLES)
+    assert {needle for _, needle in before} == set(NEEDLES)
+    assert {"spent.db", "state.db"} <= {file.removesuffix("-wal") for file, _ in before}
     theirs = next(doc for doc in held_about(settings, WHO) if doc.get("user.id") == WHO)
     index = theirs["event.sequence"]
     old = reader.inclusion(index)
