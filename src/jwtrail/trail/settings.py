@@ -19,7 +19,7 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
         batch_ms: longest time a `batch` event is not yet durable, milliseconds; 0 syncs every write.
         batch_events: most events that are written but not yet durable; 1 or more.
         wal_file_bytes: a writer begins a new file beyond this many bytes.
-        seal_events: unsealed events that make a segment due. They are held in memory, about 4 KiB each.
+        seal_events: unsealed events that make a segment due. They are held in memory, about 1.5 KiB each, 4 once a search looks at them.
         merge_events: rows that segments are merged up to, a day's at most; 0 leaves them as they were sealed.
         seal_seconds: age of the oldest unsealed event that makes a segment due.
         checkpoint_seconds: shortest time between two checkpoints while events arrive.
