@@ -15,8 +15,7 @@ from jwtrail.errors import PredicateError
 from jwtrail.predicate.dsl import to_dsl
 from jwtrail.predicate.ir import And, Not, Or, Predicate
 from jwtrail.ship.saved.eql import to_eql
-from jwtrail.sigma import Correlation, Meta, Rule
-from jwtrail.sigma.records import NewTerms
+from jwtrail.sigma import Correlation, Meta, NewTerms, Rule
 from jwtrail.sigma.shapes import EventCount, TemporalOrdered, ValueCount
 
 __all__ = ["MAX_KEYS", "Exported", "NotExpressed", "elastic_rules"]
