@@ -57,8 +57,8 @@ def trail(tmp_path_factory) -> tuple[Path, list[Event], list[Alert]]:
     keeper, writer, detector = Keeper(layout, settings), TrailWriter(layout, settings), Detector(PACK)
     events, alerts = [], []
     for number, event in enumerate(everything()):
-        writer.put(event, "batch" if number % 500 else "sync")
-        if number % 500 == 0:
+        if (stored := writer.put(event, "batch" if number % 500 else "sync")) is not None:
+            stored.result(timeout=60)
             for one in iter(lambda: keeper.step(clock.now_us()), []):
                 events += one
                 alerts += detector.feed(one)

@@ -70,9 +70,10 @@ def test_a_daemon_that_is_killed_loses_no_alert_and_doubles_none(tmp_path: Path)
     daemon.close()
 
     events = recorded(root)
-    wanted = {alert.id for alert in Detector(runtime_killed.RULES).feed(events)}
+    wanted = {alert.id: alert for alert in Detector(runtime_killed.RULES).feed(events)}
     assert len(wanted) >= 3 * ROUNDS
     raised = Counter(event.jwtrail_alert_id for event in events if event.event_action == "alert-raised")
+    assert [alert for alert in wanted.values() if alert.id not in raised] == []
     assert raised == dict.fromkeys(wanted, 1)
     told = Counter(event.event_id for event in events)
     assert set(told.values()) == {1}

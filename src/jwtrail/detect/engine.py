@@ -12,11 +12,12 @@ import msgspec
 
 from jwtrail.clock import iso, parse_iso
 from jwtrail.detect.alert import Alert
+from jwtrail.detect.digests import shapes_of
 from jwtrail.detect.endings import Timed
 from jwtrail.detect.factory import machine_of
 from jwtrail.detect.groups import MAX_BYTES, Budget
 from jwtrail.detect.health import Health
-from jwtrail.detect.machines import Hits, Machine, Saved, shapes_of
+from jwtrail.detect.machines import Hits, Machine, Saved
 from jwtrail.detect.ruleset import Active, RuleSet, asks_for_alerts
 from jwtrail.ecs import Event
 from jwtrail.errors import StateError

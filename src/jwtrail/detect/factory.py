@@ -41,7 +41,7 @@ _WATCHING: dict[type[Watch], Callable[..., Machine]] = {
 
 
 def machine_of(rule: Rule | Correlation, *, alerts: bool, shape: str) -> Machine:
-    """The machine that runs this rule; `shape` as `machines.shapes_of` gave it."""
+    """The machine that runs this rule; `shape` as `digests.shapes_of` gave it."""
     if isinstance(rule, Correlation):
         return _correlated(rule, alerts=alerts, shape=shape)
     watch = rule.watch

@@ -1,8 +1,7 @@
 """One running rule each: takes the events it is about, keeps its groups, and says when it fires."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from hashlib import sha256
+from collections.abc import Sequence
 
 import msgspec
 
@@ -40,7 +39,6 @@ __all__ = [
     "Shared",
     "Single",
     "fulfilled",
-    "shapes_of",
 ]
 
 Hits = dict[str, dict[str, str]]
@@ -387,18 +385,3 @@ class Ordered(Correlated):
     def _firing(self, group: Group) -> Firing:  # noqa: ARG002
         assert self._complete is not None
         return self._complete
-
-
-def shapes_of(rules: Iterable[Rule], correlations: Iterable[Correlation]) -> dict[str, str]:
-    """For each rule a digest of all that gives its state a meaning: its own words and those of the rules below it."""
-    shapes = {rule.meta.id: _digest(rule.predicate, rule.watch, rule.meta.group_by) for rule in rules}
-    for one in correlations:  # each comes after those it refers to
-        below = [shapes[source] for source in one.sources]
-        shapes[one.meta.id] = _digest(
-            one.shape, one.share, one.allow, below, one.span_us, one.meta.group_by, one.aliases
-        )
-    return shapes
-
-
-def _digest(*parts: object) -> str:
-    return sha256(msgspec.json.encode(parts)).hexdigest()[:16]

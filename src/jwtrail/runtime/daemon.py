@@ -178,18 +178,23 @@ class Daemon:
         self._courier.close()
         if self.feed is not None:
             self.feed.close()
-        self.writer.close()
         with contextlib.suppress(JwtrailError):  # what cannot be done now is done at the next start
-            for _ in range(MAX_DRAINS):
-                if not self._step():
-                    break
+            self._drain()  # what is found in the last events is recorded while there is a writer
+            self.writer.close()
+            self._drain()
             if not self._waiting:
                 self._save()
+        self.writer.close()
         self.shipping.close()  # after the last step: what it gave an index is shipped too
         self.keeper.close()
         self.store.close()
         self.outbox.close()
         self.state.close()
+
+    def _drain(self) -> None:
+        for _ in range(MAX_DRAINS):
+            if not self._step():
+                break
 
     def record(self, event: Event) -> None:
         """Put an event of the daemon's own into the trail; it comes back through the logs like any other."""
