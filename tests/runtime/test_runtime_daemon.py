@@ -136,6 +136,31 @@ def test_a_restart_neither_loses_nor_doubles_an_alert(tmp_path: Path, writer: Tr
     assert len(raised) == 1
 
 
+def test_what_happened_while_it_was_away_is_no_slow_detection(tmp_path: Path, writer: TrailWriter) -> None:
+    def reuse(name: str, at_us: int) -> None:
+        for number in range(4):
+            family = f"{name}-{number}"
+            writer.put(event_for("refresh-reused", at_us=at_us + number, jwt_family=family), "sync").result()  # type: ignore[union-attr]
+
+    reuse("away", clock.now_us() - 5_000_000)
+    daemon = Daemon(settings(tmp_path))
+    daemon.start()
+    wait(lambda: len(daemon.state.alerts()) == 4)
+    began = clock.now_us()
+    clock.sleep(1.2)
+    assert [row.id for row in daemon.state.alerts() if '"code":"I7"' in row.doc] == []
+    reuse("late", began)  # since the start nobody was away: these are told of too late
+    wait(lambda: [row.id for row in daemon.state.alerts() if '"code":"I7"' in row.doc])
+    daemon.close()
+    raised = (
+        LocalStore(TrailFiles(daemon.layout))
+        .search(SearchRequest("event.action: alert-raised and rule.name: B2*", ascending=True))
+        .events
+    )
+    assert [event.jwtrail_flags for event in raised] == [("caught_up",)] * 4 + [None] * 4
+    assert all((event.jwtrail_lag_ms or 0) > 1000 for event in raised)
+
+
 def test_when_it_stops_everything_is_ordered_and_signed(tmp_path: Path, writer: TrailWriter) -> None:
     daemon = Daemon(settings(tmp_path))
     daemon.start()

@@ -129,7 +129,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     jwtrail_durability: Keyword = column("jwtrail.durability", "`sync`, `batch` or `memory`")
     jwtrail_flags: Keywords = column(
         "jwtrail.flags",
-        "oddities of the request: ctrl_chars, truncated, token_in_url, probe_sql, probe_code, probe_ssrf, revoked_grace, self_inflicted, …",
+        "oddities of the request: ctrl_chars, truncated, token_in_url, probe_sql, probe_code, probe_ssrf, revoked_grace, self_inflicted, caught_up, …",
     )
     jwtrail_lag_ms: Long = column("jwtrail.lag_ms", "time from event to alert, milliseconds")
     jwtrail_object_tenant: Keyword = column("jwtrail.object.tenant", "tenant that owns it")

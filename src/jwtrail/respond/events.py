@@ -2,17 +2,30 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from jwtrail.clock import iso
 from jwtrail.detect import Alert, event_of, stable_id
 from jwtrail.ecs import Event, event_for
 from jwtrail.respond.action import Action
 
-__all__ = ["response_event", "sentence", "story"]
+__all__ = ["CAUGHT_UP", "response_event", "sentence", "story"]
+
+CAUGHT_UP = "caught_up"
+"""In `jwtrail.flags` of an alert whose events happened while nobody followed: its lag tells how long that was, not how slow
+detection is."""
 
 
-def story(alert: Alert, actions: Iterable[Action], *, now_us: int) -> list[Event]:
-    """The events that tell of an alert and of what was done; each with an id that follows from the alert."""
-    return [event_of(alert, now_us=now_us), *(response_event(one, alert, now_us=now_us) for one in actions)]
+def story(alert: Alert, actions: Iterable[Action], *, now_us: int, since_us: int = 0) -> list[Event]:
+    """The events that tell of an alert and of what was done; each with an id that follows from the alert.
+
+    Args:
+        since_us: since when the trail is followed; what happened before could only be found late.
+    """
+    raised = event_of(alert, now_us=now_us)
+    if alert.at_us < since_us:
+        raised = replace(raised, jwtrail_flags=(CAUGHT_UP,))
+    return [raised, *(response_event(one, alert, now_us=now_us) for one in actions)]
 
 
 def response_event(action: Action, alert: Alert, *, now_us: int) -> Event:

@@ -97,6 +97,7 @@ class Responder:
         cursor: tuple[str, bytes] | None,
         crowd: Callable[[str, int], int],
         now_us: int,
+        since_us: int = 0,
     ) -> tuple[Alert, ...]:
         """Do what the policy says about new alerts, and keep the detector's progress.
 
@@ -108,6 +109,7 @@ class Responder:
             cursor: name and value of the detector's snapshot, taken after the events that gave these alerts.
             crowd: how many users were seen behind an address in the day before a time.
             now_us: wall time, for the lag and the time of the events.
+            since_us: since when the trail is followed; alerts about what was before it say that they were caught up with.
 
         Returns:
             The alerts that were new.
@@ -127,7 +129,7 @@ class Responder:
             ],
         )
         for alert_id in new:
-            for event in story(by_id[alert_id], planned[alert_id], now_us=now_us):
+            for event in story(by_id[alert_id], planned[alert_id], now_us=now_us, since_us=since_us):
                 self._record(event)
         return tuple(by_id[alert_id] for alert_id in new)
 
@@ -150,9 +152,8 @@ class Responder:
         missing = whole = 0
         for row in rows.alerts(limit=REPAIR_ROWS):
             alert = msgspec.json.decode(row.doc, type=Answered)
-            lost = [
-                event for event in story(alert, alert.actions, now_us=now_us) if not recorded(event.event_id)
-            ]
+            told = story(alert, alert.actions, now_us=now_us, since_us=now_us)
+            lost = [event for event in told if not recorded(event.event_id)]
             for event in lost:
                 self._record(event)
             missing += len(lost)

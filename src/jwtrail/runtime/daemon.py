@@ -113,6 +113,7 @@ class Daemon:
         self.disk = LowWater(self.layout, self.record)
         self.meter = Meter()
         self.lag_ms = 0
+        self._since_us: int | None = None
         self.failure: str = ""
         self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
         self.feed = RemoteFeed(remote, self.detector.stats().sequence + 1) if remote else None
@@ -152,6 +153,7 @@ class Daemon:
             self._catch_up()
         else:
             self.feed.start()
+        self._since_us = clock.now_us()
         self._thread = threading.Thread(target=self._run, name="jwtrail-daemon", daemon=True)
         self._thread.start()
         self.auditor.start()
@@ -315,7 +317,9 @@ class Daemon:
         """Answer what was found. When that fails the alerts stay waiting, and no snapshot is saved that is past them."""
         alerts = self._waiting
         # The snapshot follows by itself: after a crash the same events give alerts with the same ids, which are known.
-        new = self._responder.answer(alerts, cursor=None, crowd=self._crowd.users, now_us=clock.now_us())
+        now = clock.now_us()
+        since = now if self._since_us is None else self._since_us
+        new = self._responder.answer(alerts, cursor=None, crowd=self._crowd.users, now_us=now, since_us=since)
         self._waiting = []
         self.lag_ms = max(0, (clock.now_us() - max(alert.at_us for alert in alerts)) // 1000)
         if new:

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from jwtrail import __version__
 from jwtrail.ecs import REASONS, Event
+from jwtrail.respond.events import CAUGHT_UP
 
 __all__ = ["CONTENT_TYPE", "METRICS", "Gauges", "Meter", "Metrics"]
 
@@ -153,6 +154,8 @@ class Meter:
             else:
                 rule = "other"
         self._counts["jwtrail_alerts"][rule, event.jwtrail_alert_severity or ""] += 1
+        if event.jwtrail_flags and CAUGHT_UP in event.jwtrail_flags:
+            return
         seconds = (event.jwtrail_lag_ms or 0) / 1000
         self._lags[bisect_left(LAG_BOUNDS, seconds)] += 1
         self._lag_sum += seconds
