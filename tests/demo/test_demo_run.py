@@ -85,13 +85,22 @@ def flip_a_bit_and_see(data: Path) -> None:
     assert "index" in report.stdout + report.stderr
 
 
+def wait_for_daemon(data: Path) -> int:
+    """Its process id, once it holds the directory."""
+    deadline = time.monotonic() + 30
+    while not (data / "LOCK").exists() or not (data / "LOCK").read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return int((data / "LOCK").read_text())
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the workers through /proc")
 def test_killed_processes_lose_nothing_that_was_answered(tmp_path: Path) -> None:
     demo = start(tmp_path, 14, "--users", "30")
     killed = []
     try:
-        time.sleep(6)
-        daemon = int((tmp_path / "LOCK").read_text())
+        daemon = wait_for_daemon(tmp_path)
+        time.sleep(4)
         shop = next(child for child in children(demo.pid) if child != daemon)
         # uvicorn's supervisor has a resource tracker beside its workers; only the workers run the shop
         workers = [

@@ -81,6 +81,9 @@ class Report:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         self._end = 0
 
+    def close(self):
+        os.close(self._fd)
+
     def say(self, text):
         self._end += os.pwrite(self._fd, text.encode() + b"\n", self._end)
 
@@ -109,11 +112,13 @@ def live(root, acknowledged):
 def spawn():
     for line in sys.stdin:
         root = line.strip()
+        acknowledged, unexpected = Report(f"{root}.ids"), Report(f"{root}.error")
         pid = os.fork()
         if pid:
+            acknowledged.close()
+            unexpected.close()
             os.write(1, f"{pid}\n".encode())
             continue
-        acknowledged, unexpected = Report(f"{root}.ids"), Report(f"{root}.error")
         code = 1
         try:
             while not Path(f"{root}.go").exists():
