@@ -1,23 +1,28 @@
 """Files, syslog and webhooks: each with a real receiver."""
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jwtrail import clock
+from jwtrail.cli.main import cli
 from jwtrail.config import load
 from jwtrail.errors import ConfigError
 from jwtrail.respond.notify.webhook import verify
-from jwtrail.runtime.shipping import open_sink, ship_to
+from jwtrail.runtime import webhooksink
+from jwtrail.runtime.shipping import Shipping, open_sink, ship_to
 from jwtrail.ship.files import FileSink
-from jwtrail.ship.sink import SinkAway
+from jwtrail.ship.sink import SinkAway, shown_address
 from jwtrail.ship.syslog import cef_of, message_of
 from jwtrail.trail.documents import Document
 from jwtrail.trail.follow import TrailFollower
@@ -236,3 +241,67 @@ def test_webhook(shared, documents, hook, no_pauses) -> None:
     assert first[1]["webhook-id"] == again[1]["webhook-id"]
     (home,) = (shared.ship).glob("webhook-*")
     assert b"secret-path" not in b"".join(path.read_bytes() for path in home.iterdir())
+
+
+@pytest.fixture
+def dripping() -> Iterator[tuple[str, threading.Event]]:
+    """A receiver that takes everything and answers a byte at a time, for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stop = threading.Event()
+
+        def answer() -> None:
+            taken, _ = listening.accept()
+            with taken, contextlib.suppress(OSError):
+                taken.sendall(b"HTTP/1.1 200 OK\r\nx-long: ")
+                while not stop.wait(0.02):
+                    taken.sendall(b"x")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"webhook+http://127.0.0.1:{listening.getsockname()[1]}/", stop
+        stop.set()
+        thread.join()
+
+
+def test_a_receiver_that_answers_drop_by_drop_holds_nobody_up(documents, dripping, monkeypatch) -> None:
+    monkeypatch.setattr(webhooksink, "TIMEOUT_S", 0.3)
+    sink = open_sink(dripping[0], load({"ship.secret": SECRET}, environ={}).settings)
+    began = time.monotonic()
+    with pytest.raises(SinkAway) as away:
+        sink.send(documents[:2], again=False)
+    assert away.value.maybe_done
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("webhook+https://hooks.example/T0/secret?key=s", "webhook+https://hooks.example/…"),
+        ("webhook+https://hooks.example", "webhook+https://hooks.example"),
+        ("opensearch://ada:secret@search.example:9200", "opensearch://search.example:9200"),
+        ("file:///var/log/events.ndjson", "file:///var/log/events.ndjson"),
+        ("syslog://[::1]:514", "syslog://[::1]:514"),
+        ("webhook+https://[secret", "…"),
+        ("secret", "…"),
+    ],
+)
+def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
+    assert shown_address(url) == shown
+
+
+def test_the_settings_and_the_log_keep_the_secret_of_an_address(shared, tmp_path, caplog) -> None:
+    file = tmp_path / "jwtrail.toml"
+    file.write_text('[ship]\nto = ["webhook+https://hooks.example/T0/secret"]\n')
+    for words in (["show"], ["show", "--json"]):
+        done = CliRunner().invoke(cli, ["config", *words, "--config", str(file)])
+        assert "hooks.example" in done.output
+        assert "T0" not in done.output
+    made = load({"data": str(shared.root)}, file=file, environ={}).settings
+    shipping = Shipping(made)
+    shipping.start()
+    while not (progress := shipping.progress()):
+        time.sleep(0.01)
+    shipping.close()
+    assert all("T0" not in one.failure for one in progress.values())
+    assert "not shipping to webhook+https://hooks.example/…" in caplog.text
+    assert "T0" not in caplog.text

@@ -35,8 +35,8 @@ def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
             value = getattr(value, part)
         if row.name in settings.SECRETS and value:
             value = HIDDEN
-        if row.name == "notify":
-            value = _channels(value)
+        if row.name in _SHOWN and value:
+            value = _SHOWN[row.name](value)
         origin = loaded.origin.get(row.name, "default")
         if not changed or origin != "default":
             rows.append((row.name, value, origin, row.doc))
@@ -71,6 +71,17 @@ def _channels(channels: Any) -> dict[str, Any]:
     for channel in shown.values():
         channel.update({name: HIDDEN for name in ("url", "options") if channel.get(name)})
     return shown
+
+
+def _targets(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses of sinks without path and query: of a webhook they are what only the receiver knows."""
+    from jwtrail.ship.sink import shown_address  # noqa: PLC0415
+
+    return tuple(map(shown_address, addresses))
+
+
+_SHOWN = {"notify": _channels, "ship.to": _targets}
+"""Settings that hold more than may be shown."""
 
 
 def _text(value: Any) -> str:

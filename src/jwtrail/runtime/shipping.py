@@ -14,7 +14,7 @@ from jwtrail.ship.bulk import BulkSink
 from jwtrail.ship.compare import Compared, Comparison
 from jwtrail.ship.home import Home, homes, name_of
 from jwtrail.ship.shipper import Progress, Shipper
-from jwtrail.ship.sink import Sink
+from jwtrail.ship.sink import Sink, shown_address
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 
@@ -52,7 +52,9 @@ def open_sink(url: str, settings: Settings) -> Sink:
     scheme, mark, _ = url.partition("://")
     if not mark:
         raise ConfigError(
-            "no address of a sink", where=url, hint="opensearch://host:9200, file:///var/log/events.ndjson …"
+            "no address of a sink",
+            where=shown_address(url),
+            hint="opensearch://host:9200, file:///var/log/events.ndjson …",
         )
     if scheme in OURS:
         module, _, name = OURS[scheme].partition(":")
@@ -157,7 +159,7 @@ class Shipping:
             known = self._failures.get(url)
             self._failures[url] = text
         if known != text and not quiet:
-            _log.warning("not shipping to %s: %s", name_of(url), text)
+            _log.warning("not shipping to %s: %s", shown_address(url), text)
 
 
 def engines_shipped_to(layout: Layout) -> list[Home]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from jwtrail.errors import JwtrailError
 from jwtrail.trail.documents import Document
 
-__all__ = ["Receipt", "Refusal", "Rewriting", "Sink", "SinkAway"]
+__all__ = ["Receipt", "Refusal", "Rewriting", "Sink", "SinkAway", "shown_address"]
 
 
 class Refusal(Struct, frozen=True):
@@ -103,6 +104,22 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+def shown_address(url: str) -> str:
+    """An address as people and logs may see it: scheme and host, and `/…` for a path or query, which may be a receiver's secret.
+
+    Files are shown whole.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "…"
+    if not parts.scheme or parts.scheme == "file":
+        return url if parts.scheme else "…"
+    host = parts.netloc.rpartition("@")[2]
+    more = "/…" if parts.path.strip("/") or parts.query or parts.fragment else ""
+    return f"{parts.scheme}://{host}{more}"
 
 
 @runtime_checkable
