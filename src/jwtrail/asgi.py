@@ -65,12 +65,7 @@ class Trail:
         """
         return TrailMiddleware(
             app,
-            gate=self._worker.gate,
-            restraints=self._worker.live.restraints,
-            recorder=self._worker.recorder,
-            settings=self._worker.settings.http,
-            observer=self._worker.observer(identify, verifier),
-            resolve=resolve,
+            self._worker.frame(identify=identify, verifier=verifier, resolve=resolve),
             on_startup=self._worker.start,
             on_shutdown=self._worker.close,
         )

@@ -66,12 +66,7 @@ class JWTrail:
         app.add_exception_handler(StateError, _away)
         app.add_middleware(
             TrailMiddleware,
-            gate=self._worker.gate,
-            restraints=self._worker.live.restraints,
-            recorder=self._worker.recorder,
-            settings=self._worker.settings.http,
-            observer=self._worker.observer(),
-            resolve=self._resolve,
+            frame=self._worker.frame(resolve=self._resolve),
             on_startup=self._worker.start,
             on_shutdown=self._worker.close,
         )

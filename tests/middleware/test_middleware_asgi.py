@@ -12,6 +12,7 @@ from jwtrail.ecs import Event
 from jwtrail.errors import WriteError
 from jwtrail.middleware.asgi import TrailMiddleware
 from jwtrail.middleware.bindings import Bindings
+from jwtrail.middleware.frame import Frame
 from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.http import MAX_HEADERS
 from jwtrail.middleware.recorder import Recorder, Service
@@ -57,14 +58,16 @@ class Bench:
         self.memory = Memory()
         self.middleware = TrailMiddleware(
             app,
-            gate=Gate(
-                Verifier(self.tokens.access_policy(), self.ring, self.revoked),
-                Bindings(SpentStore(tmp_path / "spent.db"), HttpSettings(**settings)),
-                HttpSettings(**settings),
+            Frame(
+                gate=Gate(
+                    Verifier(self.tokens.access_policy(), self.ring, self.revoked),
+                    Bindings(SpentStore(tmp_path / "spent.db"), HttpSettings(**settings)),
+                    HttpSettings(**settings),
+                ),
+                restraints=self.restraints,
+                recorder=Recorder(self.memory, Service("shop", "1", "test", "host")),
+                settings=HttpSettings(**settings),
             ),
-            restraints=self.restraints,
-            recorder=Recorder(self.memory, Service("shop", "1", "test", "host")),
-            settings=HttpSettings(**settings),
         )
         self.sent: list[dict[str, Any]] = []
         self.incoming: dict[str, Any] = {"type": "http.request"}
@@ -443,7 +446,7 @@ def test_a_server_without_lifespan_starts_with_its_first_request(tmp_path) -> No
 def test_no_route_is_looked_up_before_routing_while_nobody_is_held(tmp_path) -> None:
     asked: list[str] = []
     bench = Bench(tmp_path, hello)
-    bench.middleware._resolve = lambda scope: asked.append(scope["path"])
+    bench.middleware._frame._resolve = lambda scope: asked.append(scope["path"])
     bench.run()
     assert asked == []
     now = clock.now_us()

@@ -17,7 +17,7 @@ from test_middleware_asgi import Bench, hello
 )
 def test_the_policy_of_the_route(tmp_path, settings, path, away, status) -> None:
     bench = Bench(tmp_path, hello, **settings)
-    bench.middleware._gate._away = lambda: away
+    bench.middleware._frame.gate._away = lambda: away
     token = bench.issuer.issue("u1").access_token
     sent = bench.run(headers=bench.bearer(token), path=path)
     assert sent[0]["status"] == status
@@ -27,7 +27,7 @@ def test_the_policy_of_the_route(tmp_path, settings, path, away, status) -> None
 
 def test_who_has_no_good_token_is_not_concerned(tmp_path) -> None:
     bench = Bench(tmp_path, hello, state_away="closed")
-    bench.middleware._gate._away = lambda: "gone"
+    bench.middleware._frame.gate._away = lambda: "gone"
     assert bench.run()[0]["status"] == 200
     bench.memory.events.clear()
     assert bench.run(headers=bench.bearer("x.y.z"))[0]["status"] == 401

@@ -13,8 +13,8 @@ from jwtrail.errors import ConfigError
 from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.state.spent import SpentStore
-from jwtrail.tokens.dpop import thumbprint
 from jwtrail.tokens.nonce import Nonces
+from jwtrail.tokens.thumbprint import thumbprint
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
@@ -29,7 +29,7 @@ class BoundBench(Bench):
         self.ring.ensure()
         if nonces is not None:
             spent = SpentStore(tmp_path / "spent.db")
-            self.middleware._gate._bindings = Bindings(spent, HttpSettings(**settings), nonces=nonces)
+            self.middleware._frame.gate._bindings = Bindings(spent, HttpSettings(**settings), nonces=nonces)
 
     def token(self, cnf):
         now = clock.now_us() // 1_000_000
@@ -164,7 +164,7 @@ def test_a_certificate_counts_only_from_a_trusted_proxy(tmp_path):
 def test_when_replay_cannot_be_told_nobody_is_let_in(tmp_path):
     bench = BoundBench(tmp_path)
     token = bench.token(BOUND)
-    bench.middleware._gate._bindings._spent.close()
+    bench.middleware._frame.gate._bindings._spent.close()
     status, _, event = bench.ask(token, proof(token))
     assert (status, event.error_type) == (503, "StateError")
 

@@ -17,7 +17,7 @@ class ObserveBench(Bench):
 
     def __init__(self, tmp_path, app, identify=None):
         super().__init__(tmp_path, app, bad_token="observe")
-        self.middleware._observer = Observer(self.middleware._gate.classify, identify)
+        self.middleware._frame._observer = Observer(self.middleware._frame.gate.classify, identify)
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,22 @@
 """One response on its way to the client, and the event that is written about it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
 from jwtrail import clock
 from jwtrail.errors import WriteError
 from jwtrail.middleware.account import Outcome
 from jwtrail.middleware.answers import AWAY, mime_of, respond
 from jwtrail.middleware.exchange import Exchange
-from jwtrail.middleware.recorder import Durability
+from jwtrail.middleware.frame import Frame
 
-__all__ = ["Answer", "Middleware"]
+__all__ = ["Answer", "stored"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-
-class Middleware(Protocol):
-    """What an answer asks of the middleware."""
-
-    def durability_of(self, status: int) -> Durability:
-        """How safe the event must be before the client hears of the answer."""
-
-    def write(self, scope: Scope, root: str, exchange: Exchange, outcome: Outcome) -> None:
-        """Hand over the request's event. Raises `WriteError` when it cannot be written and the policy is to refuse."""
-
-    async def wait(self, exchange: Exchange) -> None:
-        """Wait for pending events. Raises `WriteError` as `write`."""
 
 
 class Answer:
@@ -40,10 +28,10 @@ class Answer:
 
     __slots__ = (
         "_bytes",
+        "_frame",
         "_gone",
         "_head",
         "_left",
-        "_middleware",
         "_mime",
         "_refused",
         "_root",
@@ -56,8 +44,8 @@ class Answer:
         "exchange",
     )
 
-    def __init__(self, middleware: Middleware, scope: Scope, exchange: Exchange, send: Send) -> None:
-        self._middleware = middleware
+    def __init__(self, frame: Frame, scope: Scope, exchange: Exchange, send: Send) -> None:
+        self._frame = frame
         self._scope = scope
         self.exchange = exchange
         self._send = send
@@ -105,7 +93,7 @@ class Answer:
             if last and not self._written:
                 self._write(None, ended=True)
             if self.exchange.pending:
-                await self._middleware.wait(self.exchange)
+                await stored(self._frame, self.exchange)
         except WriteError:
             if self._left:  # all that remains is to break the answer off
                 raise
@@ -121,7 +109,7 @@ class Answer:
         """Whether the head stays here until an event is on the disk. A stream of events would wait for its first one."""
         if self._mime == "text/event-stream":
             return False
-        return bool(self.exchange.pending) or self._middleware.durability_of(self._status or 500) == "sync"
+        return bool(self.exchange.pending) or self._frame.durability_of(self._status or 500) == "sync"
 
     async def _let_go(self) -> None:
         head, self._head = self._head, None
@@ -135,7 +123,7 @@ class Answer:
             return
         self._write(error)
         try:
-            await self._middleware.wait(self.exchange)
+            await stored(self._frame, self.exchange)
         except WriteError:
             if error is None:  # else the application's own error is the one to hear of
                 raise
@@ -148,12 +136,12 @@ class Answer:
             status,
             self._started_us,
             clock.monotonic_ns() - self._started_ns,
-            self._middleware.durability_of(status),
+            self._frame.durability_of(status),
             self._bytes,
             self._mime,
             self._failure(error, ended=ended),
         )
-        self._middleware.write(self._scope, self._root, self.exchange, outcome)
+        self._frame.write(self._scope, self._root, self.exchange, outcome)
 
     def _failure(self, error: BaseException | None, *, ended: bool) -> str | None:
         """Class of what went wrong with the answer itself; None when it ended as it should."""
@@ -164,3 +152,20 @@ class Answer:
         if ended:
             return None
         return "IncompleteResponse" if self._left else "NoResponse"
+
+
+async def stored(frame: Frame, exchange: Exchange) -> None:
+    """Wait until every pending event is on disk.
+
+    Raises:
+        WriteError: the disk failed or took longer than `sync_timeout_s`, and the policy is to refuse.
+    """
+    pending, exchange.pending = exchange.pending, []
+    if not pending:
+        return
+    waiters = [asyncio.wrap_future(done) for done in pending]
+    try:
+        async with asyncio.timeout(frame.settings.sync_timeout_s):
+            await asyncio.gather(*waiters)
+    except (TimeoutError, WriteError, OSError) as error:
+        frame.late(error)

@@ -17,6 +17,7 @@ from jwtrail.errors import TokenError, WriteError
 from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.cookies import Cookies
 from jwtrail.middleware.exchange import current
+from jwtrail.middleware.frame import Frame, Resolve
 from jwtrail.middleware.gate import Gate, Judge
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
 from jwtrail.middleware.observed import Identify, Observer
@@ -221,7 +222,24 @@ class Worker:
             refresh=refresh,
         )
 
-    def observer(self, identify: Identify | None = None, verifier: Judge | None = None) -> Observer | None:
+    def frame(
+        self,
+        *,
+        identify: Identify | None = None,
+        verifier: Judge | None = None,
+        resolve: Resolve | None = None,
+    ) -> Frame:
+        """What a middleware needs of this process; see `Frame` and `observer`."""
+        return Frame(
+            gate=self.gate,
+            restraints=self.live.restraints,
+            recorder=self.recorder,
+            settings=self.settings.http,
+            observer=self._observer(identify, verifier),
+            resolve=resolve,
+        )
+
+    def _observer(self, identify: Identify | None, verifier: Judge | None) -> Observer | None:
         """What watches an application that judges tokens itself; None unless `http.bad_token` is `observe`.
 
         Args:
