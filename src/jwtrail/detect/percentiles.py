@@ -7,11 +7,15 @@ from jwtrail.detect.windows import Firing, Group
 from jwtrail.ecs import Event
 from jwtrail.sigma import Rule, Statistical
 
-__all__ = ["DIGITS", "Spread", "percentile_of", "rounded"]
+__all__ = ["DIGITS", "TAIL", "Spread", "percentile_of", "rounded"]
 
 DIGITS = 5
 """Binary digits that are kept of a number: percentiles are too small by a sixteenth at the most, and a bucket takes a
 few dozen counts whatever happens in it."""
+
+TAIL = 1.75
+"""How much farther beyond a percentile than that is beyond the median, as powers, a single number must be: of sizes, which
+are distributed about lognormally, three in a million are beyond 2.75 times the way to 95 of 100, however much they vary."""
 
 
 def rounded(number: int) -> int:
@@ -66,10 +70,18 @@ class Spread(Habit):
         watch = self._watch
         enough = group.total >= watch.samples
         if enough:
-            group.bars = [*group.bars, percentile_of(group.terms, watch.of)][-watch.history :]
+            group.bars = [*group.bars, self._bar(group.terms)][-watch.history :]
         if enough or not self._each:
             group.total, group.terms = 0, {}
         group.bar = bucket
         if len(group.bars) >= watch.learn:
             usual = nearest_rank(group.bars, watch.percentile)
             group.limit = max(int(usual * watch.factor), -int(-watch.floor // 1) - 1)
+
+    def _bar(self, counts: dict[str, int]) -> int:
+        """What a bucket came to; of single numbers it is more where they vary widely, see `TAIL`."""
+        high = percentile_of(counts, self._watch.of)
+        if not self._each:
+            return high
+        middle = max(1, percentile_of(counts, 50))
+        return max(high, int(high * (high / middle) ** TAIL / self._watch.factor))
