@@ -192,7 +192,7 @@ def test_checks_name_only_reasons_that_exist_and_each_once():
 def test_keys_are_listed_without_the_key(run, data):
     (key,) = _lines(run("keys", "list", "--data", data))
     assert (key["alg"], key["state"]) == ("EdDSA", "active")
-    assert set(key) == {"kid", "alg", "state", "created_us", "changed_us", "until_us"}
+    assert set(key) == {"kid", "alg", "state", "created_us", "changed_us", "until_us", "thumbprint"}
 
 
 def test_settings_show_where_they_come_from(run, tmp_path):

@@ -17,7 +17,7 @@ from jwtrail.errors import TokenError
 from jwtrail.fastapi import Binding, Claims, JWTrail
 from jwtrail.tokens import RefreshError
 from jwtrail.tokens.base64url import encode
-from jwtrail.tokens.dpop import thumbprint
+from jwtrail.tokens.thumbprint import thumbprint
 
 KEY, OTHER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
 IDS = count()

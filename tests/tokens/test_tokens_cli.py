@@ -55,7 +55,10 @@ def states(run):
 def test_the_life_of_a_key_is_recorded_and_logs_nobody_out(run, recorded):
     first = run("keys", "new")
     pair = run("token", "issue", "alice", "--scope", "a b")
-    second = run("keys", "rotate")
+    run("keys", "rotate", code=1)  # there is no next key that anybody could have fetched
+    second = run("keys", "new")
+    run("keys", "rotate", code=1)  # it was published just now
+    assert run("keys", "rotate", "--now")["kid"] == second["kid"]
     assert states(run) == ["retiring", "active", "next"]
     assert run("token", "inspect", stdin=pair["access_token"])["verdict"] == "accepted"
     run("keys", "retire", first["kid"], "--yes")
@@ -65,6 +68,7 @@ def test_the_life_of_a_key_is_recorded_and_logs_nobody_out(run, recorded):
     assert recorded() == [
         ("key-created", first["kid"]),
         ("token-issued", first["kid"]),
+        ("key-created", second["kid"]),
         ("key-rotated", second["kid"]),
         ("key-retired", first["kid"]),
     ]
@@ -85,6 +89,9 @@ def test_a_key_made_elsewhere_is_taken_over(run, tmp_path, make, alg):
     assert (taken["alg"], taken["state"]) == (alg, "active")
     signing = KeyRing(tmp_path / "d" / "keys" / "tokens").signing_key()
     assert signing.private.public_key() == private.public_key()
+    assert run("keys", "import", stdin=pem.decode()) == taken  # twice is once
+    assert states(run) == ["active"]
+    run("keys", "import", "--kid", "other", stdin=pem.decode(), code=1)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,8 @@ def test_a_key_made_elsewhere_is_taken_over(run, tmp_path, make, alg):
     [
         ("", USAGE),
         ("x" * 20_000, USAGE),
+        ("garbage", 1),
+        (b"\xff\xfe\x00" * 100, 1),
         ("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----", 1),
         (
             ec.generate_private_key(ec.SECP384R1())
@@ -100,11 +109,15 @@ def test_a_key_made_elsewhere_is_taken_over(run, tmp_path, make, alg):
             1,
         ),
     ],
-    ids=["empty", "long", "damaged", "P-384"],
+    ids=["empty", "long", "garbage", "bytes", "damaged", "P-384"],
 )
 def test_what_is_no_signing_key_is_not_taken_over(run, tmp_path, pem, code):
     done = CliRunner().invoke(cli, ["keys", "import", "--data", "d"], input=pem)
     assert done.exit_code == code
+    lines = done.stderr.splitlines()
+    assert code == USAGE or (
+        len(lines) == 2 and lines[0].startswith("jwtrail: error: ") and "hint: " in lines[1]
+    )
     assert not [*(tmp_path / "d" / "keys" / "tokens").glob("*.pem")]
 
 
@@ -160,7 +173,10 @@ def test_vectors_are_judged_line_by_line():
     assert [(row["id"], row["verdict"], row["reason"]) for row in answers] == [
         (1, "accept", None),
         ("b", "reject", "malformed_base64"),
+        (None, "reject", None),
+        (None, "reject", None),
     ]
+    assert ["error" in row for row in answers] == [False, False, True, True]
     assert all(0 <= row["ms"] < 1000 for row in answers)
     assert "line 4" in done.stderr
     assert "line 5" in done.stderr
@@ -222,3 +238,30 @@ def test_a_token_of_another_issuer_is_inspected_with_its_keys(run, tmp_path, pro
 )
 def test_inspect_names_the_part_that_is_at_fault(token, failed):
     assert dict(_rows("duplicate_json_key", token))[failed] == "failed"
+
+
+def test_nobody_is_asked_about_a_key_that_cannot_be_retired(run, tmp_path):
+    active = run("keys", "new")["kid"]
+    for kid, why in (("nokid", "no key nokid"), (active, "signs at the moment")):
+        done = CliRunner().invoke(cli, ["keys", "retire", kid, "--data", str(tmp_path / "d")])
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert why in done.stderr
+        assert "[y/N]" not in done.stderr
+
+
+def test_sign_ins_are_a_table_for_people(run, monkeypatch, tmp_path):
+    hostile = "phone\x1b[2J"
+    run("token", "issue", "alice", "--device", hostile, "--client", "web")
+    run("token", "issue", "alice", "--device", "a laptop with a long name")
+    assert [row["client_id"] for row in run("token", "sessions", "alice", "--json")] == ["first-party", "web"]
+    monkeypatch.setattr("jwtrail.cli.issuing.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = CliRunner().invoke(cli, ["token", "sessions", "alice", "--data", "d"]).stdout
+    assert "\x1b" not in shown
+    head, _, *rows = [line for line in shown.splitlines() if line.strip()]
+    assert head.split() == ["id", "device", "client", "from", "began", "used", "ends"]
+    column = head.index("client")
+    assert [row[column:][:5].strip() for row in rows] == ["first", "web"]
+    nobody = CliRunner().invoke(cli, ["token", "sessions", "bob", "--data", "d"])
+    assert (nobody.exit_code, nobody.stdout) == (0, "")
+    assert nobody.stderr == "bob is not signed in.\n"

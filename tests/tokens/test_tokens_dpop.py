@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwtrail.tokens.binding import Presented, check_binding, wants_check
-from jwtrail.tokens.dpop import MAX_AGE_S, MAX_JTI, MAX_PROOF_BYTES, Proof, check_proof, thumbprint
+from jwtrail.tokens.dpop import MAX_AGE_S, MAX_JTI, MAX_PROOF_BYTES, Proof, check_proof
 from jwtrail.tokens.htu import normal_url
+from jwtrail.tokens.thumbprint import thumbprint
 from jwtrail.tokens.verdict import UNBOUND, Binding
 
 NOW_S = 1_800_000_000

@@ -6,11 +6,15 @@ import sys
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tokens_forge import NOW_US
 
 from jwtrail.errors import KeyRefusedError
 from jwtrail.tokens import Accepted, KeyRing, KeySet, Verifier, VerifyPolicy, load_jwk
+from jwtrail.tokens.keyentry import PUBLISHED_S
 from jwtrail.tokens.keyring import MAX_KEYS, RELOAD_NS
+from jwtrail.tokens.thumbprint import thumbprint
 
 
 @pytest.fixture
@@ -59,6 +63,7 @@ def test_rotation_logs_nobody_out(ring, clock):
     before = token(ring)
     ring.create()
     assert states(ring) == ["active", "next"]
+    clock.now_us += PUBLISHED_S * 1_000_000
     active = ring.rotate(overlap_s=900)
     assert states(ring) == ["retiring", "active", "next"]
     assert ring.signing_key().kid == active.kid
@@ -75,7 +80,7 @@ def test_a_retired_key_is_gone_at_once(ring):
     old = ring.signing_key().kid
     with pytest.raises(KeyRefusedError, match="signs at the moment"):
         ring.retire(old)
-    ring.rotate(overlap_s=900)
+    ring.rotate(overlap_s=900, at_once=True)
     assert ring.retire(old).state == "retired"
     assert verdict(ring, before).reason == "kid_unknown"
     assert not ring._path(old).exists()
@@ -125,7 +130,7 @@ def test_another_process_sees_a_rotation(ring, tmp_path, clock):
     ring.ensure()
     other = KeyRing(tmp_path / "keys", clock=clock)
     keys = other.current()
-    ring.rotate(overlap_s=900)
+    ring.rotate(overlap_s=900, at_once=True)
     see(other)
     assert isinstance(verdict(other, token(ring)), Accepted)
     assert other.current() is not keys
@@ -164,3 +169,69 @@ def test_a_ring_has_a_limit(ring, monkeypatch):
     with pytest.raises(KeyRefusedError, match="more than 2 keys"):
         ring.create()
     assert MAX_KEYS == 64
+
+
+# others keep the published keys
+
+
+def test_a_key_signs_only_when_others_had_the_time_to_fetch_it(ring, clock):
+    first = ring.ensure()
+    with pytest.raises(KeyRefusedError, match="no next key") as refused:
+        ring.rotate(overlap_s=900)
+    assert "jwtrail keys new" in refused.value.hint
+    coming = ring.create()
+    held_elsewhere = KeySet(*(load_jwk(jwk) for jwk in ring.jwks()["keys"]))
+    clock.now_us += (PUBLISHED_S - 1) * 1_000_000
+    with pytest.raises(KeyRefusedError, match="a moment ago") as refused:
+        ring.rotate(overlap_s=900)
+    assert "wait 1 s" in refused.value.hint
+    assert ring.signing_key().kid == first.kid
+    clock.now_us += 1_000_000
+    assert ring.rotate(overlap_s=900).kid == coming.kid
+    assert isinstance(verdict(held_elsewhere, token(ring)), Accepted)
+    with pytest.raises(KeyRefusedError, match="a moment ago"):  # twice in a row
+        ring.rotate(overlap_s=900)
+    ring.rotate(overlap_s=900, at_once=True)
+    assert verdict(held_elsewhere, token(ring)).reason == "kid_unknown"
+
+
+def test_a_secret_is_published_nowhere_and_needs_no_wait(tmp_path):
+    ring = KeyRing(tmp_path, algorithm="HS256")
+    first = ring.ensure()
+    assert ring.rotate(overlap_s=900).kid != first.kid
+
+
+def pem_of(private):
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize("forget", [False, True], ids=["", "older ring"])
+def test_one_key_has_one_id(ring, forget):
+    pem = pem_of(ec.generate_private_key(ec.SECP256R1()))
+    entry, is_new = ring.adopt(pem, kid="theirs-1")
+    assert (entry.kid, entry.state, is_new) == ("theirs-1", "active", True)
+    assert entry.thumbprint == thumbprint(ring.jwks()["keys"][0])
+    if forget:
+        index = ring._directory / "ring.json"
+        index.write_text(index.read_text().replace(entry.thumbprint, ""))
+        ring = KeyRing(ring._directory, clock=ring._now_us)
+    for kid in ("", "theirs-1"):
+        again = ring.adopt(pem, kid=kid)
+        assert (again.entry.kid, again.is_new) == ("theirs-1", False)
+    with pytest.raises(KeyRefusedError, match="in the ring as theirs-1"):
+        ring.adopt(pem, kid="theirs-2")
+    other = pem_of(ec.generate_private_key(ec.SECP256R1()))
+    with pytest.raises(KeyRefusedError, match="another key is called theirs-1"):
+        ring.adopt(other, kid="theirs-1")
+    for kid in ("../../etc", ".hidden", "a" * 129, "a b"):
+        with pytest.raises(KeyRefusedError, match="no id for a key"):
+            ring.adopt(other, kid=kid)
+    assert len(ring.entries()) == 1
+
+
+def test_a_retired_key_does_not_come_back(ring):
+    ring.ensure()
+    pem = pem_of(ed25519.Ed25519PrivateKey.generate())
+    ring.retire(ring.adopt(pem).entry.kid)
+    with pytest.raises(KeyRefusedError, match="was retired"):
+        ring.adopt(pem)

@@ -91,7 +91,7 @@ def test_the_cache_ends_with_the_token_and_looks_at_keys_and_revocations(shop):
     assert reason(NOW_US) == "revoked_token"
     view.load([])
     assert reason(NOW_US) == "accepted"
-    ring.rotate(0)
+    ring.rotate(0, at_once=True)
     assert reason(NOW_US) == "kid_unknown"
 
 
@@ -105,7 +105,7 @@ def test_the_cache_is_bounded(shop):
 def test_remembered_headers_are_bounded(shop, monkeypatch):
     monkeypatch.setattr("jwtrail.tokens.verifier.MAX_HEADERS", 4)
     for _ in range(9):
-        shop.ring.rotate(900)
+        shop.ring.rotate(900, at_once=True)
         verdict = shop.verifier.verify(shop.issuer.issue("u1").access_token, shop.now_us)
         assert isinstance(verdict, Accepted)
     assert len(shop.verifier._signers) <= 4

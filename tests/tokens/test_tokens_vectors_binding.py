@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tokens_forge import NOW_S, SECRET, forge, good, text
 
-from jwtrail.tokens.dpop import thumbprint
+from jwtrail.tokens.thumbprint import thumbprint
 from jwtrail.tokens.vectors import judge
 
 URL = "https://api.example/orders?page=2"

@@ -13,19 +13,22 @@ from jwtrail.cli.common import (
     config_option,
     console,
     data_option,
+    draw,
     is_terminal,
     json_line,
     note,
     open_store,
     settings_of,
 )
-from jwtrail.cli.look import line
+from jwtrail.cli.look import ago, line
+from jwtrail.cli.plain import visible
 from jwtrail.cli.recorded import record
 from jwtrail.state.records import RevocationKind
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
     from jwtrail.state.records import IssuedToken, Revocation
+    from jwtrail.tokens.sessions import Session
 
 __all__ = ["issue", "revoke", "sessions", "trace"]
 
@@ -174,10 +177,13 @@ def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) 
 
 @click.command()
 @click.argument("subject", metavar="SUBJECT")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
+)
 @data_option
 @config_option
-def sessions(subject: str, data: Path | None, config_file: Path | None) -> None:
-    """The sign-ins of a user that are not over: one JSON document a line, the last used first.
+def sessions(subject: str, as_json: bool, data: Path | None, config_file: Path | None) -> None:
+    """The sign-ins of a user that are not over, the last used first.
 
     \b
     jwtrail token revoke family ID      ends one
@@ -187,9 +193,31 @@ def sessions(subject: str, data: Path | None, config_file: Path | None) -> None:
     from jwtrail.tokens.sessions import sessions_of  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
+    now = clock.now_us()
     with known_state_of(settings) as state:
-        for session in sessions_of(state, settings.tokens, subject, clock.now_us()):
+        found = sessions_of(state, settings.tokens, subject, now)
+    if as_json or not is_terminal():
+        for session in found:
             json_line(msgspec.structs.asdict(session))
+    elif found:
+        draw(
+            ("id", "device", "client", "from", "began", "used", "ends"),
+            [_row(session, now) for session in found],
+            flexible=("device", "client"),
+        )
+    else:
+        note(f"{visible(subject)} is not signed in.")
+
+
+def _row(session: "Session", now_us: int) -> tuple[str, ...]:
+    """What people look for; a client chose some of the texts."""
+    texts = (session.id, session.device, session.client_id, session.source)
+    return (
+        *map(visible, texts),
+        ago(session.created_us, now_us),
+        ago(session.used_us, now_us),
+        clock.iso(session.ends_us)[:16].replace("T", " "),
+    )
 
 
 def _hits(row: "Revocation", token: "IssuedToken | None") -> bool:

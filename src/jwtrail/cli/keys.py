@@ -15,14 +15,14 @@ from jwtrail.tokens.settings import ALGORITHMS_ISSUED
 
 if TYPE_CHECKING:
     from jwtrail.config import Settings
-    from jwtrail.tokens.keyring import KeyEntry
+    from jwtrail.tokens.keyentry import KeyEntry
 
 __all__ = ["keys"]
 
 _STYLES = {"active": "green", "next": "cyan", "retiring": "yellow", "retired": "dim"}
 
 MAX_PEM = 16_384
-"""Characters of a key on stdin."""
+"""Bytes of a key on stdin."""
 
 MAX_PASSPHRASE = 1024
 """Bytes of a passphrase that are read; OpenSSL takes no more."""
@@ -88,19 +88,27 @@ def new(alg: str | None, data: Path | None, config_file: Path | None) -> None:
     type=click.IntRange(0, 366 * 86_400),
     help="How long the old key still verifies. [default: as long as a sign-in may go unused, and the leeway]",
 )
+@click.option(
+    "--now",
+    "at_once",
+    is_flag=True,
+    help="Do not wait until others have had the time to fetch the next key; whoever has not refuses new tokens.",
+)
 @data_option
 @config_option
-def rotate(overlap: int | None, data: Path | None, config_file: Path | None) -> None:
+def rotate(overlap: int | None, at_once: bool, data: Path | None, config_file: Path | None) -> None:
     """Let the next key sign from now on. Nobody is logged out: the old one verifies until what it signed has expired.
 
-    Running workers follow within moments.
+    The next key must have been published for five minutes, as long as others may keep the published keys. Running workers
+    follow within moments.
     """
     from jwtrail.cli.verifying import ring_of  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
     if overlap is None:
         overlap = settings.tokens.refresh_idle_s + settings.tokens.leeway_s
-    _tell(settings, "key-rotated", ring_of(settings).rotate(overlap))
+    active = ring_of(settings).rotate(overlap, at_once=at_once)
+    _tell(settings, "key-rotated", active, " at once, whether others know it or not" if at_once else "")
 
 
 @keys.command()
@@ -114,6 +122,7 @@ def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> 
 
     settings = settings_of(data, config_file)
     ring = ring_of(settings)
+    ring.retirable(kid)
     if not yes:
         click.confirm(f"Every token signed by {kid} stops counting. Retire it?", abort=True, err=True)
     _tell(settings, "key-retired", ring.retire(kid))
@@ -125,10 +134,14 @@ def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> 
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Holds the passphrase of an encrypted key. [default: keys_passphrase, or ask]",
 )
+@click.option(
+    "--kid", default="", help="The id that its tokens name, so that those count here. [default: a new one]"
+)
 @data_option
 @config_option
-def import_(passphrase_file: Path | None, data: Path | None, config_file: Path | None) -> None:
+def import_(passphrase_file: Path | None, kid: str, data: Path | None, config_file: Path | None) -> None:
     """Take over the private key on stdin: PKCS#8 as PEM. It signs after the next rotation, or at once when it is the first.
+    A key that is there already stays as it is.
 
     \b
     jwtrail keys import < signing-key.pem
@@ -137,11 +150,14 @@ def import_(passphrase_file: Path | None, data: Path | None, config_file: Path |
     from jwtrail.cli.verifying import new_ring_of  # noqa: PLC0415
 
     settings = settings_of(data, config_file)
-    text = sys.stdin.read(MAX_PEM + 1)
-    if not text.strip() or len(text) > MAX_PEM:
+    pem = sys.stdin.buffer.read(MAX_PEM + 1)
+    if not pem.strip() or len(pem) > MAX_PEM:
         raise click.UsageError("no PEM key on stdin")
-    passphrase = _passphrase_of(text.encode(), passphrase_file, settings)
-    _tell(settings, "key-created", new_ring_of(settings).adopt(text.encode(), passphrase))
+    entry, is_new = new_ring_of(settings).adopt(pem, _passphrase_of(pem, passphrase_file, settings), kid=kid)
+    if is_new:
+        _tell(settings, "key-created", entry)
+    else:
+        _show(entry, " already")
 
 
 def _passphrase_of(pem: bytes, file: Path | None, settings: "Settings") -> bytes | None:
@@ -161,8 +177,14 @@ def _passphrase_of(pem: bytes, file: Path | None, settings: "Settings") -> bytes
     return asked.encode()
 
 
-def _tell(settings: "Settings", action: str, entry: "KeyEntry") -> None:
+def _tell(settings: "Settings", action: str, entry: "KeyEntry", how: str = "") -> None:
     """Record what was done, and print the entry."""
-    record(settings.root, action, f"key {entry.kid} is {entry.state}", jwt_kid=entry.kid, jwt_alg=entry.alg)
+    record(
+        settings.root, action, f"key {entry.kid} is {entry.state}{how}", jwt_kid=entry.kid, jwt_alg=entry.alg
+    )
+    _show(entry, how)
+
+
+def _show(entry: "KeyEntry", how: str = "") -> None:
     json_line(msgspec.structs.asdict(entry))
-    note(f"{entry.kid} ({entry.alg}) is {entry.state}")
+    note(f"{entry.kid} ({entry.alg}) is {entry.state}{how}")

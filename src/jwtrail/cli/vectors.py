@@ -8,10 +8,11 @@ from typing import Any, TextIO
 import click
 
 from jwtrail import clock
-from jwtrail.cli.common import json_line, note
+from jwtrail.cli.common import note
 from jwtrail.cli.exits import USAGE
+from jwtrail.cli.plain import visible
 
-__all__ = ["MAX_LINE", "check"]
+__all__ = ["MAX_LINE", "answer_of", "check"]
 
 MAX_LINE = 64 * 1024 * 1024
 """Characters of one vector: a pathological token of many megabytes must still be readable, to be refused."""
@@ -28,37 +29,44 @@ def check(batch: bool) -> None:  # noqa: ARG001  # says how stdin is to be read
     jwtrail token check --batch < vectors.ndjson > verdicts.ndjson
 
     A vector has id, layer (jws or jwt), token, key, alg_allowed, policy and now, and where it matters state, request and
-    dpop. The answer has id, verdict (accept or reject), reason and ms. Exit code 2 when a line is no vector.
+    dpop. The answer has id, verdict (accept or reject), reason and ms. A line that is no vector is answered with reject, no
+    reason, and error; then the exit code is 2.
     """
-    unread = 0
+    unread = False
     for number, line in _lines(sys.stdin):
-        try:
-            json_line(_answer(_vector(line)))
-        except (ValueError, RecursionError) as error:
-            unread += 1
-            note(f"line {number}: {error}")
+        answer = answer_of(line)
+        click.echo(_json(answer))
+        if "error" in answer:
+            unread = True
+            note(f"line {number}: {answer['error']}")
     if unread:
         sys.exit(USAGE)
 
 
-def _vector(line: str) -> dict[str, Any]:
-    made = json.loads(line)  # not msgspec: a token in a vector may hold half a surrogate pair
-    if not isinstance(made, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004  # a bad vector, whatever is wrong with it
-    return made
-
-
-def _answer(vector: dict[str, Any]) -> dict[str, Any]:
+def answer_of(line: str) -> dict[str, Any]:
+    """The answer to a line, whatever it is; `error` says why it is no vector."""
     from jwtrail.tokens.vectors import judge  # noqa: PLC0415
 
+    vector: Any = None
     began = clock.monotonic_ns()
-    reason = judge(vector)
-    return {
-        "id": vector.get("id"),
-        "verdict": "reject" if reason else "accept",
-        "reason": reason,
-        "ms": round((clock.monotonic_ns() - began) / 1e6, 3),
-    }
+    try:
+        vector = json.loads(line)  # not msgspec: a token in a vector may hold half a surrogate pair
+        if not isinstance(vector, dict):
+            raise ValueError("not a JSON object")  # noqa: TRY004, TRY301  # a bad vector, whatever is wrong with it
+        reason = judge(vector)
+        judged = {"verdict": "reject" if reason else "accept", "reason": reason}
+    except (ValueError, RecursionError) as error:
+        judged = {"verdict": "reject", "reason": None, "error": visible(str(error))}
+    ms = round((clock.monotonic_ns() - began) / 1e6, 3)
+    return {"id": vector.get("id") if isinstance(vector, dict) else None, **judged, "ms": ms}
+
+
+def _json(answer: dict[str, Any]) -> str:
+    """One line of ASCII; an id that JSON cannot hold (`1e999`), or that is too deep, is left out."""
+    try:
+        return json.dumps(answer, allow_nan=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return json.dumps({**answer, "id": None}, separators=(",", ":"))
 
 
 def _lines(stream: TextIO) -> Iterator[tuple[int, str]]:

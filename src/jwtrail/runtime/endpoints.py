@@ -14,6 +14,7 @@ from jwtrail.middleware.bindings import challenge_of, error_of
 from jwtrail.middleware.cookies import REFRESH
 from jwtrail.middleware.exchange import Exchange, proven_by
 from jwtrail.runtime.worker import Worker
+from jwtrail.tokens.keyentry import PUBLISHED_S
 from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 
@@ -127,7 +128,9 @@ class Endpoints:
     def jwks(self, _form: Form, _exchange: Exchange) -> Reply:
         """The public keys (RFC 7517 section 5); they may be kept for as long as a new key waits before it signs."""
         return Reply(
-            200, msgspec.json.encode(self._worker.jwks()), (("Cache-Control", "public, max-age=300"),)
+            200,
+            msgspec.json.encode(self._worker.jwks()),
+            (("Cache-Control", f"public, max-age={PUBLISHED_S}"),),
         )
 
 

@@ -1,7 +1,8 @@
 """Tokens: issued with rotating keys, verified with the one right reason for every refusal, revoked within moments."""
 
 from jwtrail.tokens.issuer import Issuer
-from jwtrail.tokens.keyring import KeyEntry, KeyRing
+from jwtrail.tokens.keyentry import KeyEntry
+from jwtrail.tokens.keyring import KeyRing
 from jwtrail.tokens.keys import Key, KeySet, load_jwk, load_pem, load_secret
 from jwtrail.tokens.live import LiveState
 from jwtrail.tokens.pairs import RefreshError, TokenPair

@@ -3,12 +3,11 @@
 Everything about a proof comes from the client, its key too. What ties it to somebody is the thumbprint in the token.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Protocol
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 from msgspec import Struct
 
@@ -20,6 +19,7 @@ from jwtrail.tokens.keys import Key, load_jwk
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.settings import normal_typ
 from jwtrail.tokens.strictjson import decode_object
+from jwtrail.tokens.thumbprint import thumbprint
 
 __all__ = [
     "ALGORITHMS",
@@ -29,7 +29,6 @@ __all__ = [
     "Proof",
     "SeenProofs",
     "check_proof",
-    "thumbprint",
 ]
 
 ALGORITHMS = (
@@ -62,7 +61,6 @@ MAX_RSA_EXPONENT = 1 << 32
 
 _US = 1_000_000
 _PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"))
-_THUMBPRINTED = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 
 
 class Proof(Struct, frozen=True):
@@ -131,16 +129,6 @@ def check_proof(
     except Refusal as refusal:
         return Proof(refusal.reason, jti, jkt)
     return Proof("", jti, jkt)
-
-
-def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """SHA-256 thumbprint of a public key (RFC 7638 section 3), base64url.
-
-    Raises:
-        KeyError: a member is missing or the type of key is unknown.
-    """
-    members = {name: jwk[name] for name in _THUMBPRINTED[jwk["kty"]]}  # already in the order of their names
-    return base64url.encode(sha256(msgspec.json.encode(members)).digest())
 
 
 def _signed(proof: bytes, algorithms: tuple[str, ...]) -> tuple[dict[str, Any], str]:

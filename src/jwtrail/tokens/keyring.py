@@ -6,24 +6,32 @@ has it in time; `retiring` signs no more but verifies until every token it signe
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, NamedTuple
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from jwtrail import clock
 from jwtrail.errors import KeyRefusedError
 from jwtrail.tokens import base64url, keyfile
-from jwtrail.tokens.keys import Key, KeySet, PublicKey, key_of, load_secret
+from jwtrail.tokens.keyentry import (
+    KeyEntry,
+    KeyState,
+    Ring,
+    check_published,
+    first,
+    moved,
+    print_of,
+    public_jwk,
+    verifies,
+)
+from jwtrail.tokens.keys import Key, KeySet, key_of, load_secret
 from jwtrail.tokens.settings import ALGORITHMS_ISSUED
 
-__all__ = ["MAX_KEYS", "RELOAD_NS", "KeyEntry", "KeyRing", "KeyState", "SigningKey"]
-
-KeyState = Literal["next", "active", "retiring", "retired"]
+__all__ = ["MAX_KEYS", "RELOAD_NS", "Adopted", "KeyRing", "SigningKey"]
 
 MAX_KEYS = 64
 """Keys of one ring that are not retired; four are usual."""
@@ -33,22 +41,19 @@ RELOAD_NS = 50_000_000
 
 _INDEX = "ring.json"
 _KID_BYTES = 9
+_KID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+"""What names a file as well: no slash, no dot in front."""
 
 
-class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A key's line in the index of the ring.
+class Adopted(NamedTuple):
+    """A key that was taken over.
 
     Args:
-        changed_us: when it got its state.
-        until_us: when a retiring key stops verifying; 0 otherwise.
+        is_new: it was not in the ring before.
     """
 
-    kid: str
-    alg: str
-    state: KeyState
-    created_us: int
-    changed_us: int
-    until_us: int = 0
+    entry: KeyEntry
+    is_new: bool
 
 
 class SigningKey(msgspec.Struct, frozen=True):
@@ -62,16 +67,11 @@ class SigningKey(msgspec.Struct, frozen=True):
         return f"SigningKey({self.kid!r}, {self.alg!r})"  # never the key
 
 
-class _Ring(msgspec.Struct, frozen=True):
-    version: Literal[1] = 1
-    keys: tuple[KeyEntry, ...] = ()
-
-
 class _Loaded(msgspec.Struct, frozen=True):
     """One reading of the directory."""
 
     stamp: tuple[int, int, int]
-    ring: _Ring
+    ring: Ring
     keys: KeySet
     next_end_us: int
 
@@ -114,7 +114,7 @@ class KeyRing:
 
     def signing_key(self) -> SigningKey:
         """The active key; the very first call in an empty directory makes it."""
-        active = _first(self._fresh().ring, "active") or self.ensure()
+        active = first(self._fresh().ring, "active") or self.ensure()
         return SigningKey(active.kid, active.alg, self._private_key(active.kid))
 
     def entries(self) -> tuple[KeyEntry, ...]:
@@ -123,13 +123,13 @@ class KeyRing:
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """The public keys as a JWK Set (RFC 7517 section 5). Secrets are never in it."""
-        keys = [_public_jwk(key) for key in self.current().keys if key.kty != "oct"]
+        keys = [public_jwk(key) for key in self.current().keys if key.kty != "oct"]
         return {"keys": keys}
 
     def ensure(self) -> KeyEntry:
         """The active key, made when there is none. Processes that start together make one between them."""
         with self._changing() as ring:
-            active = _first(ring, "active")
+            active = first(ring, "active")
             if active is None:
                 active = self._made(self._algorithm, "active")
                 self._store((*ring.keys, active))
@@ -145,47 +145,68 @@ class KeyRing:
             KeyRefusedError: too many keys, or a secret in a ring of key pairs or the other way round.
         """
         with self._changing() as ring:
-            active = _first(ring, "active")
+            active = first(ring, "active")
             alg = alg or (active.alg if active else self._algorithm)
             made = self._made(alg, "next" if active else "active")
             self._store((*ring.keys, made))
             return made
 
-    def adopt(self, pem: bytes, passphrase: bytes | None = None) -> KeyEntry:
-        """Take over a private key made elsewhere: active when there is none yet, otherwise next.
+    def adopt(self, pem: bytes, passphrase: bytes | None = None, *, kid: str = "") -> Adopted:
+        """Take over a private key made elsewhere: active when there is none yet, otherwise next. A key that is in the ring
+        already stays as it is.
 
         Args:
             pem: PKCS#8.
             passphrase: of the PEM text, when it is encrypted; the ring encrypts with its own.
+            kid: the id that tokens signed by it name; one is made up when absent.
 
         Raises:
-            KeyRefusedError: not a key, an unfit or known one, of a type that is not issued with, or of another family.
+            KeyRefusedError: not a key, an unfit or published one, of a type that is not issued with, of another family, known
+                here by another id, or retired.
         """
         private = keyfile.parse(pem, passphrase, where="the imported key")
         alg = keyfile.algorithm_of(private)
+        if kid and not _KID.fullmatch(kid):
+            raise KeyRefusedError(
+                "kid_invalid", "no id for a key", where="kid", hint="letters, digits, - _ and ., at most 128"
+            )
         with self._changing() as ring:
-            made = self._made(alg, "next" if _first(ring, "active") else "active", private)
+            known = self._known(ring, print_of(key_of(private.public_key(), alg)))
+            if known is not None:
+                return Adopted(self._as_it_is(known, kid), is_new=False)
+            if any(entry.kid == kid for entry in ring.keys):
+                raise KeyRefusedError(
+                    "key_set_ambiguous", f"another key is called {kid}", where="kid", hint="choose another id"
+                )
+            made = self._made(alg, "next" if first(ring, "active") else "active", private, kid)
             self._store((*ring.keys, made))
-            return made
+            return Adopted(made, is_new=True)
 
-    def rotate(self, overlap_s: int) -> KeyEntry:
+    def rotate(self, overlap_s: int, *, at_once: bool = False) -> KeyEntry:
         """The next key signs from now on; the active one retires after the overlap, and a new next one is made.
 
         Args:
             overlap_s: seconds the old key still verifies: the longest life of a token it signed, and the leeway.
+            at_once: do not ask whether the next key was published for `PUBLISHED_S`. Whoever keeps the published keys refuses
+                new tokens until then.
 
         Returns:
             The entry that is active now.
+
+        Raises:
+            KeyRefusedError: there is no next key, or others may not know it yet.
         """
         with self._changing() as ring:
             now = self._now_us()
-            old = _first(ring, "active")
+            old, coming = first(ring, "active"), first(ring, "next")
+            if old is not None and not at_once:
+                check_published(old, coming, now)
             alg = old.alg if old else self._algorithm
-            coming = _first(ring, "next") or self._made(alg, "next")
+            coming = coming or self._made(alg, "next")
             kept = [entry for entry in ring.keys if entry not in (old, coming)]
             if old is not None:
-                kept.append(_moved(old, "retiring", now, now + overlap_s * 1_000_000))
-            active = _moved(coming, "active", now)
+                kept.append(moved(old, "retiring", now, now + overlap_s * 1_000_000))
+            active = moved(coming, "active", now)
             self._store((*kept, active, self._made(alg, "next")))
             return active
 
@@ -196,20 +217,27 @@ class KeyRing:
             KeyRefusedError: no such key, or it is the active one.
         """
         with self._changing() as ring:
-            entry = next((entry for entry in ring.keys if entry.kid == kid), None)
-            if entry is None or entry.state == "active":
-                raise KeyRefusedError(
-                    "key_invalid",
-                    f"no key {kid}" if entry is None else f"{kid} signs at the moment",
-                    where=str(self._directory),
-                    hint="see `jwtrail keys list`" if entry is None else "rotate first",
-                )
-            retired = _moved(entry, "retired", self._now_us())
+            retired = moved(self._retirable(ring, kid), "retired", self._now_us())
             self._store(tuple(retired if entry.kid == kid else entry for entry in ring.keys))
             self._path(kid).unlink(missing_ok=True)
             return retired
 
+    def retirable(self, kid: str) -> KeyEntry:
+        """The entry of a key that `retire` would take; it raises the same."""
+        return self._retirable(self._fresh().ring, kid)
+
     # reading
+
+    def _retirable(self, ring: Ring, kid: str) -> KeyEntry:
+        entry = next((entry for entry in ring.keys if entry.kid == kid), None)
+        if entry is None or entry.state == "active":
+            raise KeyRefusedError(
+                "key_invalid",
+                f"no key {kid}" if entry is None else f"{kid} signs at the moment",
+                where=str(self._directory),
+                hint="see `jwtrail keys list`" if entry is None else "rotate first",
+            )
+        return entry
 
     def _fresh(self) -> _Loaded:
         now_ns = clock.monotonic_ns()
@@ -230,7 +258,7 @@ class KeyRing:
         stamp = self._stamp()
         ring = self._read()
         now = self._now_us()
-        live = [entry for entry in ring.keys if _verifies(entry, now)]
+        live = [entry for entry in ring.keys if verifies(entry, now)]
         ends = [entry.until_us for entry in live if entry.state == "retiring"]
         keys = KeySet(*(self._key(entry) for entry in live))
         if self._unchanged(keys):
@@ -240,11 +268,11 @@ class KeyRing:
     def _unchanged(self, keys: KeySet) -> bool:
         return hasattr(self, "_loaded") and set(keys.by_kid) == set(self._loaded.keys.by_kid)
 
-    def _read(self) -> _Ring:
+    def _read(self) -> Ring:
         try:
-            return msgspec.json.decode((self._directory / _INDEX).read_bytes(), type=_Ring)
+            return msgspec.json.decode((self._directory / _INDEX).read_bytes(), type=Ring)
         except FileNotFoundError:
-            return _Ring()
+            return Ring()
         except msgspec.DecodeError as error:
             raise KeyRefusedError(
                 "key_invalid", str(error), where=str(self._directory / _INDEX), hint="restore the file"
@@ -274,7 +302,7 @@ class KeyRing:
     # writing
 
     @contextmanager
-    def _changing(self) -> Iterator[_Ring]:
+    def _changing(self) -> Iterator[Ring]:
         """The ring as it is on disk now, while no other process changes it."""
         descriptor = os.open(self._directory / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
@@ -284,11 +312,40 @@ class KeyRing:
         finally:
             os.close(descriptor)
 
-    def _made(self, alg: str, state: KeyState, private: keyfile.PrivateKey | None = None) -> KeyEntry:
-        kid = base64url.encode(os.urandom(_KID_BYTES)).replace("-", "0").replace("_", "1")
+    def _made(
+        self, alg: str, state: KeyState, private: keyfile.PrivateKey | None = None, kid: str = ""
+    ) -> KeyEntry:
+        kid = kid or base64url.encode(os.urandom(_KID_BYTES)).replace("-", "0").replace("_", "1")
         keyfile.save(self._path(kid), private or keyfile.generate(alg), self._passphrase)
         now = self._now_us()
-        return KeyEntry(kid=kid, alg=alg, state=state, created_us=now, changed_us=now)
+        entry = KeyEntry(kid=kid, alg=alg, state=state, created_us=now, changed_us=now)
+        return msgspec.structs.replace(entry, thumbprint=print_of(self._key(entry)))
+
+    def _known(self, ring: Ring, wanted: str) -> KeyEntry | None:
+        """The entry of this very key; its latest, when an older ring has several."""
+        for entry in reversed(ring.keys):
+            # An older ring has no thumbprint, and of what it retired no key to make one of.
+            known = entry.thumbprint or (entry.state != "retired" and print_of(self._key(entry)))
+            if known == wanted:
+                return entry
+        return None
+
+    def _as_it_is(self, entry: KeyEntry, kid: str) -> KeyEntry:
+        if entry.state == "retired":
+            raise KeyRefusedError(
+                "key_invalid",
+                f"this key was retired, as {entry.kid}",
+                where="the imported key",
+                hint="make a new one: jwtrail keys new",
+            )
+        if kid not in ("", entry.kid):
+            raise KeyRefusedError(
+                "key_set_ambiguous",
+                f"this key is in the ring as {entry.kid}",
+                where="kid",
+                hint="one key has one id: leave --kid out",
+            )
+        return entry
 
     def _store(self, entries: tuple[KeyEntry, ...]) -> None:
         live = [entry for entry in entries if entry.state != "retired"]
@@ -300,29 +357,4 @@ class KeyRing:
                 hint="retire some",
             )
         KeySet(*(self._key(entry) for entry in live))  # refuses a mixture before it is on disk
-        keyfile.write_atomically(self._directory / _INDEX, msgspec.json.encode(_Ring(keys=entries)))
-
-
-def _first(ring: _Ring, state: KeyState) -> KeyEntry | None:
-    return next((entry for entry in ring.keys if entry.state == state), None)
-
-
-def _moved(entry: KeyEntry, state: KeyState, now_us: int, until_us: int = 0) -> KeyEntry:
-    return msgspec.structs.replace(entry, state=state, changed_us=now_us, until_us=until_us)
-
-
-def _verifies(entry: KeyEntry, now_us: int) -> bool:
-    return entry.state in ("next", "active") or (entry.state == "retiring" and now_us < entry.until_us)
-
-
-def _public_jwk(key: Key) -> dict[str, Any]:
-    public = cast("PublicKey", key.material)
-    match public:
-        case ed25519.Ed25519PublicKey():
-            jwk = OKPAlgorithm.to_jwk(public, as_dict=True)
-        case ec.EllipticCurvePublicKey():
-            jwk = ECAlgorithm.to_jwk(public, as_dict=True)
-        case rsa.RSAPublicKey():
-            jwk = RSAAlgorithm.to_jwk(public, as_dict=True)
-    jwk.pop("key_ops", None)
-    return {**jwk, "kid": key.kid, "use": "sig", "alg": next(iter(key.algs))}
+        keyfile.write_atomically(self._directory / _INDEX, msgspec.json.encode(Ring(keys=entries)))

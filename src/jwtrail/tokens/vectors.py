@@ -13,7 +13,7 @@ from jwtrail.tokens.binding import Presented, check_binding, wants_check
 from jwtrail.tokens.jwks import JwkSet
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.settings import VerifyPolicy, normal_typ
-from jwtrail.tokens.vectorstate import VectorState
+from jwtrail.tokens.vectorstate import VectorState, finite_number
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 from jwtrail.tokens.verifier import Verifier, signed_payload
 
@@ -149,14 +149,8 @@ def _texts(value: object) -> tuple[str, ...] | None:
 
 def _number(policy: Mapping[str, Any], name: str, default: Any) -> Any:
     value = policy.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is a number, not {value!r}")  # noqa: TRY004
-    return value
+    return default if value is None else finite_number(value, name)
 
 
 def _moment_us(now: object) -> int:
-    if isinstance(now, bool) or not isinstance(now, int | float):
-        raise ValueError(f"now is a number of seconds, not {now!r}")  # noqa: TRY004
-    return round(now * _US)
+    return round(finite_number(now, "now") * _US)

@@ -7,9 +7,10 @@ from msgspec import structs
 
 from jwtrail.state.records import Revocation, RevocationKind
 from jwtrail.tokens.revocation import RevocationView, Revoked
+from jwtrail.tokens.shapes import MAX_COUNT
 from jwtrail.tokens.verdict import Claims
 
-__all__ = ["VectorState"]
+__all__ = ["VectorState", "finite_number"]
 
 _US = 1_000_000
 _FOREVER_US = 2**62
@@ -19,6 +20,17 @@ _KINDS: dict[str, RevocationKind] = {
     "revoked_clients": "client",
     "revoked_kid": "key",
 }
+
+
+def finite_number(value: object, name: str) -> float:
+    """A number of a vector.
+
+    Raises:
+        ValueError: it is none, or beyond what JSON numbers hold exactly.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_COUNT:
+        raise ValueError(f"{name} is a number within 2^53, not {str(value)[:40]!r}")
+    return value
 
 
 class VectorState:
@@ -46,8 +58,8 @@ class VectorState:
         before = self._state.get("revoked_before")
         if isinstance(before, Mapping):
             before = before.get(claims.sub)
-        if isinstance(before, int | float):
-            row = _row("subject", claims.sub, round(before * _US) - 1)
+        if before is not None:
+            row = _row("subject", claims.sub, round(finite_number(before, "revoked_before") * _US) - 1)
             if (found := RevocationView([row]).check(claims, now_us)) is not None:
                 return found
         # A token may name its session twice: as we do (`fam`) and as OpenID providers do.
