@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from jwtrail import clock
@@ -18,6 +17,7 @@ from jwtrail.query.index import QueryIndex
 from jwtrail.query.local import LocalStore
 from jwtrail.runtime.restricting import restrict, restricted_event
 from jwtrail.runtime.shipping import engines_shipped_to
+from jwtrail.runtime.telling import crowd_without, tells_of, windows_without
 from jwtrail.runtime.upkeep import CROWD, CURSOR, announce, keeper_alone, seal_all
 from jwtrail.state.erasure import forget, rows_about
 from jwtrail.state.schema import SPENT_MIGRATIONS
@@ -99,8 +99,8 @@ def held_about(
     finder = Finder(person := person.known_by(unsealed))
     told = [*chain.from_iterable(one.docs for one in held), *filter(finder.in_event, unsealed)]
     yield from told if hidden is None else map(document, hidden.among([*map(decode_document, told)]))
-    shared = shared_rows_about(settings.state_url, finder.in_text)
-    for table, row in chain(rows_about(layout.state, finder.in_text), shared):
+    tells = tells_of(finder)
+    for table, row in chain(rows_about(layout.state, tells), shared_rows_about(settings.state_url, tells)):
         yield {
             "_table": table,
             **{name: value for name, value in row.items() if not isinstance(value, bytes)},
@@ -174,7 +174,7 @@ def take_out(
     if not {one.segment.file for one in free} <= {info.file for info in keeper.segments}:
         raise TrailError("segments were merged meanwhile", hint="it is tried again")
     # State first: what leads to it (names, token ids) is known only as long as the segments say it.
-    tells = Finder(found.person).in_text
+    tells = tells_of(Finder(found.person))
     state, shared = forget(layout.state, tells, now), forget_shared(settings.state_url, tells, now)
     forget(layout.state.with_name("spent.db"), tells, now, SPENT_MIGRATIONS)
     kept_until_us = max(state.kept_until_us, shared.kept_until_us)
@@ -216,20 +216,15 @@ def _divided(held: list[Held], since: str) -> tuple[list[Held], list[dict[str, A
 
 
 def _forget_windows(layout: Layout, person: Person, cursors: Sequence[str]) -> None:
-    """The detector's open windows and the crowd behind addresses hold names: they begin anew when this one is in them."""
+    """The detector's open windows and the crowd behind addresses hold names: those with this one are forgotten."""
     if not layout.state.exists():
         return
     with StateStore(layout.state) as state:
-        names = [name.encode() for name in person.identifiers]
-        for cursor in cursors:
+        for cursor, without in ((CROWD, crowd_without), *((cursor, windows_without) for cursor in cursors)):
             saved = state.get_cursor(cursor)
-            if saved and any(name in saved for name in names):
-                # Its place in the trail stays, so that nothing is detected twice.
-                snapshot = msgspec.msgpack.decode(saved)
-                state.commit(cursor=(cursor, msgspec.msgpack.encode(snapshot | {"machines": {}, "held": {}})))
-        crowd = state.get_cursor(CROWD)
-        if crowd and any(name in crowd for name in names):
-            state.commit(cursor=(CROWD, msgspec.msgpack.encode({})))
+            left = without(saved, person) if saved else None
+            if left is not None:
+                state.commit(cursor=(cursor, left))
 
 
 def _event(hashes: Sequence[str], by: str, reason: str) -> Event:

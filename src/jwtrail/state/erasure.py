@@ -1,7 +1,7 @@
-"""Taking a person out of `state.db`: whatever tables it has or will have."""
+"""Taking a person out of `state.db`: whatever tables it has, each by the columns that may tell of somebody."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.errors import StateError
 from jwtrail.state.database import BUSY_MS, Database
+from jwtrail.state.saying import Tells, row_tells
 from jwtrail.state.schema import MIGRATIONS, Migrations
 
 __all__ = ["Forgotten", "forget", "rows_about"]
@@ -34,8 +35,8 @@ class Forgotten(Struct, frozen=True):
     kept_until_us: int = 0
 
 
-def rows_about(path: Path, tells: Callable[[str], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of every table in which a text tells of the person, with the table's name. No file: no rows.
+def rows_about(path: Path, tells: Tells) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of every table that tell of the person, with the table's name. No file: no rows.
 
     Raises:
         StateError: the file cannot be read.
@@ -47,20 +48,18 @@ def rows_about(path: Path, tells: Callable[[str], bool]) -> Iterator[tuple[str, 
         with database.read() as connection:
             for table in _tables(connection):
                 for row in _rows(connection, table):
-                    if any(isinstance(value, str) and tells(value) for value in row.values()):
+                    if row_tells(table, row, tells):
                         yield table, row
     finally:
         database.close()
 
 
-def forget(
-    path: Path, tells: Callable[[str], bool], now_us: int, migrations: Migrations = MIGRATIONS
-) -> Forgotten:
-    """Remove the rows in which a text tells of the person, from the file's free pages and its log too.
+def forget(path: Path, tells: Tells, now_us: int, migrations: Migrations = MIGRATIONS) -> Forgotten:
+    """Remove the rows that tell of the person, from the file's free pages and its log too.
 
     Args:
         path: an SQLite file of this package; nothing happens when it is missing.
-        tells: whether a text is about the person.
+        tells: whether a text is about the person, by the field it stands for.
         now_us: decides which revocations still count.
 
     Raises:
@@ -79,12 +78,12 @@ def forget(
     return done
 
 
-def _remove(connection: sqlite3.Connection, tells: Callable[[str], bool], now_us: int) -> Forgotten:
+def _remove(connection: sqlite3.Connection, tells: Tells, now_us: int) -> Forgotten:
     rows = kept = until = 0
     for table in _tables(connection):
         keys = _keys(connection, table)
         for row in list(_rows(connection, table)):
-            if not any(isinstance(value, str) and tells(value) for value in row.values()):
+            if not row_tells(table, row, tells):
                 continue
             if table in PROTECTING and row["until_us"] > now_us:
                 kept, until = kept + 1, max(until, row["until_us"])

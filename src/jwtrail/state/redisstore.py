@@ -21,6 +21,7 @@ from jwtrail.errors import StateError
 from jwtrail.state.erasure import PROTECTING, Forgotten
 from jwtrail.state.records import BlastRadius, Family, IssuedToken, Restraint, Revocation, RevocationKind
 from jwtrail.state.redisfollow import RedisFollower
+from jwtrail.state.saying import Tells, row_tells
 from jwtrail.state.shared import Follower, merged, radius_of
 
 __all__ = ["TIMEOUT_S", "RedisStore"]
@@ -32,6 +33,14 @@ _PREFIX = "{jwtrail}:"  # one hash tag: a cluster keeps all of it in one slot, w
 _CHANNEL = _PREFIX + "changed"
 _EPOCH, _VERSION = _PREFIX + "epoch", _PREFIX + "version"
 _REVOCATIONS, _RESTRAINTS = "revocation", "restraint"
+
+_INDEXES = {
+    "families:": "user.id",
+    "issued:subject:": "user.id",
+    "issued:family:": "jwt.family",
+    "issued:jti:": "jwt.jti",
+}
+"""Names of indexes that end with somebody's id, and the field it would stand in."""
 
 _TABLES: dict[str, tuple[str, type[msgspec.Struct]]] = {
     _REVOCATIONS: ("revocations", Revocation),
@@ -238,12 +247,12 @@ class RedisStore:
 
     # a person
 
-    def rows_about(self, tells: Callable[[str], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Rows in which a text tells of somebody, with the name their table has in `state.db`."""
+    def rows_about(self, tells: Tells) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Rows that tell of somebody, with the name their table has in `state.db`."""
         for _, table, row in self._telling(tells):
             yield table, row
 
-    def forget(self, tells: Callable[[str], bool], now_us: int) -> Forgotten:
+    def forget(self, tells: Tells, now_us: int) -> Forgotten:
         """Remove those rows, but not a revocation or restraint that still counts: a stolen token would live again."""
         rows = kept = until = 0
         for name, table, row in list(self._telling(tells)):
@@ -252,20 +261,23 @@ class RedisStore:
                 continue
             with self._named_errors():
                 rows += self._client.delete(name)
-        for pattern in ("families:*", "issued:*"):  # their names end with whom they are about
+        for (
+            index,
+            field,
+        ) in _INDEXES.items():  # their names end with whom they are about, which may hold colons
             with self._named_errors():
-                for name in self._client.scan_iter(match=_PREFIX + pattern, count=_SCAN):
-                    if tells(name.decode().rpartition(":")[2]):
+                for name in self._client.scan_iter(match=f"{_PREFIX}{index}*", count=_SCAN):
+                    if tells(field, name.decode().removeprefix(_PREFIX + index)):
                         self._client.delete(name)
         return Forgotten(rows, kept, until)
 
-    def _telling(self, tells: Callable[[str], bool]) -> Iterator[tuple[bytes, str, dict[str, Any]]]:
+    def _telling(self, tells: Tells) -> Iterator[tuple[bytes, str, dict[str, Any]]]:
         for kind, (table, struct) in _TABLES.items():
             with self._named_errors():
                 names = list(self._client.scan_iter(match=f"{_PREFIX}{kind}:*", count=_SCAN))
             for name in names:
                 for row in map(msgspec.structs.asdict, self._rows([name], struct)):
-                    if any(isinstance(value, str) and tells(value) for value in row.values()):
+                    if row_tells(table, row, tells):
                         yield name, table, row
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from jwtrail.state.records import (
     Revocation,
     RevocationKind,
 )
+from jwtrail.state.saying import Tells
 from jwtrail.state.shared import Follower
 from jwtrail.state.store import StateStore
 
@@ -48,7 +49,7 @@ def open_state(path: Path | str, url: str = "", *, clock: clock.Clock = clock.no
     return SplitStore(path, RedisStore(url), clock=clock)
 
 
-def shared_rows_about(url: str, tells: Callable[[str], bool]) -> Iterator[tuple[str, dict[str, Any]]]:
+def shared_rows_about(url: str, tells: Tells) -> Iterator[tuple[str, dict[str, Any]]]:
     """As `erasure.rows_about`, of the shared part; nothing without a URL.
 
     Raises:
@@ -62,7 +63,7 @@ def shared_rows_about(url: str, tells: Callable[[str], bool]) -> Iterator[tuple[
         yield from shared.rows_about(tells)
 
 
-def forget_shared(url: str, tells: Callable[[str], bool], now_us: int) -> Forgotten:
+def forget_shared(url: str, tells: Tells, now_us: int) -> Forgotten:
     """As `erasure.forget`, of the shared part; nothing without a URL.
 
     Raises:

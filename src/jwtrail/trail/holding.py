@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 import msgspec
@@ -12,7 +13,7 @@ from jwtrail.ecs.catalogue import CATALOGUE
 from jwtrail.errors import CorruptionError, QueryError
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import SegmentInfo
-from jwtrail.trail.person import PERSONAL, Finder, Person
+from jwtrail.trail.person import ENCODED, PERSONAL, Finder, Person, forms_of
 from jwtrail.trail.recompute import Engine, parquet, quoted, text_literal
 
 __all__ = ["Held", "find", "holdings"]
@@ -72,7 +73,8 @@ def holdings(engine: Engine, layout: Layout, segment: SegmentInfo, person: Perso
     """
     path = layout.segments / segment.file
     names = [name for name in CATALOGUE if name in segment.columns]
-    texts = [_text(name) for name in names if name in _TEXT]
+    encoded = any(quote(one, safe="") != one for one in person.identifiers)
+    texts = [_text(name, encoded=encoded) for name in names if name in _TEXT]
     if not texts:
         return Held(segment, ())
     chosen = ", ".join(
@@ -95,19 +97,23 @@ def holdings(engine: Engine, layout: Layout, segment: SegmentInfo, person: Perso
     return Held(segment, tuple(doc for doc in docs if finder.in_event(doc)))
 
 
-def _text(name: str) -> str:
-    return f"array_to_string({quoted(name)}, chr(10))" if CATALOGUE[name].many else quoted(name)
+def _text(name: str, *, encoded: bool) -> str:
+    if CATALOGUE[name].many:
+        return f"array_to_string({quoted(name)}, chr(10))"
+    if encoded and name in ENCODED:
+        return f"{quoted(name)}, TRY(url_decode(replace({quoted(name)}, '+', ' ')))"
+    return quoted(name)
 
 
 def _patterns(person: Person) -> list[str]:
-    """Each identifier as it stands in a text, and as it stands inside JSON."""
-    forms = {person.id, *person.others}
-    forms |= {msgspec.json.encode(form)[1:-1].decode() for form in forms}
+    """Each identifier as it stands in a text, inside JSON and in an address; names in any case."""
+    forms = {form for one in person.identifiers for form in forms_of(one)}
+    forms |= {msgspec.json.encode(form)[1:-1].decode() for form in forms} | {quote(form) for form in forms}
     escaped = sorted(
         re.sub(r"([^\w])", r"\\\1", form, flags=re.ASCII) if form.isascii() else re.escape(form)
         for form in forms
     )
-    return ["|".join(escaped[at : at + CHUNK]) for at in range(0, len(escaped), CHUNK)]
+    return ["(?i)" + "|".join(escaped[at : at + CHUNK]) for at in range(0, len(escaped), CHUNK)]
 
 
 def _document(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
