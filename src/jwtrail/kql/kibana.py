@@ -27,8 +27,9 @@ def kibana_dsl(clause: Clause, path: str = "") -> Query:
         case Never(item=item):
             return {"bool": {"must_not": kibana_dsl(item, path)}}
         case Nested(path=name, item=item):
-            inner = _name(name, path)
-            return {"nested": {"path": inner, "query": kibana_dsl(item, inner), "score_mode": "none"}}
+            inner = _written(name, path)
+            below = _name(name, path) if inner else ""  # the paths null and false prefix nothing
+            return {"nested": {"path": inner, "query": kibana_dsl(item, below), "score_mode": "none"}}
         case Compare(field=field, op=op, value=value):
             return _any([{"range": {_name(field, path): {op: literal(value)}}}])
         case Is(field=field, value=value):
@@ -38,14 +39,13 @@ def kibana_dsl(clause: Clause, path: str = "") -> Query:
 def _is(field: Term | None, value: Term, path: str) -> Query:
     if not path and (field is None or literal(field) is None):  # Kibana takes an unquoted `null` for no field
         return _everywhere(value)
-    if field is not None and field.star and value.star:
+    if _lone_star(field) and _lone_star(value):
         return {"match_all": {}}
-    name = _name(field, path)
-    if value.star:
-        return _any([{"exists": {"field": name}}])
+    if _lone_star(value):
+        return _any([{"exists": {"field": _written(field, path)}}])
     if value.wild:
-        return _any([{"query_string": {"fields": [name], "query": _pattern(value)}}])
-    return _any([{"match_phrase" if value.quoted else "match": {name: literal(value)}}])
+        return _any([{"query_string": {"fields": [_written(field, path)], "query": _pattern(value)}}])
+    return _any([{"match_phrase" if value.quoted else "match": {_name(field, path): literal(value)}}])
 
 
 def _everywhere(value: Term) -> Query:
@@ -63,6 +63,16 @@ def _name(field: Term | None, path: str) -> str:
     """The full name of a field; Kibana calls a missing one `null`."""
     name = "null" if field is None else field.text
     return f"{path}.{name}" if path else name
+
+
+def _written(field: Term | None, path: str) -> str | bool | None:
+    """The full name where it stands as a value: outside of nested documents Kibana leaves `true` and `null` literals."""
+    return _name(field, path) if path or field is None else literal(field)
+
+
+def _lone_star(term: Term | None) -> bool:
+    """It is one `*`: for Kibana `**` is a pattern like any other."""
+    return term is not None and term.parts == (None,)
 
 
 def _pattern(value: Term) -> str:
