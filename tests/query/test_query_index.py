@@ -188,7 +188,7 @@ def test_an_id_is_looked_for_in_its_blocks_only(tmp_path: Path) -> None:
     assert part.holding({"trace.id": frozenset(("t0",))}) == [0]
     assert part.holding({"trace.id": frozenset((f"t{BLOCK - 1}",))}) == [2]
     assert part.holding({"trace.id": frozenset((f"t{BLOCK // 3}", "t0"))}) == [0, 1]
-    assert [part.bounds(number) for number in (0, 2)] == [(7, 38), (71, 102)]
+    assert [part.bounds(number) for number in (0, 2)] == [(7, 6 + BLOCK), (7 + 2 * BLOCK, 6 + 3 * BLOCK)]
     assert blocks_of(memoryview(b""), ("t0",)) == set()
 
 

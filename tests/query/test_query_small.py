@@ -1,5 +1,6 @@
-"""Times that people write, round intervals, cursors, and what a query may use."""
+"""Times that people write, round intervals, cursors, blocks, and what a query may use."""
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from jwtrail.clock import iso, parse_iso
 from jwtrail.ecs import event_for
 from jwtrail.errors import QueryError
 from jwtrail.query import SearchRequest, parse_time
+from jwtrail.query.blocks import packed, unpacked
 from jwtrail.query.cursors import Place, digest, place_behind, read_cursor, write_cursor
 from jwtrail.query.engine import COUNTS, Engine
+from jwtrail.query.ids import BLOCK
 from jwtrail.query.intervals import begin, interval_for
 
 NOW = parse_iso("2026-11-23T17:04:05.123456Z")
@@ -89,3 +92,23 @@ def test_memory_is_bounded_and_nothing_spills(tmp_path: Path) -> None:
     assert engine.rows("SELECT 1") == [(1,)]
     assert list(tmp_path.iterdir()) == []
     engine.close()
+
+
+@given(st.lists(st.binary(max_size=40).filter(lambda one: b"\n" not in one), max_size=BLOCK), st.data())
+def test_a_block_gives_its_documents_as_far_as_they_are_wanted(
+    documents: list[bytes], data: st.DataObject
+) -> None:
+    long = data.draw(st.sampled_from([1, 5000]), label="times as long")
+    documents = [one * long for one in documents]
+    count = data.draw(st.integers(1, BLOCK), label="wanted")
+    for block in packed(documents, b"dictionary"):
+        assert unpacked(memoryview(block), memoryview(b"dictionary"), count) == documents[:count]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255), st.integers(1, BLOCK))
+def test_a_block_that_was_altered_is_noticed_also_behind_what_is_wanted(at: int, by: int, count: int) -> None:
+    (block,) = packed([b"%d" % number * 50 for number in range(BLOCK)], b"dictionary")
+    altered = bytearray(block)
+    altered[at % len(block)] ^= by
+    with pytest.raises(zlib.error):
+        unpacked(memoryview(altered), memoryview(b"dictionary"), count)

@@ -16,7 +16,7 @@ __all__ = ["BLOCK", "ID_FIELDS", "WORD", "Wanted", "blocks_of", "words_sql"]
 ID_FIELDS = ("event.id", "trace.id", "transaction.id", "http.request.id", "jwt.jti", "jwt.family", "user.id")
 """Fields that people look for by a whole value, most of which few rows hold."""
 
-BLOCK = 32
+BLOCK = 16
 """Rows of a block, which are read together (`query.blocks`): fewer compress badly, more take longer to read one of."""
 
 WORD = 8

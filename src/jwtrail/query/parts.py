@@ -11,6 +11,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +25,7 @@ from jwtrail.query.source import Segment
 
 __all__ = ["Part", "PartDamaged", "PartFile", "PartWriter", "identity", "part_name", "read_part"]
 
-_MAGIC = b"jwtpart\x01"
+_MAGIC = b"jwtpart\x02"
 _TAIL = struct.Struct(">II8s")
 _OFFSETS = struct.Struct(">QQ")
 
@@ -80,8 +81,8 @@ class PartFile:
             )
         )
 
-    def block(self, number: int) -> list[bytes]:
-        """The documents of a block.
+    def block(self, number: int, count: int = BLOCK) -> list[bytes]:
+        """The first `count` documents of a block.
 
         Raises:
             PartDamaged: it is not what was written.
@@ -89,7 +90,7 @@ class PartFile:
         offsets = self._section(self._described.offsets)
         start, end = _OFFSETS.unpack_from(offsets, number * 8)
         try:
-            return unpacked(self._data[start:end], bytes(self._section(self._described.dictionary)))
+            return unpacked(self._data[start:end], self._section(self._described.dictionary), count)
         except zlib.error as wrong:
             raise PartDamaged(f"block {number}: {wrong}") from wrong
 
@@ -151,12 +152,10 @@ class Part(Struct, frozen=True):
             PartDamaged: see `PartFile`.
         """
         found: list[Event] = []
-        at, documents = -1, list[bytes]()
-        for index in indexes:
-            number, row = divmod(index - self.first, BLOCK)
-            if number != at:
-                at, documents = number, self.file.block(number)
-            found.append(_event(documents[row]))
+        for number, run in groupby((index - self.first for index in indexes), lambda row: row // BLOCK):
+            rows = [row % BLOCK for row in run]
+            documents = self.file.block(number, max(rows) + 1)
+            found.extend(_event(documents[row]) for row in rows)
         return found
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from jwtrail.ecs import Event
 from jwtrail.predicate.ir import Predicate
-from jwtrail.query.engine import COUNTS, Engine
+from jwtrail.query.engine import REPLAYS, Engine
 from jwtrail.query.rows import events_of, selected
 from jwtrail.query.scan import SEQUENCE, Reach, Scan, View, together, view_of
 from jwtrail.query.source import TrailSource
@@ -36,7 +36,7 @@ def stream(
 def _events(view: View, scan: Scan) -> Iterator[Event]:
     wanted = [reach for segment in view.segments if (reach := scan.reach(segment)) is not None]
     if wanted:
-        engine = Engine(COUNTS, wanted[0].units[0].path.parent)
+        engine = Engine(REPLAYS, wanted[0].units[0].path.parent)
         try:
             for start in range(0, len(wanted), TOGETHER):
                 yield from _sealed(together(wanted[start : start + TOGETHER]), scan, engine.rows)

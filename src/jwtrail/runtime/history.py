@@ -18,7 +18,7 @@ from jwtrail.detect.endings import LATENESS_US
 from jwtrail.detect.relevant import fields_of
 from jwtrail.ecs import Event
 from jwtrail.predicate.ir import Anything, Predicate, Range
-from jwtrail.query.engine import COUNTS, Engine
+from jwtrail.query.engine import REPLAYS, Engine
 from jwtrail.query.scan import Scan, View, view_of
 from jwtrail.query.source import TrailSource
 from jwtrail.runtime.narrow import OFTEN, narrow
@@ -72,7 +72,7 @@ def replayed(
     scan = Scan(Anything(), from_us=start, to_us=to_us)
     segments = [segment for segment in view.segments if scan.reach(segment) is not None]
     stretch = Stretch(
-        engine=Engine(COUNTS, segments[0].path.parent) if segments else None,
+        engine=Engine(REPLAYS, segments[0].path.parent) if segments else None,
         segments=segments,
         bounds=_bounds(start, to_us),
         known=numbered_below(before, -1),
