@@ -394,3 +394,36 @@ def test_a_damaged_segment_is_told_and_does_not_cost_the_index(tmp_path: Path, t
     assert [unit.rows for unit in index.cover(trail.segments())] == [320, 40, 40]
     assert store.top("user.id", SearchRequest("event.sequence < 360")).values
     store.close()
+
+
+def test_a_segment_that_cannot_be_read_keeps_only_itself_out(tmp_path: Path, trail: Trail) -> None:
+    index, torn, gone = QueryIndex(tmp_path / "index"), trail.sealed[6].path, trail.sealed[3].path
+    whole = torn.read_bytes()
+    damaged(torn, 4, torn.stat().st_size // 2)
+    with pytest.raises(QueryError, match=torn.name):
+        index.keep_up(trail.segments())
+    gone.unlink()
+    rounds = [index.keep_up(trail.segments()) for _ in range(6)]
+    # After the torn one; what was tried and found gone; between the two; before the gone one.
+    assert rounds == [True, False, True, True, False, False]
+    assert [unit.rows for unit in index.cover(trail.segments())] == [120, 40, 80, 40, 120]
+    torn.write_bytes(whole)
+    assert index.keep_up(trail.segments())
+    assert [unit.rows for unit in index.cover(trail.segments())] == [120, 40, 80, 40, 120]
+    assert not index.keep_up(trail.segments())
+
+
+def test_parts_of_a_segment_that_cannot_be_read_any_more_are_not_made_again(
+    tmp_path: Path, trail: Trail
+) -> None:
+    index = QueryIndex(tmp_path / "index")
+    for size in range(2, 11, 2):
+        index.keep_up(trail.segments()[:size])
+    torn = trail.sealed[2].path
+    damaged(torn, 4, torn.stat().st_size // 2)
+    with pytest.raises(QueryError, match=torn.name):
+        index.keep_up(trail.segments())
+    assert not index.keep_up(trail.segments())
+    store = LocalStore(trail, index=index)
+    assert store.count(SearchRequest("event.outcome: failure")) == 80
+    store.close()

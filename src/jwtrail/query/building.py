@@ -1,7 +1,7 @@
 """Makes a part of the query index from segments, and decides which is to be made next."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -13,11 +13,11 @@ from jwtrail.ecs import CATALOGUE
 from jwtrail.predicate.sql_text import quoted, text
 from jwtrail.query.blocks import dictionary_of, document_sql, packed
 from jwtrail.query.ids import ID_FIELDS, words_sql
-from jwtrail.query.parts import Part, PartWriter, part_name
+from jwtrail.query.parts import Part, PartWriter, identity, part_name
 from jwtrail.query.source import Segment
 from jwtrail.query.tables import columns_of, files_sql
 
-__all__ = ["FAN", "MAX_ROWS", "build", "to_make", "to_merge"]
+__all__ = ["FAN", "MAX_ROWS", "build", "to_make", "to_merge", "unreadable"]
 
 MAX_ROWS = 1 << 20
 """Rows of a part that is made of several segments: few parts for a long time, and seconds to make one."""
@@ -45,16 +45,17 @@ Stoppable = Callable[[Callable[[], None]], None]
 """Is told how to interrupt what is being made; the maker of a part calls it."""
 
 
-def to_make(units: Sequence[Segment]) -> Sequence[Segment]:
+def to_make(units: Sequence[Segment], without: Collection[str] = ()) -> Sequence[Segment]:
     """The newest segments that have no part, as many as make one; none when all have.
 
     Args:
         units: parts, and segments without one, oldest first.
+        without: segments (`identity`) of which none is to be made.
     """
     found: list[Segment] = []
     rows = 0
     for unit in reversed(units):
-        if isinstance(unit, Part):
+        if isinstance(unit, Part) or identity(unit) in without:
             if found:
                 break
             continue
@@ -65,18 +66,46 @@ def to_make(units: Sequence[Segment]) -> Sequence[Segment]:
     return found[::-1]
 
 
-def to_merge(parts: Sequence[Part]) -> Sequence[Part]:
+def to_merge(units: Sequence[Segment], without: Collection[str] = ()) -> Sequence[Part]:
     """Neighbours that are better one: `FAN` or more, none of them as large as all the others. The newest first.
 
     So every row is written again a few times at most, and a trail of any length has few parts.
+
+    Args:
+        units: parts, and segments without one, oldest first.
+        without: segments (`identity`) that are not to be read again.
     """
-    for end in range(len(parts), FAN - 1, -1):
+    for end in range(len(units), FAN - 1, -1):
         for start in range(max(0, end - MAX_TOGETHER), end - FAN + 1):
-            window = parts[start:end]
+            window = [unit for unit in units[start:end] if isinstance(unit, Part)]
             rows = [part.rows for part in window]
-            if sum(rows) <= MAX_ROWS and 2 * max(rows) <= sum(rows):
+            if (
+                len(window) == end - start
+                and sum(rows) <= MAX_ROWS
+                and 2 * max(rows) <= sum(rows)
+                and all(name not in without for part in window for name in part.segments)
+            ):
                 return window
     return ()
+
+
+def unreadable(segments: Sequence[Segment], stoppable: Stoppable) -> list[Segment]:
+    """Those of these segments that cannot be read from end to end.
+
+    Raises:
+        duckdb.InterruptException: it was interrupted.
+    """
+    found: list[Segment] = []
+    with duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_LIMIT}) as connection:
+        stoppable(connection.interrupt)
+        for segment in segments:
+            try:
+                connection.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM {files_sql([segment])}")  # noqa: S608
+            except duckdb.InterruptException:
+                raise
+            except duckdb.Error:
+                found.append(segment)
+    return found
 
 
 def build(folder: Path, segments: Sequence[Segment], stoppable: Stoppable) -> str:

@@ -15,7 +15,7 @@ import duckdb
 
 from jwtrail import clock
 from jwtrail.errors import QueryError
-from jwtrail.query.building import build, to_make, to_merge
+from jwtrail.query.building import build, to_make, to_merge, unreadable
 from jwtrail.query.parts import Part, identity, read_part
 from jwtrail.query.source import Segment
 
@@ -27,6 +27,8 @@ _SETTLED_US = 100_000
 _SUFFIXES = (".duckdb", ".rows")
 
 _PATIENCE_S = 0.01
+
+_Stamp = tuple[int, int, int]
 
 
 class QueryIndex:
@@ -45,6 +47,7 @@ class QueryIndex:
         self._covered: tuple[Sequence[Segment], Sequence[Segment]] = ((), ())
         self._interrupt: Callable[[], None] | None = None
         self._stopped = False
+        self._damaged: dict[str, _Stamp | None] = {}
 
     def cover(self, segments: Sequence[Segment]) -> Sequence[Segment]:
         """The same events in fewer units: parts where there are any, segments where not; oldest first."""
@@ -65,7 +68,7 @@ class QueryIndex:
         False also when another process is at it.
 
         Raises:
-            QueryError: a file cannot be written, or a segment cannot be read.
+            QueryError: a file cannot be written, or a segment cannot be read: it is named, and left out from now on.
         """
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,22 +114,50 @@ class QueryIndex:
 
     def _kept_up(self, segments: Sequence[Segment]) -> bool:
         units = self.cover(segments)
-        parts = [unit for unit in units if isinstance(unit, Part)]
+        parts = {unit.name for unit in units if isinstance(unit, Part)}
         with self._guard:
-            self._sweep({part.name for part in parts})
-        wanted = to_make(units) or [
+            self._sweep(parts)
+        left_out = self._left_out(segments)
+        wanted = to_make(units, left_out) or [
             segment
-            for part in to_merge(parts)
+            for part in to_merge(units, left_out)
             for segment in segments
             if part.first <= segment.first <= part.last
         ]
         if not wanted or self._stopped:
             return False
         try:
-            build(self.folder, wanted, self._stoppable)
+            self._make(wanted)
         finally:
             self._interrupt = None
         return True
+
+    def _make(self, wanted: Sequence[Segment]) -> None:
+        try:
+            build(self.folder, wanted, self._stoppable)
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error:
+            damaged = {segment.path: identity(segment) for segment in unreadable(wanted, self._stoppable)}
+            self._damaged |= {name: _stamp(path) for path, name in damaged.items()}
+            there = [str(path) for path in damaged if path.exists()]
+            if not there:
+                raise
+            raise QueryError(
+                "left out of the index, because it cannot be read: a search that needs it fails",
+                where=", ".join(there),
+                hint="run jwtrail trail verify",
+            ) from None
+
+    def _left_out(self, segments: Sequence[Segment]) -> Collection[str]:
+        """Segments that could not be read and are the same files still, or still gone."""
+        listed = {identity(segment): segment.path for segment in segments} if self._damaged else {}
+        self._damaged = {
+            name: stamp
+            for name, stamp in self._damaged.items()
+            if name in listed and _stamp(listed[name]) == stamp
+        }
+        return self._damaged.keys()
 
     def _stoppable(self, interrupt: Callable[[], None]) -> None:
         self._interrupt = interrupt
@@ -163,6 +194,15 @@ class QueryIndex:
         except OSError:  # a part that is just being replaced, or no index at all
             self._parts, self._seen = {}, 0
         return True
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What changes when a file is replaced or mended; None when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 @contextmanager
