@@ -1,6 +1,7 @@
 """The event record: its order is its format, its texts are harmless, its catalogue is read off it."""
 
 import json
+from base64 import urlsafe_b64encode
 
 import msgspec
 import pytest
@@ -168,6 +169,17 @@ def test_a_forked_process_makes_other_ids() -> None:
 
 
 HEADER = "eyJhbGciOiJIUzI1NiJ9"
+TOKEN = f"{HEADER}.e30.c2lnbmF0dXJl"
+
+
+def lead(space: str) -> str:
+    """A token whose header and payload begin with white space."""
+    parts = (space + '{"alg":"HS256"}', space + "{}", "signature")
+    return ".".join(urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+
+
+def again(text: str, glued: str = "") -> str:
+    return urlsafe_b64encode((glued + text).encode()).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +190,39 @@ HEADER = "eyJhbGciOiJIUzI1NiJ9"
         (f"{HEADER}.e30.", "[jwt]"),
         ("eyAiYWxnIjoiSFMyNTYiIH0.e30.c2ln", "[jwt]"),  # { "alg" …
         ("ewogImFsZyI6ICJIUzI1NiIgfQ.e30.c2ln", "[jwt]"),  # a line feed after the brace
+        # white space in front of the object, in each place of a group
+        *((f"x {lead(space)} y", "x [jwt] y") for space in (" ", "\t", "\n", "\r", "  ", "\t ", "\r\n")),
+        (f"x {lead(' ' * 40)} y", f"x {'ICAg' * 13}[jwt] y"),
+        # behind what a text passes through
+        *(
+            (f"x {TOKEN.replace('.', dot)}", "x [jwt]")
+            for dot in (
+                "%2e",
+                "%2E",
+                "%252E",
+                "&#46;",
+                "&#046",
+                "&#x2e;",
+                "&period;",
+                "\\u002e",
+                "\\x2e",
+                "\\\\u002E",
+            )
+        ),
+        (f"x {TOKEN}".replace("e", "%65"), "[jwt]"),
+        (f"x {TOKEN}".replace("e", "%2565"), "[jwt]"),
+        (f"x {TOKEN}".replace("e", "&#101;"), "[jwt]"),
+        (f"x {TOKEN}".replace("e", "\\u0065"), "[jwt]"),
+        (f"x {lead(' ').replace('.', '%2e')}", "x [jwt]"),
+        # and base64 of it, from whatever place on
+        *((f"x {again(TOKEN, glued)} y", "x [jwt] y") for glued in ("", "B", "Be", "Bearer ")),
         # words that only look like it
+        ("IHsome-long-words.example.com", "IHsome-long-words.example.com"),
+        ("100%2e%2e/../&#46; and \\u002e", "100%2e%2e/../&#46; and \\u002e"),
+        (
+            again("nothing at all of the kind, but long enough for it"),
+            again("nothing at all of the kind, but long enough for it"),
+        ),
         ("viewobjects-1234567.example.com", "viewobjects-1234567.example.com"),
         (HEADER, HEADER),
         ("Mozilla/5.0 (X11; Linux x86_64) Firefox/141.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/141.0"),
@@ -192,7 +236,19 @@ def test_a_token_is_cut_out_wherever_it_stands(text: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "bomb",
-    ["eyJ" * 400_000, "eyJaaaaaaaaaaaaa." * 60_000, "ewo" * 400_000, "e" * 1_000_000, "%65yJ" * 200_000],
+    [
+        "eyJ" * 400_000,
+        "eyJaaaaaaaaaaaaa." * 60_000,
+        "ewo" * 400_000,
+        "e" * 1_000_000,
+        "%65yJ" * 200_000,
+        "IHs" * 400_000,
+        "IHs" * 300_000 + ".",
+        "ZXlK" * 300_000,
+        "&#46;" * 200_000,
+        "\\x65" * 200_000,
+        "%25" * 300_000,
+    ],
 )
 def test_no_text_takes_long(bomb: str) -> None:
     began = clock.monotonic_ns()
@@ -206,7 +262,20 @@ def test_no_text_takes_long(bomb: str) -> None:
         st.one_of(
             st.text(max_size=40),
             st.sampled_from(
-                ["eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "ewords", "\\", "\x7f", "é", "\ud800", "x" * 1025]
+                [
+                    "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+                    "ewords",
+                    "\\",
+                    "\x7f",
+                    "%65yJhbGciOiJIUzI1NiJ9.e30.c2ln",
+                    lead("\t"),
+                    lead("  "),
+                    again(TOKEN, "B"),
+                    "&#101;" + TOKEN[1:],
+                    "é",
+                    "\ud800",
+                    "x" * 1025,
+                ]
             ),
         ),
         min_size=3,

@@ -3,6 +3,7 @@
 import json
 import logging
 import sqlite3
+from base64 import urlsafe_b64encode
 from typing import Annotated
 
 import pytest
@@ -16,6 +17,7 @@ from jwtrail.fastapi import Claims, JWTrail, TokenPair
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
+from jwtrail.tokens import base64url
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.settings import TrailSettings
@@ -26,8 +28,10 @@ PIECE = 20
 
 def pieces(token):
     """What must not be found: beginning, middle and end of payload and signature."""
-    for segment in token.split(".")[1:]:
-        for start in (0, len(segment) // 2, len(segment) - PIECE):
+    segments = token.split(".")
+    for segment in segments[1:] or segments:
+        # What is one segment begins with what every header of the kind begins with.
+        for start in (0, len(segment) // 2, len(segment) - PIECE)[len(segments) == 1 :]:
             if len(segment[max(start, 0) :]) >= PIECE:
                 yield segment[max(start, 0) :][:PIECE]
 
@@ -45,6 +49,13 @@ def shop(data):
     def orders(who: Annotated[Claims, Depends(trail.require("orders:read"))]) -> str:
         logging.getLogger("app").warning("%r", who)
         return who.sub
+
+    @app.get("/files/{name:path}")
+    def file(name: str) -> str:
+        logging.getLogger("app").warning("somebody reads a file")
+        trail.touch(name, jwtrail_subject_ids=(name,))
+        trail.record("data-exported", message=f"exported {name}", labels={"name": name})
+        raise trail.login_failed(name)
 
     @app.get("/broken")
     def broken(_: Annotated[Claims, Depends(trail.require())]) -> None:
@@ -70,6 +81,42 @@ def variants(pair):
     yield f"{head}.{payload}.{signature}" + "q7" * 4500
 
 
+def encoded(token):
+    """A token as it comes after it went through URLs, HTML, JSON and base64, and one whose JSON begins with white space."""
+    yield token
+    for dot in ("%2e", "%2E", "%252e", "&#46;", "&#x2E;", "\\u002e"):
+        yield token.replace(".", dot)
+    yield token.replace("e", "%65")
+    yield token.replace("e", "&#101;")
+    for glued in ("", "Bearer ", "x:"):
+        yield urlsafe_b64encode((glued + token).encode()).decode()
+    for space in (" ", "\t", "\n ", "\r\n\t"):
+        spaced = [space.encode() + base64url.decode(part.encode()) for part in token.split(".")[:2]]
+        yield ".".join([*map(base64url.encode, spaced), token.split(".")[2]])
+
+
+def hidden_in(token):
+    """Requests that carry it where no token belongs."""
+    for header in (
+        "X-Request-ID",
+        "User-Agent",
+        "Referer",
+        "Cookie",
+        "Content-Type",
+        "traceparent",
+        "X-Forwarded-For",
+        "DPoP",
+    ):
+        for led in ("", " ", "\t", "x="):
+            yield "/orders", {"headers": {header: led + token}}
+    yield "/orders", {"headers": {"Referer": f"https://shop.example/{token}/x?{token}={token}"}}
+    yield "/orders", {"headers": {"Authorization": f"Basic {token}"}}
+    yield "/orders", {"headers": {"Authorization": f"Bearer\t {token}"}}
+    yield f"/files/{token}", {}
+    yield f"/{token}/none", {}
+    yield f"/orders?page={token}&{token}", {}
+
+
 @pytest.fixture
 def used(tmp_path, caplog, capfd):
     """The data directory of a shop that has seen every variant, the tokens, and what was printed and logged."""
@@ -84,6 +131,10 @@ def used(tmp_path, caplog, capfd):
                 client.get(path, headers={"Authorization": f"Bearer {token}"})
             client.get("/orders", params={"access_token": token, "token": token})
             client.post("/token/refresh", json={"refresh_token": token})
+        for token in encoded(client.post("/login").json()["access_token"]):
+            tokens.append(token)
+            for path, more in hidden_in(token):
+                client.get(path, **more)
         second = client.post("/login").json()
         tokens += [second["access_token"], second["refresh_token"]]
         client.post("/logout", headers={"Authorization": f"Bearer {second['access_token']}"})
@@ -94,6 +145,15 @@ def used(tmp_path, caplog, capfd):
     return tmp_path / "data", tokens, "\n".join([*logged, printed.out, printed.err])
 
 
+def every_event(store):
+    page = store.search(SearchRequest(limit=500))
+    while True:
+        yield from page.events
+        if page.next is None:
+            return
+        page = store.search(SearchRequest(limit=500, cursor=page.next))
+
+
 def test_no_sink_holds_any_of_a_token(used):
     data, tokens, said = used
     wanted = {piece for token in tokens for piece in pieces(token)}
@@ -102,8 +162,7 @@ def test_no_sink_holds_any_of_a_token(used):
     with Keeper(layout, TrailSettings()) as keeper:
         while keeper.step(clock.now_us()):
             pass
-        store = LocalStore(TrailFiles(layout))
-        events = store.search(SearchRequest(limit=500)).events
+        events = list(every_event(LocalStore(TrailFiles(layout))))
     assert len(events) > 40
     assert {"alg_none", "signature_invalid", "token_too_large", "typ_mismatch"} <= {
         event.event_reason for event in events

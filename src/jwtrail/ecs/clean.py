@@ -5,10 +5,10 @@ and a flag says so.
 """
 
 import re
-from base64 import b64decode
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus
+from urllib.parse import parse_qsl, quote, unquote_plus
 
+from jwtrail.ecs.cleantoken import has_token, may_have_token, without_token
 from jwtrail.ecs.probes import probes_in
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "MAX_TEXT",
     "clean",
     "clean_many",
-    "has_token",
     "is_clean",
     "redact_query",
 ]
@@ -41,49 +40,9 @@ FLAG_TOKEN_IN_URL = "token_in_url"  # noqa: S105
 # C0, DEL and C1 controls (terminals obey C1 too), lone surrogates, which no UTF-8 can hold, and the separators and
 # bidi controls that make a line read as what it is not.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# A run of base64url, taken whole and never given back, and what hangs on it by dots: linear in the text, whatever it is.
-_RUN = re.compile(r"[A-Za-z0-9_-]{13,}+(?:\.[A-Za-z0-9_.-]*+)?")
-_MARKS = ("eyJ", "eyA", "ewo", "ewk", "ew0")
-"""How base64url of a JSON object begins: `{"`, or `{` and white space."""
 
 SCAN_FACTOR = 4
 """A text is cut to this many times its limit before it is looked at: nobody pays for what nobody will read."""
-
-
-def _without_token(match: re.Match[str]) -> str:
-    """The run, cut off where a token begins in it: a JSON header, a dot, and whatever follows."""
-    run = match.group()
-    head, dot, _ = run.partition(".")
-    if not dot:
-        return run
-    starts = [at for mark in _MARKS if 0 <= (at := head.find(mark)) <= len(head) - 13]
-    for at in sorted(starts):
-        if head.startswith("eyJ", at) or _names_an_algorithm(head[at:]):
-            return run[:at] + "[jwt]"
-    return run
-
-
-def _names_an_algorithm(segment: str) -> bool:
-    """Whether a segment that begins like JSON is a header: `ewo…` and its like stand in ordinary words too."""
-    try:
-        return b'"alg"' in b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_")
-    except ValueError:
-        return False
-
-
-def has_token(text: str) -> bool:
-    """True when a JWT stands in the text, or in what it comes to after percent-decoding it twice."""
-    text = text[: MAX_TEXT * SCAN_FACTOR]
-    for _ in range(3):
-        if any(mark in text for mark in _MARKS) and _RUN.sub(_without_token, text) != text:
-            return True
-        if "%" not in text:
-            return False
-        text = unquote(text)
-    return False
-
-
-_MARK_OR_MORE = re.compile(rb"e[yw][JAok0]")  # one scan for all marks, and a few words that are none
 
 
 def is_clean(data: bytes) -> bool:
@@ -92,7 +51,7 @@ def is_clean(data: bytes) -> bool:
     A JSON writer escapes every control character below 0x20, so one look for a backslash finds them all: the few scans
     of a whole event cost a tenth of a look at each of its texts.
     """
-    if b"\\" in data or b"\x7f" in data or _MARK_OR_MORE.search(data):
+    if b"\\" in data or b"\x7f" in data or may_have_token(data):
         return False
     return data.isascii() or not _UNSAFE.search(data.decode())
 
@@ -111,11 +70,10 @@ def clean(text: str, flags: set[str], limit: int = MAX_TEXT) -> str:
     if len(text) > limit * SCAN_FACTOR:
         flags.add(FLAG_CUT)
         text = text[: limit * SCAN_FACTOR]
-    if "ey" in text or "ew" in text:  # however a token got here, it goes no further
-        shown = _RUN.sub(_without_token, text)
-        if shown != text:
-            flags.add(FLAG_REDACTED)
-            text = shown
+    shown = without_token(text)  # however a token got here, it goes no further
+    if shown != text:
+        flags.add(FLAG_REDACTED)
+        text = shown
     if not text.isprintable() or "\\" in text:
         shown = _UNSAFE.sub(_visible, text)
         if shown != text:

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from jwtrail.ecs.clean import FLAG_CUT, has_token, redact_query
+from jwtrail.ecs.clean import FLAG_CUT, redact_query
+from jwtrail.ecs.cleantoken import has_token
 
 __all__ = [
     "Credential",
@@ -110,7 +111,7 @@ class Where(Struct, frozen=True):
     proxied: bool = False
 
 
-def where_from(client: tuple[str, int] | None, headers: Headers, trusted: Networks) -> Where:
+def where_from(client: tuple[str, int | None] | None, headers: Headers, trusted: Networks) -> Where:
     """The client's address: walks `X-Forwarded-For` from the right while the hop is a trusted proxy.
 
     A header from a peer that is not trusted is not believed, and `spoofed` says that there was one.
@@ -246,7 +247,7 @@ def target_of(
     path = scope.get("path", "")
     raw = scope.get("raw_path")
     original = raw.decode("utf-8", "replace") if raw else path
-    if "%" in original and has_token(original):  # encoded, it would not be seen as one
+    if "%" in original and has_token(original):  # the path, decoded, still says where it was asked for
         original = path
     if not scope.get("query_string"):
         return path, original, None
@@ -295,6 +296,4 @@ def seldom_facts(headers: Headers, query_allow: frozenset[str], flags: set[str])
 def _without_query(url: str, query_allow: frozenset[str], flags: set[str]) -> str:
     base, _, query = url.partition("#")[0].partition("?")
     base = _USERINFO.sub("//", base)
-    if "%" in base and has_token(base):
-        base = "[jwt]"
     return f"{base}?{redact_query(query, query_allow, flags)}" if query else base
