@@ -4,23 +4,19 @@
 `http.bad_token = "observe"` and tells the trail whose request it is: `trail.wrap(app, identify=…)` or `trail.seen(claims)`.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from jwtrail.errors import TokenError
 from jwtrail.middleware.asgi import App, TrailMiddleware
-from jwtrail.middleware.bindings import error_of
-from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, proven_by
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange
 from jwtrail.middleware.gate import Judge
-from jwtrail.middleware.observed import Identify, seen
+from jwtrail.middleware.observed import Identify
+from jwtrail.runtime.door import Door, binding_of
 from jwtrail.runtime.endpoints import Endpoints
 from jwtrail.runtime.routes import TokenRoutes
-from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.pairs import TokenPair
-from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import Accepted, Binding, Claims
-from jwtrail.tokens.verifier import KeySource, Verifier
 
 __all__ = ["Binding", "Claims", "TokenPair", "Trail"]
 
@@ -28,7 +24,7 @@ Scope = MutableMapping[str, Any]
 Resolve = Callable[[Scope], None]
 
 
-class Trail:
+class Trail(Door):
     """Checks the tokens and records every request of an ASGI application.
 
     Args:
@@ -42,7 +38,7 @@ class Trail:
     """
 
     def __init__(self, *, config: Path | None = None, daemon: bool = False, **settings: Any) -> None:
-        self._worker = Worker.from_settings(settings, file=config, daemon=daemon)
+        super().__init__(settings, config=config, daemon=daemon)
         self.routes = TokenRoutes(Endpoints(self._worker))
         """Mount it to have `/token/refresh`, `/token/revoke`, `/token/introspect` and `/.well-known/jwks.json`."""
 
@@ -70,19 +66,6 @@ class Trail:
             on_shutdown=self._worker.close,
         )
 
-    def verifier(self, policy: VerifyPolicy, keys: KeySource) -> Verifier:
-        """A verifier that knows what is revoked here, for `wrap` in observe mode.
-
-        Args:
-            policy: what the application asks of its tokens.
-            keys: what it verifies them with, such as `KeySet(load_secret(b"…"))` or `KeySet(load_pem(text))`.
-        """
-        return Verifier(policy, keys, self._worker.live.revocations)
-
-    def seen(self, claims: Mapping[str, Any]) -> None:
-        """In observe mode: the application verified these claims in the running request, with a library of its own."""
-        seen(claims)
-
     def claims(self, scope: Scope) -> Claims | None:
         """Whose request this is; None without a token that counts."""
         exchange: Exchange = scope[SCOPE_KEY]
@@ -99,21 +82,4 @@ class Trail:
             TokenError: the proof does not count; `reason` says why. `dpop_nonce_required`: the answer brings the nonce.
             StateError: whether the proof was used before cannot be told.
         """
-        proven = proven_by(scope[SCOPE_KEY])
-        if proven.reason:
-            raise TokenError(
-                proven.reason, "the DPoP proof does not count", hint=f"answer 400 {error_of(proven.reason)}"
-            )
-        return proven.binding
-
-    def logout(self, claims: Claims) -> None:
-        """End the sign-in this token belongs to, on every worker."""
-        self._worker.sign_out(claims)
-
-    def record(self, action: str, **fields: Any) -> None:
-        """Record a domain event; see `jwtrail.fastapi.JWTrail.record`."""
-        self._worker.record(action, **fields)
-
-    def close(self) -> None:
-        """Write what is queued and stop; a server that ends its lifespan does this by itself."""
-        self._worker.close()
+        return binding_of(scope[SCOPE_KEY])

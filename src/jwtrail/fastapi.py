@@ -1,6 +1,6 @@
 """The door for FastAPI: `trail = JWTrail(app)`, then `trail.issue`, `trail.require`, `trail.record`, `trail.login_failed`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,22 +10,17 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
-from jwtrail import clock
-from jwtrail.ecs import CATALOGUE
-from jwtrail.errors import ConfigError, StateError
+from jwtrail.errors import StateError
 from jwtrail.middleware.asgi import TrailMiddleware
-from jwtrail.middleware.bindings import challenge_of, error_of
+from jwtrail.middleware.bindings import error_of
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, proven_by
-from jwtrail.middleware.observed import seen
+from jwtrail.runtime.door import Door, denial_of
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
-from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.pairs import TokenPair as Issued
 from jwtrail.tokens.sessions import Session
-from jwtrail.tokens.verdict import UNBOUND, Absent, Accepted, Binding, Claims, Rejected
+from jwtrail.tokens.verdict import UNBOUND, Accepted, Binding, Claims
 
 __all__ = ["Binding", "Claims", "JWTrail", "Session", "TokenPair"]
-
-_ATTRIBUTES = frozenset(field.attribute for field in CATALOGUE.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ class TokenPair:
     scope: str
 
 
-class JWTrail:
+class JWTrail(Door):
     """Signs people in, checks their tokens and records every request of a FastAPI application.
 
     Args:
@@ -61,7 +56,7 @@ class JWTrail:
     def __init__(
         self, app: FastAPI, *, config: Path | None = None, daemon: bool = False, **settings: Any
     ) -> None:
-        self._worker = Worker.from_settings(settings, file=config, daemon=daemon)
+        super().__init__(settings, config=config, daemon=daemon)
         self._app = app
         app.add_exception_handler(StateError, _away)
         app.add_middleware(
@@ -138,63 +133,13 @@ class JWTrail:
             request: Request,
         ) -> Claims:  # async, so that FastAPI does not send it to a thread
             exchange = _exchange(request)
-            exchange.policy = "required"
+            if (denial := denial_of(exchange, scopes, roles)) is not None:
+                raise HTTPException(denial.status, denial.word, denial.headers)
             verdict = exchange.verdict
-            if not isinstance(verdict, Accepted):
-                exchange.reason = _why(exchange, verdict)
-                if exchange.reason.startswith("csrf_"):
-                    raise HTTPException(403, "csrf")
-                raise HTTPException(
-                    401, "unauthorized", challenge_of(verdict, exchange.credential.scheme, exchange.nonce)
-                )
-            if not verdict.claims.has_scope(*scopes):
-                exchange.reason = "scope_insufficient"
-                raise _forbidden(" ".join(scopes))
-            if roles and not set(roles) & set(verdict.claims.roles):
-                exchange.reason = "role_denied"
-                raise _forbidden("")
+            assert isinstance(verdict, Accepted)
             return verdict.claims
 
         return dependency
-
-    def seen(self, claims: Mapping[str, Any]) -> None:
-        """In observe mode (`http.bad_token = "observe"`): the application verified these claims in the running request, with
-        a library of its own.
-        """
-        seen(claims)
-
-    def record(self, action: str, **fields: Any) -> None:
-        """Record a domain event: an export, a role change, whose data was touched.
-
-        Args:
-            action: one of `ecs.ACTIONS` or your own name.
-            **fields: attributes of `Event` (`user_target_id="u7"`, `jwtrail_records=120`); identity and address are filled in.
-
-        Raises:
-            TypeError: a field that `Event` does not have.
-            WriteError: outside a request, when the event cannot be made durable.
-        """
-        self._worker.record(action, **fields)
-
-    def touch(self, object_id: str | None = None, **fields: Any) -> None:
-        """Add to the event of the running request: what was touched, whose data, how many records.
-
-        Args:
-            object_id: id of the object when it is not the last path parameter.
-            **fields: attributes of `Event`, e.g. `jwtrail_subject_ids=("u7",)`, `jwtrail_records=12`.
-
-        Raises:
-            TypeError: a field that `Event` does not have.
-        """
-        if unknown := fields.keys() - _ATTRIBUTES:
-            msg = f"an event has no {', '.join(sorted(unknown))}"
-            raise TypeError(msg)
-        exchange = current.get()
-        if exchange is None:
-            return
-        if object_id is not None:
-            exchange.fields["jwtrail_object_id"] = object_id
-        exchange.fields |= fields
 
     def denied(self, reason: str = "object_denied") -> HTTPException:
         """The 403 to raise when this person may not touch this object; the reason goes to the trail, not to the client."""
@@ -209,24 +154,8 @@ class JWTrail:
             name: what was typed as the name.
             reason: `bad_credentials`, `user_unknown`, `user_disabled`, `mfa_required` or `mfa_failed`; the client never sees it.
         """
-        if (exchange := current.get()) is not None:
-            exchange.reason = reason
-        self._worker.record("login", user_name=name, event_outcome="failure", event_reason=reason)
-        return HTTPException(401, "sign-in failed", {"WWW-Authenticate": "Bearer"})
-
-    def logout(self, claims: Claims) -> None:
-        """End the sign-in this token belongs to, on every worker."""
-        self._worker.sign_out(claims)
-        if self._worker.cookies is not None and (exchange := current.get()) is not None:
-            exchange.answer_headers.extend(self._worker.cookies.clear())
-
-    def logout_everywhere(self, subject: str) -> None:
-        """End every sign-in of this person, on every device; what is issued from now on counts."""
-        self._worker.sign_out_everywhere(subject)
-
-    def sessions(self, subject: str) -> tuple[Session, ...]:
-        """The sign-ins of a person that are not over, the last used first: device, address, times."""
-        return self._worker.issuer.sessions(subject)
+        denial = self._login_failed(name, reason)
+        return HTTPException(denial.status, denial.word, denial.headers)
 
     def router(self) -> APIRouter:
         """Routes to mount: `POST /token/refresh`, `/token/revoke` (RFC 7009), `/token/introspect` (RFC 7662), `/logout`, and
@@ -273,18 +202,7 @@ class JWTrail:
             ConfigError: cookies are not turned on.
             TokenError: the pair is not one of ours.
         """
-        cookies, exchange = self._worker.cookies, current.get()
-        if cookies is None or exchange is None:
-            raise ConfigError(
-                "cookies are off", where="http.cookies", hint="set it, and call this inside a request"
-            )
-        issued = self._worker.pair_of(pair.access_token, pair.refresh_token)
-        exchange.answer_headers.extend(cookies.set(issued, clock.now_us()))
-        return cookies.csrf_of(issued.access)
-
-    def close(self) -> None:
-        """Write what is queued and stop; the server's shutdown does this by itself."""
-        self._worker.close()
+        return self._cookies_for(self._worker.pair_of(pair.access_token, pair.refresh_token))
 
     def _resolve(self, scope: Any) -> None:
         """Find the route of a request that is refused before routing."""
@@ -299,12 +217,6 @@ class JWTrail:
 def _away(_request: Request, _error: Exception) -> JSONResponse:
     """Nobody can be signed in, exchanged or signed out while the shared state is away."""
     return JSONResponse({"error": "temporarily_unavailable"}, 503, {"Retry-After": "1"})
-
-
-def _why(exchange: Exchange, verdict: Absent | Rejected) -> str:
-    if isinstance(verdict, Rejected):
-        return verdict.reason
-    return "token_in_query" if exchange.credential.in_query else "token_missing"
 
 
 def _pair(issued: Issued) -> TokenPair:
@@ -325,8 +237,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, "too large")
     return body
-
-
-def _forbidden(scope: str) -> HTTPException:
-    challenge = 'Bearer error="insufficient_scope"' + (f', scope="{scope}"' if scope else "")
-    return HTTPException(403, "forbidden", {"WWW-Authenticate": challenge})

@@ -18,7 +18,7 @@ from jwtrail.tokens.keyentry import PUBLISHED_S
 from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected
 
-__all__ = ["MAX_FORM_BYTES", "PATHS", "Endpoints", "Form", "Reply", "form_of"]
+__all__ = ["MAX_FORM_BYTES", "PATHS", "Endpoints", "Form", "Reply", "form_of", "told"]
 
 MAX_FORM_BYTES = 65_536 + 4096
 """Of a request body: the longest token that any setting accepts, and its field names."""
@@ -95,7 +95,7 @@ class Endpoints:
         if by_cookie and cookies is not None:
             exchange.answer_headers.extend(cookies.set(pair, clock.now_us()))
             return _json({"expires_in": pair.expires_in, "scope": pair.scope})
-        return _json(_shown(pair))
+        return _json(told(pair))
 
     def revoke(self, form: Form, _exchange: Exchange) -> Reply:
         """End a token, a refresh token with its whole sign-in (RFC 7009 section 2.1). Whoever holds a token may end it.
@@ -160,7 +160,8 @@ def _once(fields: dict[str, list[str]]) -> bool:
     return all(len(values) == 1 for values in fields.values())
 
 
-def _shown(pair: TokenPair) -> dict[str, Any]:
+def told(pair: TokenPair) -> dict[str, Any]:
+    """The answer of a token endpoint (RFC 6749 section 5.1)."""
     return {
         "access_token": pair.access_token,
         "refresh_token": pair.refresh_token,
@@ -173,7 +174,7 @@ def _shown(pair: TokenPair) -> dict[str, Any]:
 def _described(claims: Claims) -> dict[str, Any]:
     """RFC 7662 section 2.2; what is not there is left out."""
     bound = {"jkt": claims.binding.jkt, "x5t#S256": claims.binding.x5t}
-    told = {
+    facts = {
         "active": True,
         "scope": " ".join(claims.scope),
         "client_id": claims.client_id,
@@ -188,7 +189,7 @@ def _described(claims: Claims) -> dict[str, Any]:
         "jti": claims.jti,
         "cnf": {name: value for name, value in bound.items() if value},
     }
-    return {name: value for name, value in told.items() if value not in ("", None, [], {})}
+    return {name: value for name, value in facts.items() if value not in ("", None, [], {})}
 
 
 def _json(value: Any) -> Reply:

@@ -1,0 +1,257 @@
+"""WSGI: every answer keeps PEP 3333 (wsgiref's validator is around and inside), and every request has its one event."""
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import pytest
+from test_middleware_asgi import Bench
+
+from jwtrail import clock
+from jwtrail.errors import WriteError
+from jwtrail.middleware.exchange import current
+from jwtrail.middleware.wsgi import SCOPE, WsgiMiddleware, scope_of
+from jwtrail.middleware.wsgianswer import MAX_HELD
+from jwtrail.tokens.restraint import Restraint
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def hello(environ, start):
+    start("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"he", b"llo"]
+
+
+class Wsgi(Bench):
+    """The same parts as the ASGI middleware's tests, with a WSGI application inside."""
+
+    def __init__(self, tmp_path: Path, app=hello, **settings) -> None:
+        super().__init__(tmp_path, app, **settings)
+        self.wsgi = WsgiMiddleware(validator(app), self.middleware._frame)
+
+    def get(self, path="/x", *, read=None, **environ):
+        """Status, headers and body of one request; `read` chunks of it, or all."""
+        environ = {"PATH_INFO": path, "REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "4711", **environ}
+        setup_testing_defaults(environ)
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "")
+        environ.setdefault("QUERY_STRING", "")
+        said = []
+
+        def start(status, headers, exc_info=None):
+            said[:] = [int(status[:3]), dict(headers)]
+            return lambda _: None
+
+        answer = validator(self.wsgi)(environ, start)
+        try:
+            chunks: Iterable[bytes] = answer if read is None else [next(answer) for _ in range(read)]
+            body = b"".join(chunks)
+        finally:
+            answer.close()
+        return said[0], {name.lower(): value for name, value in said[1].items()}, body
+
+    def bearer(self):
+        pair = self.issuer.issue("u1")
+        return {"HTTP_AUTHORIZATION": f"Bearer {pair.access_token}"}
+
+
+def test_an_answer_goes_through_and_its_event_says_what_it_was(tmp_path):
+    bench = Wsgi(tmp_path)
+    assert bench.get("/caf\xc3\xa9", **bench.bearer(), HTTP_USER_AGENT="curl/8")[::2] == (200, b"hello")
+    event = bench.event
+    assert (event.http_response_status_code, event.http_response_bytes) == (200, 5)
+    assert (event.user_id, event.source_ip, event.source_port) == ("u1", "192.0.2.1", 4711)
+    assert (event.url_path, event.http_response_mime_type) == ("/café", "text/plain")
+    assert (event.user_agent_original, event.http_version, event.url_scheme) == ("curl/8", "1.0", "http")
+    assert event.error_type is None
+
+
+def test_a_bad_token_is_refused_with_a_dull_answer_and_the_reason_in_the_trail(tmp_path):
+    bench = Wsgi(tmp_path)
+    status, headers, body = bench.get(HTTP_AUTHORIZATION="Bearer a.b.c")
+    assert (status, body) == (401, b'{"error":"invalid_token"}')
+    assert headers["www-authenticate"].startswith("Bearer error=")
+    assert headers["cache-control"] == "no-store"
+    assert bench.event.event_reason == "malformed_base64"
+    assert bench.event.jwtrail_durability == "sync"
+
+
+def test_two_credentials_that_the_server_joined_are_none(tmp_path):
+    bench = Wsgi(tmp_path)
+    token = bench.bearer()["HTTP_AUTHORIZATION"]
+    assert bench.get(HTTP_AUTHORIZATION=f"{token},{token}")[0] == 401
+
+
+def test_a_denial_waits_until_its_event_is_on_the_disk(tmp_path):
+    bench = Wsgi(tmp_path)
+    bench.memory.hold = True
+    done: Future = Future()
+    thread = threading.Thread(target=lambda: done.set_result(bench.get(HTTP_AUTHORIZATION="Bearer a.b.c")))
+    thread.start()
+    deadline = clock.monotonic_ns() + 5_000_000_000
+    while not bench.memory.waiting:
+        assert clock.monotonic_ns() < deadline
+        clock.sleep(0.005)
+    clock.sleep(0.05)
+    assert not done.done()
+    for waiter in bench.memory.waiting:
+        waiter.set_result(None)
+    assert done.result(5)[0] == 401
+    thread.join()
+
+
+def test_what_cannot_be_written_is_not_served_when_the_policy_is_to_refuse(tmp_path):
+    bench = Wsgi(tmp_path, write_failure="closed")
+    bench.memory.fail = WriteError("full")
+    status, headers, body = bench.get(HTTP_AUTHORIZATION="Bearer a.b.c")
+    assert (status, body) == (503, b'{"error":"temporarily_unavailable"}')
+    assert headers["retry-after"] == "1"
+
+
+def test_a_disk_that_is_late_refuses_too(tmp_path):
+    bench = Wsgi(tmp_path, write_failure="closed", sync_timeout_s=0.05)
+    bench.memory.hold = True
+    assert bench.get(HTTP_AUTHORIZATION="Bearer a.b.c")[0] == 503
+
+
+def test_a_throttle_holds(tmp_path):
+    bench = Wsgi(tmp_path)
+    now = clock.now_us()
+    row = Restraint(
+        id="r", field="source.ip", value="192.0.2.1", at_us=now, until_us=now + 60_000_000, per_minute=0
+    )
+    bench.restraints.load([row])
+    status, headers, _ = bench.get()
+    assert status == 429
+    assert int(headers["retry-after"]) >= 1
+    assert bench.event.jwtrail_flags == ("self_inflicted",)
+
+
+def test_an_error_of_the_application_is_its_own_and_is_told(tmp_path):
+    def boom(environ, start):
+        raise ZeroDivisionError
+
+    bench = Wsgi(tmp_path, boom)
+    environ = {"PATH_INFO": "/x", "QUERY_STRING": "", "SCRIPT_NAME": ""}
+    setup_testing_defaults(environ)
+    with pytest.raises(ZeroDivisionError):
+        bench.wsgi(environ, lambda *_: None)
+    assert (bench.event.http_response_status_code, bench.event.error_type) == (500, "ZeroDivisionError")
+
+
+def test_a_stream_that_breaks_keeps_its_status_and_tells(tmp_path):
+    def broken(environ, start):
+        start("200 OK", [("Content-Type", "text/plain")])
+        yield b"one"
+        raise OSError("gone")
+
+    bench = Wsgi(tmp_path, broken)
+    with pytest.raises(OSError, match="gone"):
+        bench.get()
+    event = bench.event
+    assert (event.http_response_status_code, event.http_response_bytes) == (200, 3)
+    assert (event.error_type, event.event_outcome) == ("OSError", "failure")
+
+
+def test_a_client_that_goes_is_told(tmp_path):
+    def long(environ, start):
+        start("200 OK", [("Content-Type", "text/plain")])
+        yield from [b"x" * 10] * 5
+
+    bench = Wsgi(tmp_path, long)
+    bench.get(read=2)
+    assert (bench.event.error_type, bench.event.http_response_bytes) == ("ClientDisconnect", 20)
+
+
+def test_an_answer_of_known_length_has_its_event_with_its_last_byte(tmp_path):
+    def known(environ, start):
+        start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])
+        yield b"ab"
+        yield b"cd"
+
+    bench = Wsgi(tmp_path, known)
+    bench.get(read=2)
+    assert (bench.event.error_type, bench.event.http_response_bytes) == (None, 4)
+
+
+def test_a_stream_leaves_piece_by_piece(tmp_path):
+    read = []
+
+    def stream(environ, start):
+        start("200 OK", [("Content-Type", "text/plain")])
+        for number in range(3):
+            read.append(number)
+            yield b"x"
+
+    bench = Wsgi(tmp_path, stream)
+    bench.get(read=1)
+    assert read == [0]
+
+
+def test_a_denial_of_any_length_is_let_go(tmp_path):
+    def denied(environ, start):
+        start("403 Forbidden", [("Content-Type", "text/plain")])
+        yield from [b"x" * 1000] * 200
+
+    bench = Wsgi(tmp_path, denied)
+    status, _, body = bench.get()
+    assert (status, len(body)) == (403, 200_000)
+    assert len(body) > MAX_HELD
+    assert bench.event.http_response_bytes == 200_000
+
+
+def test_what_is_recorded_on_the_way_is_on_the_disk_before_the_head_leaves(tmp_path):
+    def records(environ, start):
+        bench.middleware._frame._recorder.record("export", user_id="u1")
+        start("200 OK", [("Content-Type", "text/plain")])
+        assert current.get() is not None
+        return [b"done"]
+
+    bench = Wsgi(tmp_path, records)
+    bench.memory.hold = True
+    done: Future = Future()
+    threading.Thread(target=lambda: done.set_result(bench.get()), daemon=True).start()
+    clock.sleep(0.1)
+    assert not done.done()
+    for waiter in bench.memory.waiting:
+        waiter.set_result(None)
+    bench.memory.hold = False
+    assert done.result(5)[0] == 200
+
+
+def test_the_old_way_to_write_is_counted(tmp_path):
+    def old(environ, start):
+        write = start("200 OK", [("Content-Type", "text/plain")])
+        write(b"early ")
+        return [b"late"]
+
+    bench = Wsgi(tmp_path, old)
+    assert bench.get()[2] == b"early late"
+    assert bench.event.http_response_bytes == 10
+
+
+def test_the_route_a_hook_found_is_in_the_event(tmp_path):
+    class Route:
+        path = "/orders/{order_id}"
+
+    def routed(environ, start):
+        environ[SCOPE]["route"], environ[SCOPE]["path_params"] = Route, {"order_id": 7}
+        return hello(environ, start)
+
+    bench = Wsgi(tmp_path, routed)
+    bench.get("/orders/7")
+    assert (bench.event.http_route, bench.event.jwtrail_object_id) == ("/orders/{order_id}", "7")
+
+
+@pytest.mark.parametrize("port", ["", "x", "²", None])
+def test_a_strange_environment_is_no_error(port):
+    environ = {"PATH_INFO": "/\xff\xfe", "REMOTE_ADDR": "", "HTTP_X_LONG": "\u20ac", "CONTENT_LENGTH": ""}
+    if port is not None:
+        environ |= {"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": port}
+    setup_testing_defaults(environ)
+    scope = scope_of(environ)
+    assert scope["client"] == (None if port is None else ("192.0.2.1", None))
+    assert scope["path"] == "/\ufffd\ufffd"
+    assert dict(scope["headers"])[b"x-long"] == b"?"

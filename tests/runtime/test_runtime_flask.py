@@ -1,0 +1,194 @@
+"""The Flask door end to end, on a real threaded server where that matters."""
+
+import http.client
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response, abort, request
+from werkzeug.serving import make_server
+
+from jwtrail.ecs import Event, decode_line
+from jwtrail.flask import JWTrail
+
+PASSWORD = "correct horse"
+
+
+class Shop:
+    """A small application, its client, and what it wrote."""
+
+    def __init__(self, data: Path, **settings: Any) -> None:
+        self.data = data
+        self.app = app = Flask("shop")
+        self.trail = trail = JWTrail(app, data=str(data), **settings)
+        app.register_blueprint(trail.blueprint())
+
+        @app.post("/login")
+        def login() -> dict[str, Any]:
+            if request.form["password"] != PASSWORD:
+                raise trail.login_failed(request.form["username"])
+            return trail.issue("u42", name=request.form["username"], scope="orders:read", roles=("buyer",))
+
+        @app.get("/orders/<int:order_id>")
+        @trail.require("orders:read")
+        def order(order_id: int) -> dict[str, Any]:
+            trail.touch(jwtrail_subject_ids=("u7",), jwtrail_records=1)
+            assert trail.claims is not None
+            return {"for": trail.claims.sub, "id": order_id}
+
+        @app.get("/admin")
+        @trail.require("admin")
+        def admin() -> str:
+            return "never"
+
+        @app.get("/mine/<thing>")
+        @trail.require()
+        def mine(thing: str) -> str:
+            raise trail.denied()
+
+        @app.get("/boom")
+        def boom() -> str:
+            raise RuntimeError("secret detail")
+
+        @app.get("/stream")
+        def stream() -> Response:
+            return Response(f"{number}\n" for number in range(3))
+
+        @app.get("/teapot")
+        def teapot() -> None:
+            abort(418)
+
+        self.client = app.test_client()
+
+    def sign_in(self) -> dict[str, str]:
+        pair = self.client.post("/login", data={"username": "kim", "password": PASSWORD}).get_json()
+        return {"Authorization": f"Bearer {pair['access_token']}"}
+
+    def events(self) -> list[Event]:
+        self.trail.close()
+        logs = sorted((self.data / "wal").rglob("*.ndjson"))
+        lines = [line for path in logs for line in path.read_bytes().splitlines()]
+        return [decode_line(line) for line in lines if b'"event.id"' in line]
+
+    def requests(self) -> list[Event]:
+        return [event for event in self.events() if event.event_action == "http-request"]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path / "data")
+
+
+def test_signing_in_and_using_the_token(shop):
+    answer = shop.client.get("/orders/7", headers=shop.sign_in())
+    assert answer.get_json() == {"for": "u42", "id": 7}
+    login, used = shop.requests()
+    assert (login.http_route, login.http_response_status_code) == ("/login", 200)
+    assert (used.http_route, used.jwtrail_object_type, used.jwtrail_object_id) == (
+        "/orders/{order_id}",
+        "orders",
+        "7",
+    )
+    assert (used.user_id, used.jwtrail_subject_ids, used.jwtrail_policy) == ("u42", ("u7",), "required")
+
+
+def test_a_token_answer_is_kept_by_no_cache(shop):
+    answer = shop.client.post("/login", data={"username": "kim", "password": PASSWORD})
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason", "route"),
+    [
+        ("/orders/7", 401, "token_missing", "/orders/{order_id}"),
+        ("/nothing", 404, None, None),
+        ("/teapot", 418, None, "/teapot"),
+        ("/boom", 500, None, "/boom"),
+        ("/stream", 200, None, "/stream"),
+    ],
+)
+def test_each_request_has_one_event_with_what_became_of_it(shop, path, status, reason, route):
+    answer = shop.client.get(path)
+    assert answer.status_code == status
+    assert answer.text
+    (event,) = shop.requests()
+    assert (event.http_response_status_code, event.event_reason, event.http_route) == (status, reason, route)
+
+
+@pytest.mark.parametrize(("path", "reason"), [("/admin", "scope_insufficient"), ("/mine/x", "object_denied")])
+def test_who_may_not_gets_403_and_the_trail_the_reason(shop, path, reason):
+    answer = shop.client.get(path, headers=shop.sign_in())
+    assert answer.status_code == 403
+    assert reason not in answer.text
+    assert shop.requests()[-1].event_reason == reason
+
+
+def test_a_bad_token_is_refused_before_the_view_and_its_route_is_known(shop):
+    answer = shop.client.get("/orders/7", headers={"Authorization": "Bearer a.b.c"})
+    assert (answer.status_code, answer.get_json()) == (401, {"error": "invalid_token"})
+    (event,) = shop.requests()
+    assert (event.event_reason, event.http_route) == ("malformed_base64", "/orders/{order_id}")
+
+
+def test_a_failed_sign_in_is_told(shop):
+    answer = shop.client.post("/login", data={"username": "kim", "password": "guess"})
+    assert (answer.status_code, answer.get_json()) == (401, {"detail": "sign-in failed"})
+    failed = next(event for event in shop.events() if event.event_action == "login")
+    assert (failed.user_name, failed.event_reason) == ("kim", "bad_credentials")
+
+
+def test_the_routes_for_tokens(shop):
+    pair = shop.client.post("/login", data={"username": "kim", "password": PASSWORD}).get_json()
+    form = {"refresh_token": pair["refresh_token"]}
+    fresh = shop.client.post("/token/refresh", data=form).get_json()
+    assert shop.client.get("/orders/1", headers={"Authorization": f"Bearer {fresh['access_token']}"}).json
+    assert shop.client.get("/.well-known/jwks.json").get_json()["keys"]
+    assert shop.client.post("/token/refresh", data={"refresh_token": "x" * 80_000}).status_code == 413
+    bearer = {"Authorization": f"Bearer {fresh['access_token']}"}
+    assert shop.client.post("/logout", headers=bearer).status_code == 204
+    assert shop.client.get("/orders/1", headers=bearer).status_code == 401
+    assert shop.requests()[-1].event_reason == "revoked_session"
+
+
+def test_cookies(tmp_path):
+    shop = Shop(tmp_path / "data", **{"http.cookies": True})
+
+    @shop.app.post("/web/login")
+    def web_login() -> dict[str, str]:
+        return {"csrf": shop.trail.set_cookies(shop.trail.issue("u42", scope="orders:read"))}
+
+    client = shop.app.test_client()
+    csrf = client.post("/web/login", base_url="https://shop").get_json()["csrf"]
+    assert client.get("/orders/1", base_url="https://shop").status_code == 200
+    assert client.post("/logout", base_url="https://shop").status_code == 403
+    assert client.post("/logout", base_url="https://shop", headers={"X-CSRF-Token": csrf}).status_code == 204
+
+
+def test_many_threads_of_a_real_server_write_one_event_for_each_request(shop):
+    server = make_server("127.0.0.1", 0, shop.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    headers = shop.sign_in()
+
+    def ask(number: int) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        bad = {"Authorization": "Bearer a.b.c"}
+        connection.request("GET", f"/orders/{number}", headers=headers if number % 2 else bad)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            answered = list(pool.map(ask, range(60)))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (answered.count(200), answered.count(401)) == (30, 30)
+    events = [event for event in shop.requests() if event.http_route == "/orders/{order_id}"]
+    assert sorted(event.jwtrail_object_id for event in events) == sorted(map(str, range(60)))
+    assert {event.source_ip for event in events} == {"127.0.0.1"}
