@@ -18,7 +18,8 @@ from jwtrail.elastic import wire
 from jwtrail.elastic.address import MAX_NODES, address_of
 from jwtrail.elastic.client import Engine, connect
 from jwtrail.elastic.settings import EngineSettings
-from jwtrail.errors import ConfigError, EngineAway, EngineError
+from jwtrail.errors import ConfigError, EngineAway, EngineError, QueryError
+from jwtrail.query import remote
 
 
 def engine_at(port: int, settings: EngineSettings | None = None, *, others: str = "") -> Engine:
@@ -111,6 +112,33 @@ def test_a_refusal_speaks_in_the_engines_words() -> None:
         assert told.value.retry_after_s == 7
         assert told.value.where == "PUT /_index_template/x"
         assert engine.request("GET", "/", allow=(429,)).status == 429
+
+
+PARTLY = {
+    "error": {
+        "type": "search_phase_execution_exception",
+        "reason": "Partial shards failure",
+        "failed_shards": [
+            {"shard": 0, "reason": {"type": "x", "caused_by": {"type": "y", "reason": "shard is recovering"}}}
+        ],
+    },
+    "status": 400,
+}
+
+
+def test_a_search_of_which_some_shards_are_not_there_yet_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSES_S", (0.0, 0.0))
+    answers = [reply(PARTLY, 400), reply(PARTLY, 400), reply({"count": 7})]
+    with standin(lambda _: answers.pop(0)) as server, engine_at(server.port) as engine:
+        store = remote.RemoteStore(engine, "default")
+        assert store.size() == 7
+        answers += [reply(PARTLY, 400)] * 3
+        with pytest.raises(QueryError, match="Partial shards failure: shard is recovering"):
+            store.size()
+        answers += [reply({"error": {"type": "parsing_exception", "reason": "no such query"}}, 400)]
+        with pytest.raises(QueryError, match="no such query"):
+            store.size()
+        assert answers == []
 
 
 def test_no_request_that_may_have_been_carried_out_is_sent_twice() -> None:

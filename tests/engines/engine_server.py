@@ -6,10 +6,11 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,17 +30,30 @@ class Unavailable(Exception):  # noqa: N818  # reads as a sentence where it is c
 
 
 class Client:
-    """The engine's HTTP API, JSON in and out, over one kept connection."""
+    """The engine's HTTP API, JSON in and out, over one kept connection.
 
-    def __init__(self, port: int) -> None:
+    Args:
+        headers: of every request.
+        tls: how to speak to it; plain HTTP if None.
+    """
+
+    def __init__(
+        self, port: int, headers: Mapping[str, str] | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.port = port
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self._headers = dict(headers or {})
+        self._connection = (
+            http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+            if tls is None
+            else http.client.HTTPSConnection("127.0.0.1", port, timeout=120, context=tls)
+        )
 
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         """The answer; raises `RuntimeError` with the engine's words for any status from 400 on."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
-        self._connection.request(method, path, data, {"content-type": kind} if data is not None else {})
+        headers = {**self._headers, "content-type": kind} if data is not None else self._headers
+        self._connection.request(method, path, data, headers)
         answer = self._connection.getresponse()
         text = answer.read().decode()
         if answer.status >= 400:
@@ -70,6 +84,25 @@ class Client:
         self._connection.close()
 
 
+def unpack(artifact: str, directory: Path) -> None:
+    """What Maven Central has, unpacked.
+
+    Raises:
+        Unavailable: it cannot be had on this machine.
+    """
+    if shutil.which("mvn") is None:
+        raise Unavailable(
+            f"{artifact} is not in ~/.cache/jwtrail-tests, and there is no mvn to fetch it with"
+        )
+    command = ["mvn", "-B", "-q", _UNPACK, f"-Dartifact={artifact}", f"-DoutputDirectory={directory}"]
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    fetched = subprocess.run(  # there, because Maven leaves marks where it runs
+        command, cwd=directory.parent, capture_output=True, text=True, check=False, timeout=900
+    )
+    if fetched.returncode:
+        raise Unavailable(f"mvn could not fetch {artifact}: {fetched.stdout[-500:]}")
+
+
 @dataclass(frozen=True)
 class Distribution:
     """One engine as Maven Central has it.
@@ -78,7 +111,7 @@ class Distribution:
         name: of the program, of its settings file, and of the unpacked directory.
         group: of its artifact.
         prefix: of its environment variables.
-        min_java: the oldest JDK it runs on.
+        min_java: the oldest JDK it runs on, `max_java`: the newest.
         settings: further lines of its settings file.
     """
 
@@ -89,37 +122,41 @@ class Distribution:
     min_java: int
     heap: str = "512m"
     settings: tuple[str, ...] = ()
+    max_java: int = 99
 
     def home(self) -> Path:
         """The unpacked server, fetched into the cache when it is not there yet."""
         cache = Path.home() / ".cache/jwtrail-tests"
         home = cache / f"{self.name}-{self.version}"
         if not (home / "bin" / self.name).exists():
-            if shutil.which("mvn") is None:
-                raise Unavailable(f"no {self.name} in ~/.cache/jwtrail-tests and no mvn to fetch it with")
             fresh = cache / f"fresh-{self.name}-{os.getpid()}"
-            artifact = f"{self.group}:{self.name}:{self.version}:zip"
-            command = ["mvn", "-B", "-q", _UNPACK, f"-Dartifact={artifact}", f"-DoutputDirectory={fresh}"]
             try:
-                fetched = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
-                if fetched.returncode:
-                    raise Unavailable(f"mvn could not fetch {self.name}: {fetched.stdout[-500:]}")
+                unpack(f"{self.group}:{self.name}:{self.version}:zip", fresh)
                 shutil.rmtree(home, ignore_errors=True)
                 (fresh / home.name).rename(home)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
         return home
 
+    def client(self, port: int) -> Client:
+        """Its HTTP API."""
+        return Client(port)
+
+    def url(self, port: int) -> str:
+        """Where it is, for jwtrail."""
+        return f"{self.name}+http://127.0.0.1:{port}"
+
+    def prepare(self, config: Path) -> None:
+        """Put further files into a server's own directory of settings."""
+
     def java(self) -> Path:
         """A JDK that is new enough."""
         for release in sorted(Path("/usr/lib/jvm").glob("*/release"), reverse=True):
             for line in release.read_text(errors="replace").splitlines():
-                if (
-                    line.startswith("JAVA_VERSION=")
-                    and int(line.split('"')[1].split(".")[0]) >= self.min_java
-                ):
+                version = line.partition("JAVA_VERSION=")[2].strip('"').split(".")[0]
+                if version and self.min_java <= int(version) <= self.max_java:
                     return release.parent
-        raise Unavailable(f"no JDK {self.min_java} or newer in /usr/lib/jvm")
+        raise Unavailable(f"no JDK from {self.min_java} to {self.max_java} in /usr/lib/jvm")
 
 
 @dataclass
@@ -134,7 +171,7 @@ class Server:
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        self.client = Client(self.port)
+        self.client = self.what.client(self.port)
         self._home, self._jdk = self.what.home(), self.what.java()
         self._configure()
         self._as_whom = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
@@ -146,7 +183,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"{self.what.name}+http://127.0.0.1:{self.port}"
+        return self.what.url(self.port)
 
     def start(self) -> None:
         """Run it and wait until it answers."""
@@ -195,6 +232,7 @@ class Server:
             *self.what.settings,
         ]
         (self.run / f"config/{self.what.name}.yml").write_text("\n".join(lines) + "\n")
+        self.what.prepare(self.run / "config")
         # The options name files relative to the server's directory, which belongs to somebody else.
         options = self.run / "config/jvm.options"
         kept = [

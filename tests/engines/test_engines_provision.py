@@ -30,7 +30,14 @@ def templates(engine: Engine) -> dict:
     return {one["name"]: one["component_template"] for one in found.get("component_templates", ())}
 
 
+def emptied(engine: Engine) -> None:
+    """Take away what other tests made: the server is one for all."""
+    engine.request("DELETE", "/_index_template/jwtrail", allow=(404,))
+    engine.request("DELETE", "/_component_template/jwtrail-*", allow=(404,))
+
+
 def test_the_command_makes_everything_once(server: Server, engine: Engine) -> None:
+    emptied(engine)
     planned = CliRunner().invoke(cli, ["provision", server.url, "--dry-run"])
     assert planned.exit_code == 0, planned.output
     requests = [json.loads(line) for line in planned.stdout.splitlines()]

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ship_worlds import recorded
 
-from jwtrail.ship.compare import entry_of_document
+from jwtrail.ship.shipped import entry_of_document
 from jwtrail.trail.follow import TrailFollower
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader

@@ -21,6 +21,7 @@ from jwtrail.elastic.provision import provision
 from jwtrail.elastic.template import index_body, index_template
 from jwtrail.ship.home import Home
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
@@ -222,6 +223,11 @@ def test_tampering_is_named(server: Server, namespace: str, layout: Layout) -> N
     client, stream = server.client, f"logs-jwtrail.access-{namespace}"
     client.call("POST", f"/{stream}/_refresh")
     assert verified(server, layout, namespace)["good"] == size
+    alone = ("--checkpoint", str(layout.checkpoint), "--vkey", str(TrailReader(layout).vkey()))
+    layout = Layout(layout.root.with_name("nowhere"))  # of the trail, the checkpoint is enough
+    found = verified(server, layout, namespace, *alone)
+    assert (found["size"], found["signed"], found["good"]) == (size, True, size)
+    layout = Layout(layout.root.with_name("data"))
     hits = {number: hit_of(client, namespace, number) for number in (100, 200, 300, 400, 500, 600, 700)}
     tamper(client, hits[100], **{"http.response.status_code": 404})
     tamper(client, hits[200], **{"user.id": "somebody-else"})
@@ -246,6 +252,19 @@ def test_tampering_is_named(server: Server, namespace: str, layout: Layout) -> N
         ("foreign", 700): "it is not the event with this index",
     }
     assert verified(server, layout, namespace, "--first", "600", "--last", "600")["counts"] == {"doubled": 1}
+    found = verified(server, layout, namespace, *alone)
+    assert found["signed"] is None
+    told = {(one["kind"], one["sequence"]): one["what"] for one in found["findings"]}
+    assert told == {
+        ("altered", 100): "its event.hash is not that of its content",
+        ("altered", 200): "its event.hash is not that of its content",
+        ("missing", 300): "no document has this index",
+        ("altered", 400): "its event.hash is not that of its content",
+        ("missing", 500): "no document has this index",
+        ("doubled", 600): told["doubled", 600],
+        ("doubled", 700): told["doubled", 700],
+        ("doubled", 2_500): told["doubled", 2_500],
+    }
 
 
 def verified(server: Server, layout: Layout, namespace: str, *more: str) -> dict:

@@ -11,6 +11,10 @@ from ship_worlds import recorded
 from jwtrail.elastic.answer import Answer
 from jwtrail.errors import EngineError
 from jwtrail.ship.compare import Comparison
+from jwtrail.ship.rebuild import Rebuilt, rebuilt
+from jwtrail.ship.shipped import ShippedDocuments, entry_of_document, hash_of
+from jwtrail.tlog.checkpoint import Checkpoint
+from jwtrail.tlog.merkle import EMPTY_ROOT
 from jwtrail.trail.follow import TrailFollower
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
@@ -26,7 +30,9 @@ class Liar:
     def __init__(self, told: Callable[[dict[str, Any]], bytes]) -> None:
         self._told = told
 
-    def request(self, _: str, path: str, *, body: dict[str, Any] | None = None, safe: bool = False) -> Answer:
+    def request(
+        self, _: str, path: str, *, body: dict[str, Any] | None = None, safe: bool = False, **more: object
+    ) -> Answer:
         assert safe
         raw = self._told(body["query"]) if body and "_search" in path else b"{}"
         return Answer(200, {}, raw, 0.0)
@@ -58,7 +64,8 @@ def asked(query: dict[str, Any]) -> str:
 
 def compared(world: World, told: Callable[[dict[str, Any]], bytes]) -> dict[str, int]:
     reader, docs = world
-    return Comparison(Liar(told), "default", reader, frozenset()).run(0, len(docs) - 1).counts  # type: ignore[arg-type]
+    documents = ShippedDocuments(Liar(told), "default")  # type: ignore[arg-type]
+    return Comparison(documents, reader, frozenset()).run(0, len(docs) - 1).counts
 
 
 def test_the_truth_is_good(world: World) -> None:
@@ -103,3 +110,46 @@ def test_an_answer_that_cannot_be_is_an_error_in_words(world: World, raw: bytes)
         compared(world, lambda _: raw)
     if raw != b"null":
         assert not isinstance(Answer(200, {}, b"[" * 100_000, 0.0).json, list)
+
+
+def signed(world: World, **more: object) -> Checkpoint:
+    reader, _ = world
+    last = reader.checkpoint()
+    assert last is not None
+    return msgspec.structs.replace(last, **more)
+
+
+def alone(world: World, *docs: dict[str, Any], **more: object) -> Rebuilt:
+    documents = ShippedDocuments(
+        Liar(lambda query: hits(*docs) if asked(query) == "window" else b"{}"), "default"
+    )  # type: ignore[arg-type]
+    return rebuilt(documents, signed(world, **more))
+
+
+def test_the_documents_alone_give_the_signed_root(world: World) -> None:
+    _, docs = world
+    assert alone(world, *docs).ok
+    assert alone(world, size=0, root=EMPTY_ROOT).ok
+
+
+def test_an_altered_document_with_a_fitting_hash_does_not_give_the_root(world: World) -> None:
+    _, docs = world
+    forged = docs[1] | {"http.response.status_code": 404}
+    forged["event.hash"] = hash_of(entry_of_document(forged))
+    found = alone(world, docs[0], forged, *docs[2:])
+    assert (found.ok, found.signed, found.counts) == (False, False, {})
+
+
+def test_documents_that_change_places_do_not_give_the_root(world: World) -> None:
+    _, docs = world
+    places = ("event.sequence", "jwtrail.writer_seq")
+    first, second = ({**docs[n], **{name: docs[1 - n][name] for name in places}} for n in (0, 1))
+    found = alone(world, second, first, *docs[2:])
+    assert (found.ok, found.signed, found.counts) == (False, False, {})
+
+
+def test_what_contradicts_itself_is_named_without_the_trail(world: World) -> None:
+    _, docs = world
+    found = alone(world, docs[0], docs[1] | {"user.id": "x"}, *docs[3:], docs[0] | {"user.id": "y"})
+    assert found.signed is None
+    assert found.counts == {"altered": 1, "doubled": 1, "missing": 1}

@@ -15,6 +15,7 @@ from engine_server import Server, Unavailable
 from engine_worlds import QUERIES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from jwtrail import clock, config
 from jwtrail.detect import Detector, RuleSet
@@ -54,6 +55,7 @@ WRITTEN = (
     "@timestamp > now-365d",
     "admin",
 )
+NONE = dict.fromkeys(("users", "addresses", "tokens", "paths"), 0)
 FIELDS = (
     "event.action",
     "event.outcome",
@@ -189,9 +191,13 @@ def test_values(stores, query: str) -> None:
             assert getattr(there, name) == getattr(here, name), (field, name)
     for kind in ("user", "address", "token", "client"):
         for failures in (False, True):
-            assert remote.entities(kind, request, 6, by_failures=failures) == local.entities(
-                kind, request, 6, by_failures=failures
-            )
+            there = remote.entities(kind, request, 6, by_failures=failures)
+            here = local.entities(kind, request, 6, by_failures=failures)
+            # How many different ones there are is nearly exact in an engine: one in some thousand is missed.
+            assert [replace(one, **NONE) for one in there] == [replace(one, **NONE) for one in here]
+            for ours, theirs in zip(here, there, strict=True):
+                for name in NONE:
+                    assert getattr(theirs, name) == pytest.approx(getattr(ours, name), rel=0.002), name
 
 
 def test_one_and_its_neighbours(stores) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "config_option",
     "console",
+    "counted",
     "data_option",
     "draw",
     "is_terminal",
@@ -214,6 +215,11 @@ def json_line(value: Any) -> None:
     import msgspec  # noqa: PLC0415
 
     click.echo(msgspec.json.encode(value))
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 record`, `2,000 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def note(text: str) -> None:

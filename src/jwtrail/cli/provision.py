@@ -40,6 +40,13 @@ _DONE = {"create": "created", "update": "updated", "extend": "extended"}
     help="Where the console is; ids become links to it. [default: serve.public_url]",
 )
 @click.option(
+    "--grant",
+    "grants",
+    metavar="ROLE=USER",
+    multiple=True,
+    help="Give USER the role writer, reader or keeper, beside those who have it (OpenSearch). May be repeated.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Look, change nothing, and print every request as a line of JSON."
 )
 @click.option("--json", "as_json", is_flag=True, help="What was done as one JSON document.")
@@ -52,6 +59,7 @@ def provision(
     out: Path | None,
     overwrite: bool,
     console: str | None,
+    grants: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
     config_file: Path | None,
@@ -66,23 +74,25 @@ def provision(
         raise click.UsageError("Give the URL of an engine, --kibana, --dashboards or --out.")
     settings = settings_of(file=config_file)
     if url:
-        report = _engine(url, settings, dry_run=dry_run)
+        report = _engine(url, settings, grants, dry_run=dry_run)
         _tell(report, dry_run=dry_run, as_json=as_json)
     if kibana or dashboards or out:
         _people(settings, kibana, dashboards, out, console, overwrite=overwrite, dry_run=dry_run)
 
 
-def _engine(url: str, settings: "Settings", *, dry_run: bool) -> "Report":
+def _engine(url: str, settings: "Settings", grants: tuple[str, ...], *, dry_run: bool) -> "Report":
     from jwtrail.elastic.client import connect  # noqa: PLC0415
     from jwtrail.elastic.lifecycle import Keeping  # noqa: PLC0415
     from jwtrail.elastic.provision import provision as carry_out  # noqa: PLC0415
+    from jwtrail.elastic.roles import grants_of  # noqa: PLC0415
     from jwtrail.trail.retention import Retention  # noqa: PLC0415
 
     keeping = Keeping.parse(
         settings.engine.delete_after, retention_days=Retention.parse(settings.trail.retention).days
     )
+    users = grants_of(grants)
     with connect(url, settings.engine) as engine:
-        return carry_out(engine, keeping, namespace=settings.engine.namespace, dry_run=dry_run)
+        return carry_out(engine, keeping, namespace=settings.engine.namespace, grants=users, dry_run=dry_run)
 
 
 def _tell(report: "Report", *, dry_run: bool, as_json: bool) -> None:

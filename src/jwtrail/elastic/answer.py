@@ -81,7 +81,7 @@ def _cause(body: Any) -> tuple[str, str]:
         return error, str(body.get("message", ""))
     if not isinstance(error, dict):
         return "", ""
-    deepest = error
+    deepest = _shard(error)
     for _ in range(8):  # causes of causes; deeper ones are Java's, not ours
         inner = deepest.get("caused_by")
         if not isinstance(inner, dict):
@@ -90,6 +90,17 @@ def _cause(body: Any) -> tuple[str, str]:
     kind, reason = str(error.get("type") or ""), str(error.get("reason") or "")
     cause = str(deepest.get("reason") or "")
     return kind, reason if cause in ("", reason) else f"{reason}: {cause}"
+
+
+def _shard(error: dict[str, Any]) -> dict[str, Any]:
+    """What the first shard that failed said, where the error itself only says that some did."""
+    shards = error.get("failed_shards")
+    first = (
+        shards[0].get("reason")
+        if isinstance(shards, list) and shards and isinstance(shards[0], dict)
+        else None
+    )
+    return first if isinstance(first, dict) else error
 
 
 def _seconds(text: str) -> float | None:

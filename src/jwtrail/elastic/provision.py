@@ -4,6 +4,7 @@ Everything is looked at before anything is changed.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import Struct
 from jwtrail.elastic.client import Engine
 from jwtrail.elastic.lifecycle import Keeping
 from jwtrail.elastic.plan import EVENTS, LeftOut, Made, Plan, Step, plan_for
+from jwtrail.elastic.roles import mapping_with
 from jwtrail.elastic.streams import DATASETS, NAMESPACE, check_namespace, stream_of
 from jwtrail.errors import EngineError
 
@@ -54,12 +56,18 @@ class Report(Struct, frozen=True):
 
 
 def provision(
-    engine: Engine, keeping: Keeping | None = None, *, namespace: str = NAMESPACE, dry_run: bool = False
+    engine: Engine,
+    keeping: Keeping | None = None,
+    *,
+    namespace: str = NAMESPACE,
+    grants: Mapping[str, tuple[str, ...]] | None = None,
+    dry_run: bool = False,
 ) -> Report:
     """Make templates, policies, data streams and roles, or bring them up to date.
 
     Args:
         keeping: when events are deleted there; None keeps them for ever.
+        grants: users by role, who get it beside those who have it.
         dry_run: look, and change nothing.
 
     Raises:
@@ -77,6 +85,7 @@ def provision(
             changes.append(change)
     if any(change.kind == "component template" and change.action == "update" for change in changes):
         changes += _extensions(engine, plan, namespace)
+    changes += _grants(engine, grants or {})
     if not dry_run:
         for change in changes:
             _carry_out(engine, change)
@@ -167,6 +176,29 @@ def _extensions(engine: Engine, plan: Plan, namespace: str) -> list[Change]:
         if engine.request("GET", path, allow=(404,)).status == 200:
             mappings = body["template"]["mappings"]
             found.append(Change("extend", "mapping", name, "PUT", f"{path}?write_index_only=true", mappings))
+    return found
+
+
+def _grants(engine: Engine, grants: Mapping[str, tuple[str, ...]]) -> list[Change]:
+    """What gives users their roles."""
+    if not grants:
+        return []
+    if engine.features.security != "/_plugins/_security/api/roles":
+        raise EngineError(
+            "roles are given to users elsewhere in this engine",
+            where="--grant",
+            hint="Elasticsearch: in the user, or in an API key; a build without security asks nobody who they are",
+        )
+    found: list[Change] = []
+    for role, users in grants.items():
+        path = f"/_plugins/_security/api/rolesmapping/{role}"
+        answer = engine.request("GET", path, allow=(404,))
+        there = answer.json.get(role, {}) if answer.status == 200 else {}
+        body = mapping_with(there, users)
+        if body is not None:
+            found.append(
+                Change("update" if there else "create", "users of the role", role, "PUT", path, body)
+            )
     return found
 
 

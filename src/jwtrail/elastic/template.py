@@ -89,6 +89,8 @@ def _property(field: Field, flavour: Flavour, *, wildcard: bool, flat: bool, wor
             return {"type": _FLATTENED[flavour]} if flat else {"type": "object", "enabled": False}
         case "wildcard" if not wildcard:
             return {"type": "keyword"}
+        case "wildcard" if flavour == "opensearch":  # 2.x keeps no values to count by unless it is asked to
+            return {"type": "wildcard", "doc_values": True}
     return {"type": field.type}
 
 

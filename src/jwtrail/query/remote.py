@@ -5,6 +5,7 @@ kept open in the engine: a cursor stays good for ever and fits both stores. What
 (`remotevalues`), and the hint says so.
 """
 
+import time
 from typing import Any
 
 import msgspec
@@ -44,6 +45,9 @@ MAX_TOP = 1000
 
 MAX_AROUND = 500
 """Events on each side of one event, as in `local`."""
+
+PAUSES_S = (0.1, 0.4)
+"""Before a search is repeated whose shards were not all there."""
 
 _TIME = "@timestamp"
 _SEQUENCE = "event.sequence"
@@ -269,14 +273,27 @@ class RemoteStore:
         path = f"{self._path}{what}{mark}ignore_unavailable=true&allow_no_indices=true"
         if "_search" in what:
             path += "&allow_partial_search_results=false"  # an answer of some shards is a wrong answer
-        try:
-            return self._engine.request("POST", path, body=body, timeout_s=run.left_s, safe=True)
-        except EngineAway as away:
-            if away.timed_out:
-                run.check()
-            raise
-        except EngineError as error:
-            raise QueryError(error.message, where=error.where, hint=error.hint) from error
+        for pause_s in (*PAUSES_S, None):
+            try:
+                return self._engine.request("POST", path, body=body, timeout_s=run.left_s, safe=True)
+            except EngineAway as away:
+                if away.timed_out:
+                    run.check()
+                raise
+            except EngineError as error:
+                if pause_s is None or not _passes(error):
+                    raise QueryError(error.message, where=error.where, hint=error.hint) from error
+            time.sleep(pause_s)
+            run.check()
+        raise AssertionError
+
+
+def _passes(error: EngineError) -> bool:
+    """Whether only some shards could not answer: a query that is wrong fails on all of them, an index that is being made or
+    moved has a shard that is not there for a moment."""
+    return error.kind == "search_phase_execution_exception" and (
+        error.status == 503 or "partial shards failure" in error.message.lower()
+    )
 
 
 def _filtered(request: SearchRequest, predicate: Predicate) -> dict[str, Any]:

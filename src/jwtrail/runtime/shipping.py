@@ -13,12 +13,15 @@ from jwtrail.errors import ConfigError, JwtrailError, LockedError
 from jwtrail.ship.bulk import BulkSink
 from jwtrail.ship.compare import Compared, Comparison
 from jwtrail.ship.home import Home, homes, name_of
+from jwtrail.ship.rebuild import Rebuilt, rebuilt
+from jwtrail.ship.shipped import ShippedDocuments
 from jwtrail.ship.shipper import Progress, Shipper
 from jwtrail.ship.sink import Sink, shown_address
+from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 
-__all__ = ["OURS", "Shipping", "compare", "engines_shipped_to", "open_sink", "ship_to"]
+__all__ = ["OURS", "Shipping", "compare", "engines_shipped_to", "open_sink", "rebuild", "ship_to"]
 
 _log = logging.getLogger("jwtrail.ship")
 
@@ -208,4 +211,21 @@ def compare(
                 f"the trail has no indexes from {first} to {end}", hint=f"it has {size:,} events"
             )
         refused = frozenset(one.sequence for home, _ in known for one in home.dead())
-        return Comparison(engine, settings.engine.namespace, reader, refused).run(first, end, tell)
+        documents = ShippedDocuments(engine, settings.engine.namespace)
+        return Comparison(documents, reader, refused).run(first, end, tell)
+
+
+def rebuild(
+    settings: Settings, url: str, checkpoint: Checkpoint, tell: Callable[[int, int], None] | None = None
+) -> Rebuilt:
+    """Compare what was shipped to an engine with a signed checkpoint alone; no data directory is needed.
+
+    Args:
+        tell: called with (indexes read, indexes to read).
+
+    Raises:
+        ConfigError: no address of an engine.
+        EngineError: the engine cannot be asked.
+    """
+    with connect(url, settings.engine) as engine:
+        return rebuilt(ShippedDocuments(engine, settings.engine.namespace), checkpoint, tell)
