@@ -18,7 +18,9 @@ from jwtrail.runtime.door import Door, denial_of
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
 from jwtrail.tokens.pairs import TokenPair as Issued
 from jwtrail.tokens.sessions import Session
+from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import UNBOUND, Accepted, Binding, Claims
+from jwtrail.tokens.verifier import KeySource
 
 __all__ = ["Binding", "Claims", "JWTrail", "Session", "TokenPair"]
 
@@ -43,6 +45,9 @@ class JWTrail(Door):
 
     Args:
         app: the application; the middleware is added to it.
+        keys: in observe mode, what the application verifies its tokens with, such as `KeySet(load_secret(b"…"))`: refused tokens
+            get their right reason, and one that was revoked here is stopped.
+        policy: in observe mode, what the application asks of its tokens.
         config: a settings file instead of `jwtrail.toml`.
         daemon: start `jwtrail serve` as a child process of this one, for people who want one command.
         **settings: any setting by its dotted name with `_` for the dot's sake quoted, e.g. `**{"tokens.issuer": "https://shop"}`,
@@ -54,14 +59,21 @@ class JWTrail(Door):
     """
 
     def __init__(
-        self, app: FastAPI, *, config: Path | None = None, daemon: bool = False, **settings: Any
+        self,
+        app: FastAPI,
+        *,
+        keys: KeySource | None = None,
+        policy: VerifyPolicy | None = None,
+        config: Path | None = None,
+        daemon: bool = False,
+        **settings: Any,
     ) -> None:
         super().__init__(settings, config=config, daemon=daemon)
         self._app = app
         app.add_exception_handler(StateError, _away)
         app.add_middleware(
             TrailMiddleware,
-            frame=self._worker.frame(resolve=self._resolve),
+            frame=self._worker.frame(resolve=self._resolve, verifier=self._judge(policy, keys)),
             on_startup=self._worker.start,
             on_shutdown=self._worker.close,
         )

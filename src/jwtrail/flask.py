@@ -19,7 +19,9 @@ from jwtrail.middleware.wsgi import SCOPE, WsgiMiddleware, exchange_of
 from jwtrail.runtime.door import Denial, Door, denial_of
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of, told
 from jwtrail.tokens.sessions import Session
+from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import UNBOUND, Accepted, Binding, Claims
+from jwtrail.tokens.verifier import KeySource
 
 __all__ = ["Binding", "Claims", "JWTrail", "Session"]
 
@@ -35,6 +37,9 @@ class JWTrail(Door):
 
     Args:
         app: the application; its `wsgi_app` is wrapped.
+        keys: in observe mode, what the application verifies its tokens with, such as `KeySet(load_secret(b"…"))`: refused tokens
+            get their right reason, and one that was revoked here is stopped.
+        policy: in observe mode, what the application asks of its tokens.
         config: a settings file instead of `jwtrail.toml`.
         daemon: start `jwtrail serve` as a child process of this one, for people who want one command.
         **settings: any setting by its dotted name, e.g. `**{"tokens.issuer": "https://shop"}`.
@@ -45,13 +50,20 @@ class JWTrail(Door):
     """
 
     def __init__(
-        self, app: Flask, *, config: Path | None = None, daemon: bool = False, **settings: Any
+        self,
+        app: Flask,
+        *,
+        keys: KeySource | None = None,
+        policy: VerifyPolicy | None = None,
+        config: Path | None = None,
+        daemon: bool = False,
+        **settings: Any,
     ) -> None:
         super().__init__(settings, config=config, daemon=daemon)
         self._app = app
         app.before_request(_note_route)
         app.register_error_handler(StateError, _away)
-        frame = self._worker.frame(resolve=self._resolve)
+        frame = self._worker.frame(resolve=self._resolve, verifier=self._judge(policy, keys))
         app.wsgi_app = WsgiMiddleware(  # type: ignore[method-assign]  # the way Flask documents for middleware
             app.wsgi_app, frame, on_startup=self._worker.start
         )

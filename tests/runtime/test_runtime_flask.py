@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from flask import Flask, Response, abort, request
 from werkzeug.serving import make_server
 
+from jwtrail import clock
 from jwtrail.ecs import Event, decode_line
 from jwtrail.flask import JWTrail
+from jwtrail.tokens import KeySet, load_secret
 
 PASSWORD = "correct horse"
 
@@ -192,3 +195,29 @@ def test_many_threads_of_a_real_server_write_one_event_for_each_request(shop):
     events = [event for event in shop.requests() if event.http_route == "/orders/{order_id}"]
     assert sorted(event.jwtrail_object_id for event in events) == sorted(map(str, range(60)))
     assert {event.source_ip for event in events} == {"127.0.0.1"}
+
+
+def test_an_application_with_a_token_library_of_its_own(tmp_path):
+    secret = "9f2c1e7ab4d8036f5e1a92c7d4b80f63"
+    app = Flask("other")
+    keys = KeySet(load_secret(secret.encode(), "HS256"))
+    trail = JWTrail(app, keys=keys, data=str(tmp_path), **{"http.bad_token": "observe"})
+
+    @app.get("/me")
+    def me() -> str:
+        try:
+            claims = jwt.decode(request.headers["Authorization"][7:], secret, ["HS256"])
+        except jwt.PyJWTError:
+            abort(401)
+        trail.seen(claims)
+        return str(claims["sub"])
+
+    client = app.test_client()
+    now = clock.now_us() // 1_000_000
+    for lives, status in ((60, 200), (-600, 401)):
+        token = jwt.encode({"sub": "u1", "exp": now + lives}, secret, "HS256")
+        assert client.get("/me", headers={"Authorization": f"Bearer {token}"}).status_code == status
+    trail.close()
+    lines = [line for path in tmp_path.rglob("*.ndjson") for line in path.read_bytes().splitlines()]
+    served, old = [decode_line(line) for line in lines if b'"http-request"' in line]
+    assert (served.user_id, old.event_reason) == ("u1", "expired")

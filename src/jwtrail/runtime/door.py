@@ -65,6 +65,9 @@ class Door:
         """
         return Verifier(policy, keys, self._worker.live.revocations)
 
+    def _judge(self, policy: VerifyPolicy | None, keys: KeySource | None) -> Verifier | None:
+        return None if keys is None else self.verifier(policy or VerifyPolicy(), keys)
+
     def record(self, action: str, **fields: Any) -> None:
         """Record a domain event: an export, a role change, whose data was touched.
 
