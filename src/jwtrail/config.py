@@ -167,7 +167,10 @@ def secret(*, file: str, env: str, where: str) -> str:
     """
     found = os.environ.get(env, "").strip() if env else _first_line(file, where)
     if not found:
-        raise ConfigError("the secret is empty", where=where, hint=env or file)
+        place = f"the environment variable {env} is not set or" if env else f"{file} is"
+        raise ConfigError(
+            f"no secret: {place} empty", where=where, hint="the process of jwtrail serve must find it there"
+        )
     return found
 
 
@@ -275,7 +278,8 @@ def _first_line(path: str, where: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8").split("\n", 1)[0].strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the secret: {error}", where=where) from error
+        hint = "the user that runs jwtrail serve must be able to read it"
+        raise ConfigError(f"cannot read the secret: {error}", where=where, hint=hint) from error
 
 
 def _convert(flat: dict[str, Any], origin: dict[str, str]) -> Settings:

@@ -37,6 +37,37 @@ def test_the_story_for_people_obeys_nobody(shown, data, filled):
     assert "\u200b" not in text
 
 
+def test_the_story_tells_no_more_than_there_is(shown, data, filled):
+    """An everyday request without a token: nothing of it is nearly an attack, and no token is followed."""
+    text, code = shown("explain", filled[1][2], "--data", data, TERM="dumb")
+    assert code == OK
+    assert "nearly" not in text
+    assert "it has no token to follow" in text
+    fits, compared = text.split("compared", 1)
+    assert "H2 " not in fits
+    assert "H2 " in compared
+    assert "with earlier ones of the same jwtrail.writer" in " ".join(compared.split())
+
+
+def test_a_long_title_stays_in_its_column(shown, copy):
+    from jwtrail.ecs import event_for
+    from jwtrail.trail.layout import Layout
+    from jwtrail.trail.writer import TrailWriter
+
+    writer = TrailWriter(Layout(Path(copy)))
+    long = event_for(
+        "alert-raised", rule_name="X1 " + "a title without end " * 9, user_id="bob", event_kind="alert"
+    )
+    writer.put(long, "sync").result(10)
+    writer.put(event_for("login", user_id="bob"), "sync").result(10)
+    writer.close()
+    text, code = shown("tail", "-n", "5", "--no-follow", "--data", copy, TERM="dumb")
+    assert code == OK
+    shortened, short = [line for line in text.splitlines() if "bob" in line]
+    assert "…" in shortened
+    assert shortened.index("bob") == short.index("bob")
+
+
 @pytest.mark.parametrize("form", ["ecs", "ocsf", "ndjson"])
 def test_alerts_are_exported_as_json(run, data, form):
     (made,) = _lines(run("alerts", "export", "--format", form, "--data", data))
@@ -72,7 +103,10 @@ def copy(filled, tmp_path):
 
 
 def test_work_on_an_alert_is_assigned_begun_and_reopened(run, copy):
-    assert run("alerts", "assign", "abcd", "kim", "--data", copy).exit_code == OK
+    assigned = run("alerts", "assign", "abcd", "kim", "--data", copy)
+    assert (assigned.exit_code, assigned.stderr) == (OK, "Alert abcd0000 is open, assigned to kim.\n")
+    taken = run("alerts", "assign", "abcd", " ", "--data", copy)
+    assert taken.stderr == "Alert abcd0000 is open, nobody's.\n"
     assert run("alerts", "start", "abcd", "--note", "on it", "--data", copy).exit_code == OK
     assert run("alerts", "close", "abcd", "--reason", "other", "--data", copy).exit_code == OK
     assert run("alerts", "reopen", "abcd", "--data", copy).exit_code == OK
@@ -125,7 +159,10 @@ def test_a_channel_is_tried_out(run, data, tmp_path):
         )
         answer = run("alerts", "notify-test", "chat", "--data", data)
         assert answer.exit_code == OK, answer.output
-        assert run("alerts", "notify-test", "gone", "--data", data).exit_code == ERROR
+        gone = run("alerts", "notify-test", "gone", "--data", data)
+        assert gone.exit_code == ERROR
+        assert "notify.gone: 127.0.0.1: " in gone.stderr
+        assert "hint: is the address under [notify.gone] right" in gone.stderr
         assert run("alerts", "notify-test", "other", "--data", data).exit_code == USAGE
         server.shutdown()
         thread.join(5)

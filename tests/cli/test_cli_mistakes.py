@@ -21,6 +21,44 @@ def copied(data, tmp_path):
     return str(tmp_path / "copy")
 
 
+def test_a_simulated_month_is_not_overwritten_unasked(run, tmp_path):
+    (tmp_path / "jwtrail.toml").write_text("# mine\n")
+    write = ("simulate", "write", str(tmp_path), "--days", "1", "--people", "100", "--rounds", "0")
+    answer = run(*write)
+    assert (answer.exit_code, "jwtrail.toml would be lost" in answer.stderr) == (USAGE, True)
+    assert (tmp_path / "jwtrail.toml").read_text() == "# mine\n"
+    assert not (tmp_path / "events.ndjson").exists()
+    assert run(*write, "--overwrite").exit_code == OK
+    assert "[detect]" in (tmp_path / "jwtrail.toml").read_text()
+
+
+def test_secrets_that_cannot_be_read_are_said_all_at_once(run, tmp_path, monkeypatch):
+    settings = tmp_path / "jwtrail.toml"
+    settings.write_text(
+        '[notify.a]\nkind = "slack"\nurl_from = {env = "NOT_SET_ANYWHERE"}\n'
+        '[notify.b]\nkind = "webhook"\nurl = "https://h.example/x"\nsecret = {file = "/no/such/file"}\n'
+        '[notify.c]\nkind = "slack"\nurl_from = {env = "SET_HERE"}\n'
+        '[respond.answers.A1]\nkind = "exec"\nhook = "nobody-has-it"\n'
+    )
+    monkeypatch.setenv("SET_HERE", "https://hooks.example/T000/secret-of-c")
+    answer = run("config", "check", "--config", str(settings))
+    assert answer.exit_code == USAGE
+    assert "notify.a: no secret: the environment variable NOT_SET_ANYWHERE is not set" in answer.stderr
+    assert "notify.b: cannot read the secret" in answer.stderr
+    assert "respond.answers.A1" in answer.stderr
+    assert "notify.c" not in answer.stderr
+    assert "secret-of-c" not in answer.output
+
+
+def test_one_of_a_kind_is_not_many(run, copied):
+    from jwtrail.cli.common import counted
+
+    assert (counted(1, "record"), counted(0, "record"), counted(2000, "alert")) == (
+        "1 record", "0 records", "2,000 alerts",
+    )  # fmt: skip
+    assert "1 record\n" in run("subject", "export", "\u200bali\u202ece", "--data", copied).stderr
+
+
 @pytest.mark.parametrize("person", ["", " "])
 def test_nobody_is_not_everybody(run, copied, person):
     with StateStore(Layout(Path(copied)).state) as state:

@@ -137,7 +137,7 @@ def start(alert_id: str, words: str | None, data: Path | None) -> None:
 @data_option
 def assign(alert_id: str, who: str, data: Path | None) -> None:
     """Give it to somebody; an empty WHO takes it away again."""
-    _change(data, alert_id, assignee=who[:MAX_WHO])
+    _change(data, alert_id, assignee=who.strip()[:MAX_WHO])
 
 
 @alerts.command()
@@ -164,8 +164,15 @@ def _change(data: Path | None, alert_id: str, **changes: Any) -> None:
 
     with open_state(data) as state:
         row = state.set_alert(found(state, alert_id).id, **changes)
-    record(data, "alert-changed", f"alert {row.id} is {row.status}", jwtrail_alert_id=row.id)
-    note(f"Alert {row.id} is {row.status}.")
+    became = _state(row)
+    record(data, "alert-changed", f"alert {row.id} is {became}", jwtrail_alert_id=row.id)
+    note(f"Alert {row.id[:SHOWN_ID]} is {visible(became)}.")
+
+
+def _state(row: AlertRow) -> str:
+    """What became of it: its status, whose it is, why it was closed."""
+    of = f", assigned to {row.assignee}" if row.assignee else ", nobody's"
+    return f"{row.status.replace('_', ' ')}{f' ({row.reason})' if row.reason else ''}{of}"
 
 
 def _table(rows: list[AlertRow]) -> None:

@@ -1,5 +1,6 @@
 """`jwtrail config`: settings, and where each comes from."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 import msgspec
 
 from jwtrail.cli.common import config_option, draw, is_terminal, json_line, note
+from jwtrail.cli.exits import USAGE, one_line
 
 __all__ = ["config"]
 
@@ -58,10 +60,20 @@ def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
 @config.command()
 @config_option
 def check(config_file: Path | None) -> None:
-    """Read the settings and say whether they are good."""
+    """Read the settings and say whether they are good; exit code 2 when not.
+
+    Secrets of channels are read from where they are said to be, by you as this user, and hooks and channels of other
+    packages are looked for. Nobody is told anything.
+    """
     from jwtrail import config as settings  # noqa: PLC0415
+    from jwtrail.runtime.channels import problems_of  # noqa: PLC0415
 
     loaded = settings.load(file=config_file)
+    problems = problems_of(loaded.settings)
+    for problem in problems:
+        note(one_line(problem))
+    if problems:
+        sys.exit(USAGE)
     note(f"The settings are good; {len(loaded.origin)} differ from the defaults.")
 
 

@@ -11,6 +11,7 @@ from jwtrail import clock
 from jwtrail.cli.common import (
     LEVEL_STYLES,
     config_option,
+    counted,
     data_option,
     draw,
     is_terminal,
@@ -108,7 +109,9 @@ def detect(
             json_line(alert_document(alert))
     else:
         _draw(found)
-    note(f"{len(found.alerts):,} alerts; {found.read:,} events looked at in {found.took_ms / 1000:,.1f} s.")
+    note(
+        f"{counted(len(found.alerts), 'alert')}; {counted(found.read, 'event')} looked at in {found.took_ms / 1000:,.1f} s."
+    )
     if exit_code and found.alerts:
         sys.exit(FOUND)
 

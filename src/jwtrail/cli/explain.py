@@ -72,7 +72,7 @@ def _show(out: "Console", made: "Explanation") -> None:
     from jwtrail.ecs import decode_document  # noqa: PLC0415
 
     event = decode_document(made.event)
-    out.print(line(event), no_wrap=True, overflow="ellipsis")
+    out.print(line(event, whole=True), soft_wrap=True)
     _title(out, "token")
     for name, value in made.token.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -106,17 +106,26 @@ def _show(out: "Console", made: "Explanation") -> None:
     for doc in made.later:
         out.print("  ", line(decode_document(doc)), no_wrap=True, overflow="ellipsis")
     if not made.later:
-        _row(out, "", "the token was not seen again")
+        _row(out, "", "the token was not seen again" if made.token else "it has no token to follow")
 
 
 def _rules(out: "Console", made: "Explanation") -> None:
     trial = made.trial
     ignored = f"; none counts it: {trial.ignored}" if trial.ignored else ""
-    _title(out, "rules", f"{trial.rules} tried, {len(trial.matched)} fit{ignored}")
-    for one in trial.matched:
+    fit = [one for one in trial.matched if not one.compares]
+    _title(out, "rules", f"{trial.rules} tried, {len(fit)} fit{ignored}")
+    for one in fit:
         _rule(out, one, "✓", "green")
+    compared = [one for one in trial.matched if one.compares]
+    if compared:
+        _title(out, "compared", "these alert only when it is out of the usual")
+    for one in compared:
+        whose = (
+            f"with earlier ones of the same {' and '.join(one.beside)}" if one.beside else "with earlier ones"
+        )
+        _row(out, f"· {one.code}".strip(), f"{visible(one.title)}  {whose}", "dim")
     if trial.near:
-        _title(out, "nearly", "one condition kept these from it")
+        _title(out, "nearly", "one exception kept these from it")
     for one in trial.near:
         _rule(out, one, "✗", "dim")
 

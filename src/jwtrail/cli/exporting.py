@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from jwtrail.cli.common import data_option, json_line, layout_of, note
+from jwtrail.cli.common import counted, data_option, json_line, layout_of, note
 
 __all__ = ["export"]
 
@@ -32,4 +32,6 @@ def tlog(directory: Path, as_json: bool, data: Path | None) -> None:
     if as_json:
         json_line(copied)
         return
-    note(f"Wrote {copied.files:,} files for {copied.size:,} events; its key: {reader.vkey()}")
+    note(
+        f"Wrote {counted(copied.files, 'file')} for {counted(copied.size, 'event')}; its key: {reader.vkey()}"
+    )

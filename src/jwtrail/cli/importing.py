@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from jwtrail.cli.common import config_option, data_option, json_line, note, settings_of
+from jwtrail.cli.common import config_option, counted, data_option, json_line, note, settings_of
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.progress import progress
 
@@ -84,7 +84,9 @@ def import_(
         json_line(taken)
     else:
         rate = f" in {seconds:,.1f} s ({taken.events / seconds:,.0f} a second)" if seconds else ""
-        click.echo(f"{taken.events:,} events imported{rate}, {taken.rejected:,} lines refused")
+        click.echo(
+            f"{counted(taken.events, 'event')} imported{rate}, {counted(taken.rejected, 'line')} refused"
+        )
         if taken.rejects:
             note(f"Refused lines and why: {taken.rejects}")
     if taken.rejected:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Glance", "ago", "glance", "line", "moment"]
 
+WHAT = 38
+WHO = 12
+"""Columns of what happened and of who did it."""
+
 _SECOND_US = 1_000_000
 _STEPS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _MARKS = {"success": ("✓", "green"), "failure": ("✗", "red"), "unknown": ("?", "yellow")}
@@ -46,19 +50,31 @@ def glance(event: "Event") -> Glance:
     )
 
 
-def line(event: "Event") -> "Text":
-    """One line for `tail`."""
+def line(event: "Event", *, whole: bool = False) -> "Text":
+    """One line for `tail`.
+
+    Args:
+        whole: long texts push what comes after them, instead of being cut.
+    """
     from rich.text import Text  # noqa: PLC0415
 
     seen = glance(event)
     text = Text()
     text.append(seen.when[11:] + "  ", "dim")
     text.append(seen.mark + " ", seen.style)
-    text.append(f"{seen.what:<38} ", "bold magenta" if event.event_kind == "alert" else "")
-    text.append(f"{seen.who:<12} ", "cyan")
+    what = seen.what if whole else _cut(seen.what, WHAT)
+    text.append(f"{what:<{WHAT}} ", "bold magenta" if event.event_kind == "alert" else "")
+    text.append(f"{seen.who if whole else _cut(seen.who, WHO):<{WHO}} ", "cyan")
     text.append(f"{seen.source:<15} ", "dim")
     text.append(seen.why, "red" if event.event_outcome == "failure" else "")
     return text
+
+
+def _cut(text: str, width: int) -> str:
+    """At most so many columns of a terminal, with an ellipsis where something is missing; wide characters take two."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415
+
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
 
 
 def moment(iso: str) -> str:

@@ -21,7 +21,7 @@ from jwtrail.cli.common import (
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.look import ago
 from jwtrail.cli.plain import visible
-from jwtrail.errors import ConfigError
+from jwtrail.errors import ConfigError, NotifyError
 from jwtrail.state.outbox import MAX_LISTED, Delivery, DeliveryState
 
 __all__ = ["deliveries", "notify_test", "resend"]
@@ -55,8 +55,24 @@ def notify_test(name: str, data: Path | None, config_file: Path | None) -> None:
         description="A test message from `jwtrail alerts notify-test`.",
         test=True,
     )
-    sender_of(name, settings.notify[name])(notice)
+    try:
+        sender_of(name, settings.notify[name])(notice)
+    except NotifyError as error:
+        raise NotifyError(
+            error.message,
+            where=f"notify.{name}: {error.where}" if error.where else f"notify.{name}",
+            hint=error.hint or _hint(name, error),
+            final=error.final,
+        ) from error
     note(f"{name} has taken it.")
+
+
+def _hint(name: str, error: NotifyError) -> str:
+    if error.final:
+        return f"it was reached and refuses: look at address, user and secret under [notify.{name}]"
+    if error.retry_after_s:
+        return f"it wants to be left alone for {error.retry_after_s} s"
+    return f"is the address under [notify.{name}] right, and does this machine get there? jwtrail serve would try again"
 
 
 @click.command()

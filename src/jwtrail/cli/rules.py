@@ -10,6 +10,7 @@ from jwtrail import clock
 from jwtrail.cli.common import (
     LEVEL_STYLES,
     config_option,
+    counted,
     data_option,
     draw,
     is_terminal,
@@ -180,11 +181,11 @@ def backtest(
         json_line(made)
     else:
         for rule in made.rules:
-            note(f"{rule.code or rule.id} {visible(rule.title)}: {rule.alerts:,} alerts")
+            note(f"{rule.code or rule.id} {visible(rule.title)}: {counted(rule.alerts, 'alert')}")
         rows = [(*row[:2], visible(row[2]), f"{row[3]:,}") for row in made.rows()]
         draw(("day", "rule", "group", "alerts"), rows, flexible=("group",))
         note(
-            f"{made.alerts:,} alerts on {made.events:,} events, {made.per_10k:.2f} on 10,000; {made.took_ms:,} ms."
+            f"{counted(made.alerts, 'alert')} on {counted(made.events, 'event')}, {made.per_10k:.2f} on 10,000; {made.took_ms:,} ms."
         )
     if ruleset.refused:
         sys.exit(ERROR)

@@ -10,7 +10,7 @@ import msgspec
 from click.core import ParameterSource
 
 from jwtrail import clock
-from jwtrail.cli.common import data_option, is_terminal, note, open_store, store_option
+from jwtrail.cli.common import counted, data_option, is_terminal, note, open_store, store_option
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.results import FORMATS, written
 
@@ -166,7 +166,7 @@ def _explain(store: "Store", request: "SearchRequest", now_us: int) -> None:
     page = store.search(request)
     more = ", and there are more" if page.next else ""
     click.echo(
-        f"\n── run: its first page\n{len(page.events):,} events{more} in {page.took_ms} ms;"
+        f"\n── run: its first page\n{counted(len(page.events), 'event')}{more} in {page.took_ms} ms;"
         f" parts of the index and segments opened: {page.opened:,}; rows in them and unsealed: {page.rows:,}"
         f" of {page.position:,} in the trail"
     )
@@ -197,4 +197,4 @@ class _Found:
         if not self.count:
             return "Nothing found. A wider time may help: --from now-30d"
         more = " · more with --limit" if self.page.next or self.count == self._limit else ""
-        return f"{self.count:,} events of {self.page.position:,} · {self.page.took_ms} ms{more}"
+        return f"{counted(self.count, 'event')} of {self.page.position:,} · {self.page.took_ms} ms{more}"

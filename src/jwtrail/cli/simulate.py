@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
-from jwtrail.cli.common import json_line, note
+from jwtrail.cli.common import counted, json_line, note
 from jwtrail.cli.progress import progress
 from jwtrail.errors import ConfigError
 
@@ -47,7 +47,8 @@ def simulate() -> None:
     help="How often each attack happens; 0 for peace.",
     type=click.IntRange(0, 100),
 )
-def write(directory: Path, days: int, people: int, seed: int, rounds: int) -> None:
+@click.option("--overwrite", is_flag=True, help="In the place of what is there.")
+def write(directory: Path, *, days: int, people: int, seed: int, rounds: int, overwrite: bool) -> None:
     """Write DIR/events.ndjson (ECS), DIR/labels.ndjson (the attacks) and DIR/jwtrail.toml (what its operator knows)."""
     import msgspec  # noqa: PLC0415
 
@@ -55,6 +56,11 @@ def write(directory: Path, days: int, people: int, seed: int, rounds: int) -> No
     from jwtrail.simulate import Month, Plan  # noqa: PLC0415
 
     month = Month(Plan(days, people, seed, rounds))
+    there = [name for name in (EVENTS, LABELS, SETTINGS) if (directory / name).exists()]
+    if there and not overwrite:
+        raise ConfigError(
+            f"{', '.join(there)} would be lost", where=str(directory), hint="another DIR, or --overwrite"
+        )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     encoder, count = msgspec.json.Encoder(), 0
     with _new(directory / EVENTS) as out, progress("simulating") as report:
@@ -67,7 +73,7 @@ def write(directory: Path, days: int, people: int, seed: int, rounds: int) -> No
             out.write(encoder.encode(label) + b"\n")
     with _new(directory / SETTINGS) as out:
         out.write(_settings().encode())
-    note(f"Wrote {count:,} events and {len(month.labels)} attacks to {directory}.")
+    note(f"Wrote {counted(count, 'event')} and {counted(len(month.labels), 'attack')} to {directory}.")
 
 
 @simulate.command()

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import data_option, draw, is_terminal, json_line, open_store, store_option
+from jwtrail.cli.common import counted, data_option, draw, is_terminal, json_line, open_store, store_option
 from jwtrail.cli.plain import visible
 from jwtrail.cli.search import timeout_option
 
@@ -86,7 +86,7 @@ def _field(store: "Store", name: str, request: "SearchRequest", size: int, *, pe
         return
     about = "" if found.exact else "about "
     click.echo(
-        f"{name}: {found.count:,} values, {about}{found.distinct:,} different; {found.missing:,} events without"
+        f"{name}: {counted(found.count, 'value')}, {about}{found.distinct:,} different; {counted(found.missing, 'event')} without"
     )
     if found.low is not None:
         click.echo(f"  from {visible(str(found.low))} to {visible(str(found.high))}")

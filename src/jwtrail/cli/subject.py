@@ -8,6 +8,7 @@ import click
 from jwtrail import clock
 from jwtrail.cli.common import (
     config_option,
+    counted,
     data_option,
     is_terminal,
     json_line,
@@ -54,11 +55,11 @@ def export(person: str, reason: str, config_file: Path | None, data: Path | None
     record(
         data,
         "data-exported",
-        f"{count} records about one person",
+        f"{counted(count, 'record')} about one person",
         jwtrail_records=count,
         jwtrail_ticket=reason or None,
     )
-    note(f"{count:,} records")
+    note(counted(count, "record"))
     if restricted:
         what = "shown for the reason given" if reason else "left out; --reason with a ticket shows them"
         note(f"This person is restricted: records that wait to be erased are {what}")
@@ -92,14 +93,14 @@ def erase(
     if as_json:
         json_line(done)
         return
-    click.echo(f"{done.events:,} records erased, {done.state_rows:,} rows of state removed")
+    click.echo(f"{counted(done.events, 'record')} erased, {counted(done.state_rows, 'row')} of state removed")
     if done.kept_rows:
         note(
             f"{done.kept_rows:,} revocations still count and stay until {done.kept_until}; erase again after that"
         )
     if done.restricted:
         note(
-            f"{done.restricted:,} records must be kept: nobody sees them from now on, and jwtrail serve erases them"
+            f"{counted(done.restricted, 'record')} must be kept: nobody sees it from now on, and jwtrail serve erases it"
             f" after {done.restricted_until}"
         )
     if done.hashes:
@@ -128,7 +129,9 @@ def show(*, as_json: bool, data: Path | None) -> None:
             })  # fmt: skip
         else:
             ticket = f" ({one.ticket})" if one.ticket else ""
-            click.echo(visible(f"{one.person}  {one.records:,} records, erased after {scheduled}{ticket}"))
+            click.echo(
+                visible(f"{one.person}  {counted(one.records, 'record')}, erased after {scheduled}{ticket}")
+            )
     if not found:
         note("Nobody is restricted.")
 
@@ -145,8 +148,8 @@ def cancel(person: str, reason: str, data: Path | None) -> None:
     record(
         data,
         "restriction-lifted",
-        f"{gone.records} records are shown again",
+        f"{counted(gone.records, 'record')} shown again",
         jwtrail_records=gone.records,
         jwtrail_ticket=reason,
     )
-    note(f"{gone.records:,} records are shown again and will not be erased")
+    note(f"{counted(gone.records, 'record')} shown again; nothing of it will be erased")

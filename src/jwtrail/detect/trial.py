@@ -51,6 +51,8 @@ class Tried(Struct, frozen=True, kw_only=True):
         conditions: each of them; in an alternative only those that hold, when one does.
         feeds: codes of the correlations that count events of this rule.
         alone: whether a match raises an alert by itself.
+        beside: fields that tell whose earlier events a match is held against; empty where it is not, or against all.
+        compares: whether a match is held against earlier events, and alerts only when it is out of the usual.
     """
 
     rule: str
@@ -60,6 +62,8 @@ class Tried(Struct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...]
     feeds: tuple[str, ...] = ()
     alone: bool = True
+    beside: tuple[str, ...] = ()
+    compares: bool = False
 
 
 class Trial(Struct, frozen=True, kw_only=True):
@@ -68,7 +72,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     Args:
         rules: how many were tried.
         ignored: why none of them counts the event; empty when they do.
-        near: those that one condition alone kept from it.
+        near: those that find in it all that they look for, and that one exception alone kept from it.
     """
 
     rules: int
@@ -83,7 +87,7 @@ def tried(ruleset: RuleSet, event: Event) -> Trial:
     above = _correlations_above(active.correlations)
     everything = [_tried(rule, event, above, active.alerting) for rule in active.rules]
     matched = tuple(one for one in everything if one.matched)
-    missed = [one for one in everything if not one.matched and _missing(one) == 1 and len(one.conditions) > 1]
+    missed = [one for one in everything if not one.matched and _is_near(one.conditions)]
     return Trial(
         rules=len(everything),
         ignored=_ignored(event),
@@ -100,8 +104,10 @@ def _ignored(event: Event) -> str:
     return ""
 
 
-def _missing(one: Tried) -> int:
-    return sum(not condition.fits for condition in one.conditions)
+def _is_near(conditions: tuple[Condition, ...]) -> bool:
+    """Whether one exception is all that is in the way; what is simply another event is not near."""
+    missing = [condition for condition in conditions if not condition.fits]
+    return len(missing) == 1 < len(conditions) and not missing[0].wanted
 
 
 def _tried(rule: Rule, event: Event, above: dict[str, tuple[str, ...]], alerting: frozenset[str]) -> Tried:
@@ -117,7 +123,9 @@ def _tried(rule: Rule, event: Event, above: dict[str, tuple[str, ...]], alerting
         matched=matched,
         conditions=tuple(conditions[:MAX_CONDITIONS]),
         feeds=above.get(rule.meta.id, ()),
-        alone=rule.meta.id in alerting,
+        alone=rule.meta.id in alerting and rule.watch is None,
+        beside=rule.meta.group_by if rule.watch is not None else (),
+        compares=rule.watch is not None,
     )
 
 

@@ -1,14 +1,15 @@
 """Channels and hooks made ready from the settings: secrets read, entry points loaded."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from jwtrail import config, plugins
-from jwtrail.errors import NotifyError
+from jwtrail.errors import ConfigError, NotifyError
 from jwtrail.respond.notify import mail, slack, webhook
 from jwtrail.respond.notify.notice import HOOK, Notice, Sender
 from jwtrail.respond.notify.settings import Channel, Email, Plugin, Secret, Slack, Webhook
 
-__all__ = ["sender_of", "senders_of"]
+__all__ = ["problems_of", "sender_of", "senders_of"]
 
 
 def senders_of(settings: config.Settings) -> dict[str, Sender]:
@@ -17,12 +18,30 @@ def senders_of(settings: config.Settings) -> dict[str, Sender]:
     Raises:
         ConfigError: a secret cannot be read, an address is refused, or an entry point is missing.
     """
-    made = {name: sender_of(name, channel) for name, channel in settings.notify.items()}
+    return {name: make() for name, make in _makers(settings)}
+
+
+def problems_of(settings: config.Settings) -> list[ConfigError]:
+    """Everything for which `senders_of` would refuse these settings; nobody is told anything."""
+    found = []
+    for _, make in _makers(settings):
+        try:
+            make()
+        except ConfigError as error:
+            found.append(error)
+    return found
+
+
+def _makers(settings: config.Settings) -> Iterator[tuple[str, Callable[[], Sender]]]:
+    for name, channel in settings.notify.items():
+        yield name, partial(sender_of, name, channel)
     for code, answer in settings.respond.answers.items():
         if answer.hook:
-            hook = plugins.load(plugins.RESPONSES, answer.hook, f"respond.answers.{code}")
-            made[HOOK + answer.hook] = partial(_called, hook)
-    return made
+            yield HOOK + answer.hook, partial(_hook, answer.hook, f"respond.answers.{code}")
+
+
+def _hook(name: str, where: str) -> Sender:
+    return partial(_called, plugins.load(plugins.RESPONSES, name, where))
 
 
 def sender_of(name: str, channel: Channel) -> Sender:
