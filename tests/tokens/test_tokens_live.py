@@ -1,5 +1,8 @@
 """Revocations and restraints reach the memory of every process; the cache never outlives either."""
 
+import copy
+import json
+import pickle
 import subprocess
 import sys
 import time
@@ -93,6 +96,33 @@ def test_the_cache_ends_with_the_token_and_looks_at_keys_and_revocations(shop):
     assert reason(NOW_US) == "accepted"
     ring.rotate(0, at_once=True)
     assert reason(NOW_US) == "kid_unknown"
+
+
+def test_what_a_token_says_is_the_same_for_every_request(shop):
+    """A remembered verdict is shared: an application that changed it would change who comes next."""
+    said = {"plan": "gold", "org": {"roles": ["reader", {"deep": True}], "id": 7}}
+    token = shop.issuer.issue("u1", claims=said).access_token
+    extra = shop.verifier.verify(token, shop.now_us).claims.extra
+    for change in (
+        lambda: extra.update(plan="free"),
+        lambda: extra.__setitem__("admin", True),
+        lambda: extra.pop("plan", None),
+        lambda: extra.__ior__({"admin": True}),
+        lambda: extra["org"].__setitem__("id", 1),
+        lambda: extra["org"]["roles"].append("admin"),
+        extra["org"]["roles"][1].clear,
+    ):
+        with pytest.raises((TypeError, AttributeError)):
+            change()
+    again = shop.verifier.verify(token, shop.now_us).claims.extra
+    assert again is extra
+    assert json.loads(json.dumps(again)) == said  # it is still written as JSON, copied and sent as before
+    assert pickle.loads(pickle.dumps(again)) == copy.deepcopy(again) == again
+    mine = dict(again)
+    mine["plan"] = "free"
+    assert again["plan"] == "gold"
+    with pytest.raises(TypeError):
+        Claims().extra["admin"] = True
 
 
 def test_the_cache_is_bounded(shop):

@@ -1,5 +1,6 @@
 """Who, from what the verifier said. Claims of a token whose signature did not hold are labels (`jwt.unverified.*`), never who."""
 
+import json
 from typing import Any
 
 from jwtrail import clock
@@ -30,7 +31,7 @@ def fields_of_claims(
     claims: Claims, now_us: int, claims_allow: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """Attributes of `Event` for claims whose signature held."""
-    extra = {name: str(value) for name, value in claims.extra.items() if name in claims_allow}
+    extra = {name: _leaf(value) for name, value in claims.extra.items() if name in claims_allow}
     return {
         "user_id": claims.act or claims.sub or None,
         "user_effective_id": claims.sub if claims.act else None,
@@ -92,3 +93,8 @@ def _date(seconds: float | None) -> str | None:
         return clock.seconds_iso(seconds) if seconds is not None else None
     except (ValueError, OverflowError):  # a date beyond the year 9999 is a claim somebody may well sign
         return None
+
+
+def _leaf(value: Any) -> str:
+    """A claim as one keyword: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

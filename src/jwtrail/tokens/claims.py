@@ -2,9 +2,10 @@
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from jwtrail.tokens.frozen import NOTHING, frozen
 from jwtrail.tokens.refusal import Refusal
 from jwtrail.tokens.settings import VerifyPolicy, normal_typ
 from jwtrail.tokens.shapes import MAX_COUNT, MAX_DATE, MAX_WORDS, NO_CNF, Shape, Shapes, Values
@@ -98,7 +99,7 @@ def read_at_length(raw: bytes, signed: Signed, required: tuple[str, ...], finger
         alg=signed.alg,
         kid=signed.kid,
         typ=signed.typ,
-        extra=extra,
+        extra=frozen(extra) if extra else NOTHING,
         fingerprint=fingerprint,
     )
 
@@ -142,7 +143,7 @@ def _shaped_claims(values: Values, extra: dict[str, Any], signed: Signed, finger
         signed.alg,
         signed.kid,
         signed.typ,
-        extra,
+        frozen(extra) if extra else NOTHING,
         fingerprint,
     )
 
@@ -189,7 +190,7 @@ def _meant_for(audience: tuple[str, ...], ours: tuple[str, ...]) -> bool:
 def _fits_use(claims: Claims, use: str) -> bool:
     if claims.kind not in ("", use):
         return False
-    if normal_typ(claims.typ) in _OTHER_TYPES:
+    if normal_typ(claims.typ) in _OTHER_TYPES or type(claims.extra.get("token_use", "")) is not str:
         return False
     return _use(claims.extra) in ("", use)
 
@@ -249,7 +250,7 @@ def _member(value: Any, name: str) -> str:
     return _text(value[name]) if name in value else ""
 
 
-def _use(extra: dict[str, Any]) -> str:
+def _use(extra: Mapping[str, Any]) -> str:
     if not extra:
         return ""
     for name in _USE_CLAIMS:

@@ -1,10 +1,12 @@
 """What the verifier says about a token: absent, rejected for one reason, or accepted with its claims."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
 from jwtrail.state.records import Revocation
+from jwtrail.tokens.frozen import NOTHING
 
 __all__ = ["ABSENT", "UNBOUND", "Absent", "Accepted", "Binding", "Claims", "Rejected", "Signed", "Verdict"]
 
@@ -39,7 +41,8 @@ class Claims(Struct, frozen=True, gc=False):
         kind: `access`, `refresh`, `id`, or empty when the token does not tell.
         binding: the key or certificate the token is bound to; both empty for a bearer token.
         act: who acts as `sub` (RFC 8693 section 4.1).
-        extra: every claim that has no attribute here.
+        extra: every claim that has no attribute here; it cannot be changed, in depth, for the next request with this token gets
+            the same.
         fingerprint: first 16 bytes of SHA-256 of the token, base64url.
     """
 
@@ -62,7 +65,7 @@ class Claims(Struct, frozen=True, gc=False):
     alg: str = ""
     kid: str = ""
     typ: str = ""
-    extra: dict[str, Any] = {}
+    extra: Mapping[str, Any] = NOTHING
     fingerprint: str = ""
 
     @property
