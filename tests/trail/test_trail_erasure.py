@@ -20,12 +20,13 @@ from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.daemon import Daemon
+from jwtrail.runtime.due import DueErasures
 from jwtrail.runtime.subjects import erase, held_about
 from jwtrail.runtime.upkeep import CROWD, CURSOR
 from jwtrail.state.records import IssuedToken, Revocation
 from jwtrail.state.store import StateStore
 from jwtrail.tlog.tlogproof import verify_proof
-from jwtrail.trail import fsck, retention
+from jwtrail.trail import elapsed, fsck, retention
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.restriction import read_restrictions
@@ -256,6 +257,7 @@ def test_the_daemon_erases_when_the_period_is_over_and_says_so_once(layout, kept
         assert len(read_restrictions(layout.restricted)) == 1, "it is not time yet"
 
         year_us = 366 * 86_400_000_000
+        monkeypatch.setattr(elapsed, "MAX_SILENCE_US", 2 * year_us)  # as if something had happened every week
         monkeypatch.setattr(clock, "now_us", lambda real=clock.now_us: real() + year_us)
         retention.hold(layout.hold, "case 7")
         daemon._erasures.look()
@@ -280,6 +282,17 @@ def test_the_daemon_erases_when_the_period_is_over_and_says_so_once(layout, kept
         ("subject-restricted", 19, "T-9"),
         ("subject-erased", 0, "T-9"),
     ]
+
+
+@pytest.mark.usefixtures("lived")
+def test_a_clock_set_ahead_ends_no_restriction(layout, kept, monkeypatch):
+    (before,) = read_restrictions(layout.restricted)
+    year_us = 366 * 86_400_000_000
+    monkeypatch.setattr(clock, "now_us", lambda real=clock.now_us: real() + year_us)
+    DueErasures(kept, lambda *_: pytest.fail("erased within the period")).look()
+    (after,) = read_restrictions(layout.restricted)
+    assert after.until_us - before.until_us > year_us - 8 * 86_400_000_000
+    assert after.records == before.records
 
 
 def _until(holds, seconds=20):

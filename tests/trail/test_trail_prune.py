@@ -11,17 +11,24 @@ from jwtrail.errors import ConfigError, HoldError, ProofError
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
+from jwtrail.runtime.daemon import Daemon
+from jwtrail.runtime.holds import HoldWatch
 from jwtrail.runtime.pruning import overdue, prune
+from jwtrail.runtime.scheduled import ScheduledPruning
+from jwtrail.runtime.upkeep import announce
 from jwtrail.tlog.proof import consistency_proof, verify_consistency
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail import fsck, retention
 from jwtrail.trail.backup import back_up
+from jwtrail.trail.elapsed import Elapsed, Step
 from jwtrail.trail.journal import Journal
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import read_manifest, write_manifest
 from jwtrail.trail.publish import copy_log, resource
 from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.retired import reading
+from jwtrail.trail.settings import TrailSettings
 
 DAY_US = 86_400_000_000
 
@@ -199,3 +206,143 @@ def test_the_command_line_shows_first(aged, settings):
     assert done.exit_code == 0, done.output
     assert "400 events removed" in done.stdout
     assert CliRunner().invoke(cli, ["trail", "verify", *where]).exit_code == 0
+
+
+DAYS = 800
+UNSEEN = DAYS - 6  # a week counts, and the seconds of the test begin another day
+
+
+@pytest.fixture
+def ahead(aged, settings, monkeypatch):
+    """The clock is set ahead; what it says can be changed."""
+    real, offset = clock.now_us, [DAYS * DAY_US]
+    monkeypatch.setattr(clock, "now_us", lambda: real() + offset[0])
+    return offset
+
+
+def said(layout, *actions):
+    query = SearchRequest(f"event.action: ({' or '.join(actions)})", ascending=True)
+    return LocalStore(TrailFiles(layout)).search(query).events
+
+
+def test_a_clock_set_ahead_removes_nothing(aged, settings, ahead):
+    strict = msgspec.structs.replace(
+        settings, trail=msgspec.structs.replace(settings.trail, retention="kr-1y")
+    )
+    ahead[0] = 0
+    spared = overdue(strict, "")
+    assert (spared.events, spared.uncounted_days, spared.held_back) == (400, 0, 0)
+    ahead[0] = DAYS * DAY_US
+    # Of 800 days the trail has seen none; a week of silence is believed.
+    found = overdue(strict, "")
+    assert (found.events, found.held_back, found.uncounted_days) == (400, 200, UNSEEN)
+    done = prune(strict, "", by="root")
+    assert (done.events, done.begin) == (400, 400)
+    again = prune(strict, "", by="root")
+    # What the command itself recorded got its index in that far future: the step before it is seen all the same.
+    assert (again.events, again.uncounted_days) == (0, UNSEEN)
+    assert again.held_back >= 200
+    (refused,) = said(aged, "trail-prune-refused")
+    assert f"{UNSEEN} days" in refused.message
+    assert TrailReader(aged).begin == 400
+    assert fsck.verify(aged.root).ok
+
+    trusted = prune(strict, "", by="root", reason="T-1", trust_clock=True)
+    assert trusted.trusted
+    assert TrailReader(aged).begin > 400
+    newest = said(aged, "trail-pruned")[-1]
+    assert (newest.jwtrail_ticket, newest.jwtrail_records) == ("T-1", trusted.begin)
+    assert f"{UNSEEN} days that the trail did not see pass were counted" in newest.message
+    assert fsck.verify(aged.root).ok
+
+
+def test_a_clock_that_went_ahead_and_back_is_believed_again(aged, settings, ahead):
+    prune(settings, "kr-1y", by="root")
+    ahead[0] = 0
+    keep(aged, settings)
+    assert overdue(settings, "days-300").events == 200
+    found = overdue(settings, "days-300")
+    assert found.uncounted_days == 0
+
+
+def test_a_short_silence_counts_and_of_a_long_one_a_week():
+    day = DAY_US
+    elapsed = Elapsed(100 * day, (Step(5, 10 * day, 40 * day), Step(9, 45 * day, 44 * day - 20 * day)))
+    assert elapsed.uncounted_us(9) == 0
+    assert elapsed.uncounted_us(5) == 0, "a step back alone makes nothing older"
+    assert elapsed.uncounted_us(4) == (23 - 14) * day
+
+
+def test_a_hold_leaves_traces_and_removing_its_file_ends_nothing(aged, settings):
+    where = ["--data", str(aged.root)]
+
+    def run(*words, code=0):
+        done = CliRunner().invoke(cli, [*words, *where])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    run("trail", "hold", "--reason", "case 7")
+    aged.hold.unlink()
+    assert "no event ended it" in run("trail", "prune", "--keep", "kr-1y", "--yes", code=1)
+    assert "no event ended it" in run("subject", "erase", "u-1", "--yes", code=1)
+    assert TrailReader(aged).begin == 0
+    assert "over" in run("trail", "release", "--reason", "closed")
+    assert "no hold" in run("trail", "release")
+    run("trail", "prune", "--keep", "kr-1y", "--yes")
+    assert TrailReader(aged).begin == 400
+    found = said(aged, "legal-hold-begun", "legal-hold-ended")
+    assert [(one.event_action, one.jwtrail_ticket) for one in found] == [
+        ("legal-hold-begun", "case 7"),
+        ("legal-hold-ended", "closed"),
+    ]
+
+
+def test_what_hands_do_to_a_hold_is_recorded(aged, settings):
+    told = []
+    watch = HoldWatch(aged, told.append)
+    watch.look()
+    retention.hold(aged.hold, "case 8")
+    watch.look()
+    assert told == [], "a command may be between its file and its event"
+    watch.look()
+    watch.look()
+    assert [(one.event_action, one.jwtrail_ticket) for one in told] == [("legal-hold-begun", "case 8")]
+    announce(aged, settings, told[0])
+    watch.look()
+    aged.hold.unlink()
+    for _ in range(3):
+        watch.look()
+    assert [one.event_action for one in told] == ["legal-hold-begun", "trail-broken"]
+
+
+def test_the_daemon_removes_what_is_old_when_it_is_told_to(aged, settings):
+    trail = msgspec.structs.replace(settings.trail, prune_after="kr-1y")
+    daemon = Daemon(msgspec.structs.replace(settings, trail=trail))
+    daemon.start()
+    try:
+        retention.hold(aged.hold, "case 9")
+        daemon._pruning.look()
+        assert TrailReader(aged).begin == 0
+        retention.release(aged.hold)
+        with reading(aged.segments):  # an audit is under way
+            daemon._pruning.look()
+        assert TrailReader(aged).begin == 0
+        daemon._pruning._looks = 0
+        daemon._pruning.look()
+        assert TrailReader(aged).begin == 400
+    finally:
+        daemon.close()
+    (event,) = said(aged, "trail-pruned")
+    assert (event.jwtrail_records, event.jwtrail_ticket) == (400, "trail.prune_after = kr-1y")
+    assert said(aged, "trail-prune-refused") == ()
+    report = fsck.verify(aged.root, mirror=settings.trail.mirror)
+    assert report.ok, report.findings
+
+
+def test_a_schedule_is_off_unless_set_and_never_shorter_than_the_period(aged, settings):
+    pruning = ScheduledPruning(settings, lambda _: pytest.fail("removed unasked"), lambda _: None)
+    pruning.look()
+    with pytest.raises(ConfigError, match="days-30 is shorter than kr-1y"):
+        TrailSettings(retention="kr-1y", prune_after="days-30")
+    with pytest.raises(ConfigError, match="no retention profile"):
+        TrailSettings(prune_after="forever")

@@ -9,6 +9,7 @@ import click
 from jwtrail.cli.common import (
     config_option,
     console,
+    counted,
     data_option,
     is_terminal,
     json_line,
@@ -18,6 +19,7 @@ from jwtrail.cli.common import (
     settings_of,
 )
 from jwtrail.cli.exits import BROKEN
+from jwtrail.cli.keeping import hold, prune, release
 from jwtrail.cli.plain import visible
 from jwtrail.cli.progress import progress
 from jwtrail.errors import EventNotFound, NoteError
@@ -181,7 +183,7 @@ def witness(url: str, vkey: str, as_json: bool, data: Path | None) -> None:
     if as_json:
         json_line(done)
         return
-    click.echo(f"{visible(done.witness)} has seen {done.size:,} events")
+    click.echo(f"{visible(done.witness)} has seen {counted(done.size, 'event')}")
 
 
 @trail.command()
@@ -202,7 +204,7 @@ def backup(directory: Path, as_json: bool, data: Path | None) -> None:
         json_line(made)
         return
     click.echo(
-        f"{made.size:,} events in {made.files:,} files, {made.bytes / 1e6:,.1f} MB: the copy is intact"
+        f"{counted(made.size, 'event')} in {counted(made.files, 'file')}, {made.bytes / 1e6:,.1f} MB: the copy is intact"
     )
 
 
@@ -259,64 +261,8 @@ def accept_loss(*, reason: str, yes: bool, config_file: Path | None, data: Path 
     note("Compare with whatever copy of an older checkpoint you find: jwtrail trail verify")
 
 
-@trail.command()
-@click.option(
-    "--keep", metavar="PROFILE", default="", help="kr-1y, pci-12m, days-90, … [default: trail.retention]"
-)
-@click.option("--yes", is_flag=True, help="Remove. Without it only what would go is shown.")
-@click.option("--json", "as_json", is_flag=True, help="What goes as one JSON document.")
-@config_option
-@data_option
-def prune(*, keep: str, yes: bool, as_json: bool, config_file: Path | None, data: Path | None) -> None:
-    """Remove the oldest segments, those with nothing that must still be kept. Shows what would go, until --yes.
-
-    Indexes, checkpoints and proofs stay as they are, and an event says how many are gone. The daemon must be stopped
-    meanwhile, the application may go on. Nothing is removed under a legal hold.
-    """
-    import getpass  # noqa: PLC0415
-
-    from jwtrail.runtime import pruning  # noqa: PLC0415
-
-    layout_of(data)
-    settings = settings_of(data, config_file)
-    done = pruning.prune(settings, keep, by=getpass.getuser()) if yes else pruning.overdue(settings, keep)
-    if as_json:
-        json_line(done)
-        return
-    if not done.events:
-        click.echo(f"nothing is older than {done.kept_since}")
-        return
-    click.echo(f"{done.events:,} events {'removed' if yes else 'would go'}, {done.bytes / 1e6:,.1f} MB")
-    note(
-        f"from {done.oldest} to {done.newest}; the trail {'begins' if yes else 'would begin'} with number {done.begin:,}"
-    )
-
-
-@trail.command()
-@click.option("--reason", required=True, help="Why: the case, the court, the ticket.")
-@data_option
-def hold(reason: str, data: Path | None) -> None:
-    """Legal hold: let nothing be erased or removed until it is released."""
-    from jwtrail.cli.recorded import record  # noqa: PLC0415
-    from jwtrail.trail import retention  # noqa: PLC0415
-
-    retention.hold(layout_of(data).hold, reason)
-    record(data, "config-changed", "legal hold begun", jwtrail_ticket=reason)
-    note("Nothing is erased or removed until: jwtrail trail release")
-
-
-@trail.command()
-@data_option
-def release(data: Path | None) -> None:
-    """End a legal hold."""
-    from jwtrail.cli.recorded import record  # noqa: PLC0415
-    from jwtrail.trail import retention  # noqa: PLC0415
-
-    if not retention.release(layout_of(data).hold):
-        note("There was no hold.")
-        return
-    record(data, "config-changed", "legal hold ended")
-    note("The hold is over.")
+for command in (prune, hold, release):
+    trail.add_command(command)
 
 
 @click.command("verify-proof", short_help="Check a proof offline.")
@@ -351,7 +297,7 @@ def _tell(report: "Report") -> None:
         for finding in report.findings:
             click.echo(visible(str(finding)))
     word = "intact" if report.ok else "BROKEN"
-    text = f"{word}: {report.size:,} events"
+    text = f"{word}: {counted(report.size, 'event')}"
     if is_terminal():
         from rich.text import Text  # noqa: PLC0415
 

@@ -77,6 +77,9 @@ witness-failed          host                        error
 disk-low                host                        error
 disk-recovered          host                        info
 trail-pruned            host                        deletion
+trail-prune-refused     host                        info
+legal-hold-begun        configuration,host          change
+legal-hold-ended        configuration,host          change
 subject-erased          host                        deletion
 subject-restricted      host                        change
 restriction-lifted      host                        change

@@ -30,11 +30,13 @@ from jwtrail.runtime.due import DueErasures
 from jwtrail.runtime.indexer import Indexer
 from jwtrail.runtime.lowwater import LowWater
 from jwtrail.runtime.metrics import Meter
+from jwtrail.runtime.pruning import Pruned, pruned_event, remove
 from jwtrail.runtime.remotefollow import RemoteFeed, remote_store
 from jwtrail.runtime.rulewatch import RuleWatch
+from jwtrail.runtime.scheduled import ScheduledPruning
 from jwtrail.runtime.shipping import Shipping
 from jwtrail.runtime.subjects import Found, take_out
-from jwtrail.runtime.upkeep import CROWD, CURSOR
+from jwtrail.runtime.upkeep import CROWD, CURSOR, announce
 from jwtrail.runtime.witnessed import Witnessing
 from jwtrail.state.outbox import Outbox
 from jwtrail.state.split import open_state
@@ -132,7 +134,8 @@ class Daemon:
         self._evicted = self.detector.stats().evicted
         self._waiting: list[Alert] = []
         self._erasures = DueErasures(settings, self._erase)
-        self._due: SimpleQueue[tuple[Restriction, Found, Future[None]]] = SimpleQueue()
+        self._pruning = ScheduledPruning(settings, self._prune, self.record)
+        self._due: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._on_events = on_events
         self._on_alerts = on_alerts
         self._recent: deque[tuple[int, int]] = deque()
@@ -160,6 +163,7 @@ class Daemon:
         self.witnessing.start()
         self.disk.start()
         self._erasures.start()
+        self._pruning.start()
         self._indexer.start()
         self._courier.start()
         self.shipping.start()
@@ -176,6 +180,7 @@ class Daemon:
         self.witnessing.close()
         self.disk.close()
         self._erasures.close()
+        self._pruning.close()
         self._indexer.close()
         self._courier.close()
         if self.feed is not None:
@@ -239,7 +244,7 @@ class Daemon:
                 self._on_events(self._hidden.among(events))
         if self._waiting:
             self._answer()
-        self._erase_due()
+        self._do_due()
         if now - self._saved_us > SNAPSHOT_US:
             self._saved_us = now
             self._save()
@@ -254,26 +259,45 @@ class Daemon:
         return bool(events or sequenced)
 
     def _erase(self, restriction: Restriction, found: Found) -> None:
-        """Have the thread that owns the keeper erase; called from another one."""
+        """Erase for the thread that found it. The detector begins anew without the person; its place in the trail stays."""
+
+        def work() -> None:
+            self._save()
+            by, reason = restriction.by, restriction.ticket
+            take_out(self.settings, self.keeper, self._index, found, by=by, reason=reason)
+            self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
+            self._crowd = Crowd(self.state.get_cursor(CROWD))
+
+        self._in_turn(work)
+
+    def _prune(self, found: Pruned) -> None:
+        """Remove for the thread that found it."""
+
+        def work() -> None:
+            if found.begin not in {info.first for info in self.keeper.segments}:
+                raise TrailError("segments were merged meanwhile", hint="it is tried again")
+            reason = f"trail.prune_after = {self.settings.trail.prune_after}"
+            announce(self.layout, self.settings, pruned_event(found, "jwtrail", reason))
+            remove(self.keeper, self._index, found)
+
+        self._in_turn(work)
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        """Have the thread that owns the keeper do something; called from another one."""
         done: Future[None] = Future()
-        self._due.put((restriction, found, done))
+        self._due.put((work, done))
         while not self._stop.is_set():
             with contextlib.suppress(TimeoutError):
                 done.result(RETRY_S)
                 return
         raise TrailError("the daemon stops")
 
-    def _erase_due(self) -> None:
-        """Erase for a thread that waits. The detector begins anew without the person; its place in the trail stays."""
+    def _do_due(self) -> None:
         if self._due.empty():
             return
-        restriction, found, done = self._due.get()
+        work, done = self._due.get()
         try:
-            self._save()
-            by, reason = restriction.by, restriction.ticket
-            take_out(self.settings, self.keeper, self._index, found, by=by, reason=reason)
-            self.detector = Detector(self.rules, self.state.get_cursor(self._cursor))
-            self._crowd = Crowd(self.state.get_cursor(CROWD))
+            work()
         except Exception as error:  # noqa: BLE001  # whatever it is, the thread that waits is told
             done.set_exception(error)
         else:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from jwtrail import clock
 from jwtrail.config import Settings
+from jwtrail.runtime.holds import refuse_held
 from jwtrail.runtime.restricting import restrict
 from jwtrail.runtime.subjects import Found, search
 from jwtrail.runtime.ticking import Ticker
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import read_manifest
 from jwtrail.trail.restriction import Restriction, read_restrictions
-from jwtrail.trail.retention import refuse_on_hold
 from jwtrail.trail.retired import reading
 
 __all__ = ["DueErasures"]
@@ -62,14 +62,15 @@ class DueErasures:
             self._failure = str(error)
 
     def _end(self, one: Restriction) -> None:
-        refuse_on_hold(self._layout.hold)
+        refuse_held(self._layout)
         with reading(self._layout.segments):
             found = search(
                 self._layout, self._settings, read_manifest(self._layout.manifest).segments, one.person
             )
             if one not in read_restrictions(self._layout.restricted):  # cancelled meanwhile
                 return
-            self._take(one, found)
+            if found.free or not found.waiting:  # else the clock went ahead of what the trail saw pass
+                self._take(one, found)
         # What came since and must be kept waits for its own end; nobody is left in the file otherwise.
         restrict(
             self._layout.restricted, found.person, found.waiting, found.until_us, by=one.by, ticket=one.ticket

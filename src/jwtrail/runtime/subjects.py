@@ -15,6 +15,7 @@ from jwtrail.query.files import TrailFiles
 from jwtrail.query.hidden import Hidden
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.local import LocalStore
+from jwtrail.runtime.holds import refuse_held
 from jwtrail.runtime.restricting import restrict, restricted_event
 from jwtrail.runtime.shipping import engines_shipped_to
 from jwtrail.runtime.telling import crowd_without, tells_of, windows_without
@@ -23,6 +24,7 @@ from jwtrail.state.erasure import forget, rows_about
 from jwtrail.state.schema import SPENT_MIGRATIONS
 from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.state.store import StateStore
+from jwtrail.trail.elapsed import elapsed_of
 from jwtrail.trail.erasure import blank_logs, erased_lines, rewrite
 from jwtrail.trail.holding import Held, find
 from jwtrail.trail.keeper import Keeper
@@ -121,11 +123,17 @@ def search(
     """
     person, held = find(layout, segments, subject, tell)
     period = Retention.parse(settings.trail.retention)
-    since = clock.iso(max(0, period.may_go_before(clock.now_us()))) if period.days else ""
-    free, waiting = _divided(held, since)
-    newest = max((doc["@timestamp"] for doc in waiting), default="")
-    until_us = period.may_go_at(clock.parse_iso(newest)) if newest else 0
-    return Found(person, tuple(free), tuple(waiting), until_us)
+    if not period.days or not held:
+        return Found(person, tuple(held), (), 0)
+    elapsed = elapsed_of(layout, segments)
+
+    def until_us(doc: dict[str, Any]) -> int:
+        return period.may_go_at(clock.parse_iso(doc["@timestamp"])) + elapsed.uncounted_us(
+            doc["event.sequence"]
+        )
+
+    free, waiting = _divided(held, lambda doc: until_us(doc) < elapsed.now_us)
+    return Found(person, tuple(free), tuple(waiting), max(map(until_us, waiting), default=0))
 
 
 def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell | None = None) -> Erased:
@@ -150,6 +158,7 @@ def erase(settings: Settings, subject: str, *, by: str, reason: str, tell: Tell 
     refuse_on_hold(layout.hold)
     with keeper_alone(layout, settings) as keeper:
         seal_all(keeper)
+        refuse_held(layout)
         found = search(layout, settings, keeper.segments, subject, tell)
         # Before what leads to the person is gone: a restriction is made of it.
         restrict(layout.restricted, found.person, found.waiting, found.until_us, by=by, ticket=reason)
@@ -204,12 +213,14 @@ def take_out(
     )
 
 
-def _divided(held: list[Held], since: str) -> tuple[list[Held], list[dict[str, Any]]]:
-    """What may go, and what must stay because it is not older than `since`."""
+def _divided(
+    held: list[Held], may_go: Callable[[dict[str, Any]], bool]
+) -> tuple[list[Held], list[dict[str, Any]]]:
+    """What may go, and what must stay."""
     free, stay = [], []
     for one in held:
-        old = tuple(doc for doc in one.docs if not since or doc["@timestamp"] < since)
-        stay += [doc for doc in one.docs if since and doc["@timestamp"] >= since]
+        old = tuple(doc for doc in one.docs if may_go(doc))
+        stay += [doc for doc in one.docs if not may_go(doc)]
         if old:
             free.append(Held(one.segment, old))
     return free, stay

@@ -34,8 +34,11 @@ class Retention(Struct, frozen=True):
     days: int = 0
 
     @classmethod
-    def parse(cls, name: str) -> "Retention":
+    def parse(cls, name: str, where: str = "trail.retention") -> "Retention":
         """A profile by its name, `days-N`, or nothing.
+
+        Args:
+            where: the setting that names it.
 
         Raises:
             ConfigError: there is no such profile.
@@ -47,7 +50,7 @@ class Retention(Struct, frozen=True):
         if not 0 < days <= MAX_DAYS:
             raise ConfigError(
                 f"there is no retention profile {name!r}",
-                where="trail.retention",
+                where=where,
                 hint=f"{', '.join(PROFILES)} or days-N with at most {MAX_DAYS} days",
             )
         return cls(name, days)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jwtrail.trail.durable import storage_errors
 
-__all__ = ["GRACE_SECONDS", "Retired", "reading"]
+__all__ = ["GRACE_SECONDS", "Retired", "is_read", "reading"]
 
 GRACE_SECONDS = 60
 """A search lists the files, then opens them one after the other; it may take 30 s."""
@@ -30,6 +30,21 @@ def reading(directory: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def is_read(directory: Path) -> bool:
+    """Whether somebody is `reading` now."""
+    try:
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 class Retired:

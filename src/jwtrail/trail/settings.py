@@ -28,7 +28,9 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
         origin: name of the log, a URL without scheme; None makes `jwtrail.local/<random>` when the key is made.
             An existing key keeps its name.
         retention: how long nothing may be removed: `kr-1y`, `kr-2y`, `pci-12m`, `hipaa-6y`, `days-N`; empty for no
-            such period. Nothing is ever removed by itself.
+            such period.
+        prune_after: how long the daemon keeps events, as `retention` says it and not shorter than that; older segments it
+            removes by itself, once an hour. Empty: nothing is ever removed by itself.
         witness_url: a C2SP witness that cosigns the checkpoints, the part before `/add-checkpoint`; none when empty.
         witness_key: its key, as it publishes it.
         witness_seconds: time between two requests to it.
@@ -46,12 +48,17 @@ class TrailSettings(Struct, frozen=True, kw_only=True):
     mirror: Path | None = None
     origin: str | None = None
     retention: str = ""
+    prune_after: str = ""
     witness_url: str = ""
     witness_key: str = ""
     witness_seconds: int = 300
 
     def __post_init__(self) -> None:
-        Retention.parse(self.retention)
+        must, keep = Retention.parse(self.retention), Retention.parse(self.prune_after, "trail.prune_after")
+        if self.prune_after and keep.days < must.days:
+            raise ConfigError(
+                f"{keep.name} is shorter than {must.name}, which must be kept", where="trail.prune_after"
+            )
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"must be at least {least}", where=f"trail.{name}")
