@@ -6,6 +6,7 @@ import time
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tokens_forge import SECRET, forge, good, text
 
@@ -194,6 +195,9 @@ def test_sets_that_are_refused(pairs):
 
 
 N_2048 = (1 << 2047) + 1
+DER_PUBLIC = (
+    Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +214,9 @@ N_2048 = (1 << 2047) + 1
         ("key_too_weak", lambda: check_rsa(N_2048, 1)),
         ("key_too_weak", lambda: load_jwk({"kty": "RSA", "n": text(b"\xff" * 256), "e": text(b"\x01")})),
         ("key_compromised", lambda: check_rsa(pow(65537, 128), 65537)),
-        ("key_invalid", lambda: load_secret(b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA")),
+        ("alg_confusion", lambda: load_secret(b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA")),
+        ("alg_confusion", lambda: load_secret(b"\t" + DER_PUBLIC + b"\n")),
+        ("alg_confusion", lambda: load_secret(b"ssh-ed25519 " + b"AAAAC3NzaC1lZDI1NTE5AAAAI" * 2)),
         ("key_invalid", lambda: load_secret(SECRET, "RS256")),
         ("key_invalid", lambda: load_secret(SECRET * 500)),
         ("key_invalid", lambda: load_pem("-----BEGIN PUBLIC KEY-----" + "A" * 50_000)),

@@ -12,7 +12,11 @@ from jwtrail.tokens.vectors import MAX_JWS_BYTES, judge
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 EXAMPLES = [json.loads(line) for line in (VECTORS / "tokens_rfc.ndjson").read_text().splitlines()]
-CASES = [json.loads(line) for line in (VECTORS / "tokens_cases.ndjson").read_text().splitlines()]
+CASES = [
+    json.loads(line)
+    for name in ("tokens_cases", "tokens_corners")
+    for line in (VECTORS / f"{name}.ndjson").read_text().splitlines()
+]
 """One fault each, and several where the order of the checks decides; `reason` was written down before they were judged."""
 KEY = {"kty": "oct", "k": text(SECRET)}
 POLICY = {"issuer": ISSUER, "audience": AUDIENCE, "typ": ["at+jwt"], "required": ["exp", "sub"], "leeway": 30}

@@ -60,6 +60,8 @@ MAX_RSA_EXPONENT = 1 << 32
 """The client brings the key: with these a check stays below a millisecond."""
 
 _US = 1_000_000
+_NOT_IN_PROOFS = frozenset(("crit", "b64", "x5c", "jku", "x5u"))
+"""Extensions, and other ways to bring a key: a proof has the one in `jwk`."""
 _PRIVATE = frozenset(("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"))
 
 
@@ -152,7 +154,7 @@ def _signed(proof: bytes, algorithms: tuple[str, ...]) -> tuple[dict[str, Any], 
 
 def _key(header: dict[str, Any], algorithms: tuple[str, ...]) -> Key:
     typ, jwk = header.get("typ"), header.get("jwk")
-    if not isinstance(typ, str) or normal_typ(typ) != "dpop+jwt" or "crit" in header or "b64" in header:
+    if not isinstance(typ, str) or normal_typ(typ) != "dpop+jwt" or not _NOT_IN_PROOFS.isdisjoint(header):
         raise Refusal("dpop_invalid")
     if header.get("alg") not in algorithms or not isinstance(jwk, dict) or _PRIVATE.intersection(jwk):
         raise Refusal("dpop_invalid")

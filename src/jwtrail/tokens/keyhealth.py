@@ -2,6 +2,9 @@
 
 from hashlib import sha256
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
 from jwtrail.errors import KeyRefusedError
 from jwtrail.tokens.published import EXAMPLE_KEYS, PUBLISHED_KEYS, is_published_secret
 
@@ -13,7 +16,9 @@ MIN_RSA_BITS = 2048
 MIN_DISTINCT_BYTES = 8
 """A random secret of 32 bytes has fewer distinct ones once in 10^24; `aaaa…` and `12341234…` always have."""
 
-_PUBLIC_KEY_SIGNS = (b"-----BEGIN ", b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-")
+_PEM_SIGN = b"-----BEGIN "
+_OPENSSH_SIGNS = (b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-")
+_DER_SEQUENCE = b"0"
 
 # ROCA (CVE-2017-15361): moduli of the broken library are powers of 65537 modulo every small prime.
 _ROCA_PRIMES = (
@@ -44,7 +49,7 @@ def check_secret(secret: bytes, least: int, *, patterned: bool = False) -> None:
         patterned: a repetitive one is taken all the same.
 
     Raises:
-        KeyRefusedError: `key_empty`, `key_weak_secret`, `key_too_weak` or `key_invalid`.
+        KeyRefusedError: `key_empty`, `key_weak_secret`, `key_too_weak` or `alg_confusion`.
     """
     hint = 'make one with `python -c "import secrets; print(secrets.token_urlsafe(48))"`'
     if not secret:
@@ -57,8 +62,27 @@ def check_secret(secret: bytes, least: int, *, patterned: bool = False) -> None:
         )
     if not patterned and len(set(secret)) < MIN_DISTINCT_BYTES:
         raise KeyRefusedError("key_weak_secret", "the secret repeats a few characters", hint=hint)
-    if secret.lstrip().startswith(_PUBLIC_KEY_SIGNS):
-        raise KeyRefusedError("key_invalid", "a public key is no secret", hint="load it as PEM")
+    if _is_public_key(secret):
+        raise KeyRefusedError("alg_confusion", "a public key is no secret", hint="load it as PEM")
+
+
+def _is_public_key(secret: bytes) -> bool:
+    """PEM, OpenSSH or DER (SubjectPublicKeyInfo or PKCS#1), white space around it or not: everybody can sign with it."""
+    bare = secret.strip()
+    if _PEM_SIGN in bare or bare.startswith(_OPENSSH_SIGNS):
+        return True
+    if not bare.startswith(_DER_SEQUENCE):
+        return False
+    # What ends in a byte that is white space by chance must not lose it.
+    return any(map(_is_der_public_key, (secret.lstrip(), bare)))
+
+
+def _is_der_public_key(raw: bytes) -> bool:
+    try:
+        load_der_public_key(raw)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def check_rsa(n: int, e: int) -> None:
