@@ -10,8 +10,8 @@ from saved_rules import problems
 from jwtrail.cli.main import cli
 from jwtrail.errors import ConfigError
 from jwtrail.ship.saved import saved_objects, written
-from jwtrail.ship.saved.dashboards import DASHBOARDS
-from jwtrail.ship.saved.panels import PANELS
+from jwtrail.ship.saved.dashboards import COLUMNS, DASHBOARDS, Board, Place, places
+from jwtrail.ship.saved.panels import BY_CLASS, PANELS
 from jwtrail.ship.saved.searches import SEARCHES
 
 
@@ -54,6 +54,37 @@ def test_every_panel_and_search_answers_something_somewhere() -> None:
     assert len(set(ids)) == len(ids) - len(
         {"revocations", "answers", "exports"}
     )  # a search and a panel of one name
+
+
+@pytest.mark.parametrize("board", DASHBOARDS, ids=lambda board: board.id)
+def test_every_row_of_a_dashboard_is_full(board: Board) -> None:
+    rows: dict[int, list[Place]] = {}
+    for place in places(board):
+        rows.setdefault(place.y, []).append(place)
+    for row in rows.values():
+        assert sum(place.w for place in row) == COLUMNS, row
+        assert len({place.h for place in row}) == 1, row
+
+
+def test_a_value_has_one_colour_on_every_panel() -> None:
+    colours: dict[str, set[str]] = {}
+    for one in saved_objects():
+        state = json.loads(one["attributes"].get("uiStateJSON", "{}"))
+        for value, colour in state.get("vis", {}).get("colors", {}).items():
+            colours.setdefault(value, set()).add(colour)
+    assert set(colours) >= {"success", "failure", "critical", "Forged"}
+    assert all(len(found) == 1 for found in colours.values())
+    assert {label for label, _ in BY_CLASS.filters} <= set(colours)
+
+
+def test_titles_are_short_on_a_dashboard_and_say_whose_they_are_in_a_list() -> None:
+    titles = {(one["type"], one["id"]): one["attributes"]["title"] for one in saved_objects()}
+    for one in saved_objects():
+        if one["type"] == "dashboard":
+            ids = {reference["name"]: (reference["type"], reference["id"]) for reference in one["references"]}
+            for panel in json.loads(one["attributes"]["panelsJSON"]):
+                assert titles[ids[panel["panelRefName"]]] == f"jwtrail: {panel['title']}"
+                assert len(panel["title"]) <= 40
 
 
 def test_ids_lead_to_the_console_when_there_is_one() -> None:

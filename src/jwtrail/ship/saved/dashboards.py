@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from jwtrail.ship.saved.panels import PANELS
+from jwtrail.ship.saved.searches import SEARCHES
 
 __all__ = ["COLUMNS", "DASHBOARDS", "Board", "Place", "places"]
 
@@ -25,10 +26,15 @@ class Board(Struct, frozen=True):
 
 
 class Place(Struct, frozen=True):
-    """Where something stands on the grid."""
+    """Where something stands on the grid.
+
+    Args:
+        title: above it; shorter than the saved object's own, which says whose it is.
+    """
 
     kind: str
     id: str
+    title: str
     x: int
     y: int
     w: int
@@ -50,7 +56,8 @@ DASHBOARDS = (
                 "top-users",
                 "top-addresses",
             ),
-            *("top-clients", "top-agents", "alerts-over-time", "severities", "integrity", "reasons"),
+            *("top-clients", "top-agents", "integrity", "alerts-over-time", "severities"),
+            *("reasons-over-time", "rejection-classes"),
         ),
         ("server-errors",),
     ),
@@ -92,6 +99,7 @@ DASHBOARDS = (
 )
 
 _BY_ID = {panel.id: panel for panel in PANELS}
+_SEARCHES = {search.id: search for search in SEARCHES}
 
 
 def places(board: Board) -> Iterator[Place]:
@@ -101,9 +109,9 @@ def places(board: Board) -> Iterator[Place]:
         panel = _BY_ID[name]
         if x + panel.width > COLUMNS:
             x, y, row = 0, y + row, 0
-        yield Place("visualization", name, x, y, panel.width, panel.height)
+        yield Place("visualization", name, panel.title, x, y, panel.width, panel.height)
         x, row = x + panel.width, max(row, panel.height)
     y += row
     for name in board.searches:
-        yield Place("search", name, 0, y, COLUMNS, SEARCH_ROWS)
+        yield Place("search", name, _SEARCHES[name].title, 0, y, COLUMNS, SEARCH_ROWS)
         y += SEARCH_ROWS

@@ -14,7 +14,7 @@ from jwtrail.ship.saved.formats import field_formats
 from jwtrail.ship.saved.panel import Panel
 from jwtrail.ship.saved.panels import PANELS
 from jwtrail.ship.saved.searches import SEARCHES, Search
-from jwtrail.ship.saved.visual import vis_state
+from jwtrail.ship.saved.visual import ui_state, vis_state
 
 __all__ = ["DATA_VIEW", "id_of", "saved_objects", "written"]
 
@@ -75,7 +75,7 @@ def _visualization(panel: Panel) -> Object:
         "title": title,
         "description": panel.question,
         "visState": _text(vis_state(panel, title)),
-        "uiStateJSON": "{}",
+        "uiStateJSON": _text(ui_state(panel)),
         "kibanaSavedObjectMeta": _source(panel.query),
     }
     return {
@@ -112,6 +112,7 @@ def _panel(number: int, place: Place) -> Object:
     return {
         "gridData": {"x": place.x, "y": place.y, "w": place.w, "h": place.h, "i": str(number)},
         "panelIndex": str(number),
+        "title": place.title,
         "embeddableConfig": {},
         "panelRefName": f"panel_{number}",
     }

@@ -52,7 +52,7 @@ BY_CLASS = filters("Class", *((label, of_class(name)) for name, label in _CLASSE
 PANELS: tuple[Panel, ...] = (
     # Overview
     Panel(
-        id="traffic", title="Traffic", shape="metric", query=REQUESTS, width=16, height=8,
+        id="traffic", title="Traffic", shape="metric", query=REQUESTS, width=16,
         question="How many accesses were there, by how many users, from how many addresses?",
         measures=(
             Measure("count", "Accesses"),

@@ -9,9 +9,38 @@ from typing import Any
 
 from jwtrail.ship.saved.panel import Measure, Panel, Split
 
-__all__ = ["vis_state"]
+__all__ = ["ui_state", "vis_state"]
 
 _AXIS_STYLE = {"categoryLines": False}
+
+# Of Kibana's own palette, which people with colour blindness can tell apart.
+_GREEN, _BLUE, _YELLOW, _ORANGE, _RED, _GREY = (
+    "#54B399",
+    "#6092C0",
+    "#D6BF57",
+    "#DA8B45",
+    "#E7664C",
+    "#98A2B3",
+)
+
+_COLOURS = {
+    "Outcome": {"success": _GREEN, "failure": _RED, "unknown": _GREY},
+    "Severity": {
+        "critical": _RED,
+        "high": _ORANGE,
+        "medium": _YELLOW,
+        "low": _BLUE,
+        "informational": _GREY,
+    },
+    "Class": {
+        "Forged": _RED,
+        "Suspicious": _ORANGE,
+        "Broken client": _YELLOW,
+        "Routine": _BLUE,
+        "Sign-in": _GREEN,
+    },
+}
+"""By the label of a split: what means the same has the same colour on every panel."""
 
 
 def vis_state(panel: Panel, title: str) -> dict[str, Any]:
@@ -22,6 +51,14 @@ def vis_state(panel: Panel, title: str) -> dict[str, Any]:
         "aggs": [*_measures(panel), *_splits(panel)],
         "params": _PARAMS[panel.shape](panel),
     }
+
+
+def ui_state(panel: Panel) -> dict[str, Any]:
+    """What `uiStateJSON` holds: the colours of values that have one."""
+    if panel.shape not in ("histogram", "pie"):
+        return {}
+    colours = [_COLOURS[split.label] for split in panel.splits if split.label in _COLOURS]
+    return {"vis": {"colors": colours[0]}} if colours else {}
 
 
 def _measures(panel: Panel) -> Iterator[dict[str, Any]]:
@@ -127,7 +164,7 @@ def _chart(panel: Panel) -> dict[str, Any]:
 
 
 def _series(shape: str, number: str, measure: Measure) -> dict[str, Any]:
-    return {
+    made = {
         "show": True,
         "type": shape,
         "mode": "normal" if shape == "line" else "stacked",
@@ -137,6 +174,7 @@ def _series(shape: str, number: str, measure: Measure) -> dict[str, Any]:
         "lineWidth": 2,
         "showCircles": True,
     }
+    return made if shape == "histogram" else {**made, "interpolate": "linear"}
 
 
 def _pie(_panel: Panel) -> dict[str, Any]:
