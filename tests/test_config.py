@@ -109,3 +109,13 @@ def test_every_setting_has_a_meaning_and_a_type() -> None:
     rows = config.table()
     assert len(rows) > 40
     assert [row.name for row in rows if not row.doc or not row.type] == []
+    types = {row.name: row.type for row in rows}
+    assert types["respond.max_minutes"] == "int from 1 to 10,080"
+    assert types["http.bad_token"] == "`reject` or `pass` or `observe`"
+    assert types["trail.mirror"] == "path"
+    assert not [text for text in types.values() if any(mark in text for mark in "[].")]
+
+
+def test_a_list_of_numbers_from_the_environment(tmp_path: Path) -> None:
+    settings = load(tmp_path, environ={"JWTRAIL_ENRICH__HOSTING_ASNS": "64500, 64501"}).settings
+    assert settings.enrich.hosting_asns == (64_500, 64_501)

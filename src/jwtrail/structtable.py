@@ -1,7 +1,9 @@
 """What can be set, read off the Structs themselves: the one source of the reference page, `config show` and the checks."""
 
 import re
-from typing import Any
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -42,12 +44,30 @@ def rows_of(struct: type[Struct], prefix: str = "") -> list[Setting]:
 
 
 def _type_name(kind: Any) -> str:
-    text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__origin__") else str(kind)
-    return (
-        "list of text"
-        if text.startswith("tuple[str")
-        else re.sub(r"\bstr\b", "text", re.sub(r"\b(?:typing|jwtrail(?:\.\w+)*)\.", "", text))
-    )
+    """What stands there, in words for people who write TOML."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _type_name(inner[0]) + "".join(
+            _bounds(one) for one in inner[1:] if isinstance(one, msgspec.Meta)
+        )
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_type_name(one) for one in inner if one is not NoneType))
+    if origin is tuple:
+        return f"list of {_type_name(inner[0])}"
+    if origin is dict:
+        first, *rest = _type_name(inner[1]).split(" ")
+        return " ".join((f"{first}s", *rest, "by name"))
+    return "table" if _struct_of(kind) else _NAMES.get(kind, str(kind))
+
+
+def _bounds(meta: msgspec.Meta) -> str:
+    least = "" if meta.ge is None else f" from {meta.ge:,}"
+    return least if meta.le is None else f"{least} to {meta.le:,}"
+
+
+_NAMES = {str: "text", int: "int", float: "number", bool: "bool", Path: "path"}
 
 
 def _meanings(struct: type[Struct]) -> dict[str, str]:

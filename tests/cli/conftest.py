@@ -44,6 +44,8 @@ def filled(tmp_path_factory):
             url_path=f"/orders/{number}",
             user_id="\u200bali\u202ece" if number == 3 else "alice",
             user_agent_original="=1+1" if number == 3 else "browser",
+            event_duration=1_500_000,
+            http_response_bytes=1_200,
             source_ip="198.51.100.7",
         )
         ids.append(event.event_id)

@@ -89,6 +89,16 @@ def test_statistics_for_people_are_harmless(shown, data):
     assert "\u202e" not in text
 
 
+def test_a_measured_value_has_its_unit_for_people_and_is_as_recorded_for_programs(run, shown, data):
+    text, _ = shown("stats", "event.duration", "http.response.bytes", "--data", data, NO_COLOR="1")
+    assert "p50 1.50 ms" in text
+    assert "to 1,200 bytes" in text
+    duration, _ = map(
+        json.loads, run("stats", "event.duration", "user.id", "--data", data).stdout.splitlines()
+    )
+    assert (duration["field"], duration["low"]) == ("event.duration", 1_500_000)
+
+
 def test_too_many_fields_and_unknown_ones(run, data):
     assert run("stats", *["user.id"] * (MAX_FIELDS + 1), "--data", data).exit_code == USAGE
     answer = run("stats", "user.idd", "--data", data)

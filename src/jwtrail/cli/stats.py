@@ -20,6 +20,14 @@ __all__ = ["stats"]
 MAX_FIELDS = 20
 """Fields of one call; each is a scan of its own."""
 
+_UNITS = {
+    "event.duration": (1e6, "ms"),  # recorded in nanoseconds
+    "jwtrail.lag_ms": (1, "ms"),
+    "http.request.bytes": (1, "bytes"),
+    "http.response.bytes": (1, "bytes"),
+}
+"""What people read a number in: by how much it is divided, and the unit."""
+
 ROLL_UPS = ("user", "address", "token", "client")
 
 
@@ -89,17 +97,25 @@ def _field(store: "Store", name: str, request: "SearchRequest", size: int, *, pe
         f"{name}: {counted(found.count, 'value')}, {about}{found.distinct:,} different; {counted(found.missing, 'event')} without"
     )
     if found.low is not None:
-        click.echo(f"  from {visible(str(found.low))} to {visible(str(found.high))}")
+        click.echo(f"  from {_shown(name, found.low)} to {_shown(name, found.high)}")
     if found.percentiles:
-        click.echo(
-            f"  mean {found.mean:,.1f}; " + ", ".join(f"p{p:g} {v:,.0f}" for p, v in found.percentiles)
-        )
+        parts = (f"p{part:g} {_shown(name, value)}" for part, value in found.percentiles)
+        click.echo(f"  mean {_shown(name, found.mean)}; {', '.join(parts)}")
     _draw_top(values)
     click.echo()
 
 
+def _shown(name: str, value: object) -> str:
+    """A value for people, a measured one with its unit."""
+    if name in _UNITS and isinstance(value, int | float):
+        divisor, unit = _UNITS[name]
+        number = value / divisor
+        return f"{number:,.{2 if divisor > 1 and number < 100 else 0}f} {unit}"
+    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else visible(str(value))
+
+
 def _draw_top(values: "TopValues") -> None:
-    rows: list[tuple[str, str]] = [(f"{count:,}", visible(str(value))) for value, count in values.values]
+    rows = [(f"{count:,}", _shown(values.field, value)) for value, count in values.values]
     if values.other:
         rows.append((f"{values.other:,}", "(others)"))
     if rows:
