@@ -5,7 +5,7 @@ next. It is closed when event time has passed its end by `LATENESS_US`, so that 
 little late. Event time is what the trail says, never a clock: a trail that stands still closes nothing.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from heapq import heapify, heappop, heappush
 
 from jwtrail.detect.alert import Alert, targets_of_group
@@ -34,7 +34,7 @@ LATENESS_US = 2_000_000
 _NOT_YET = Fired({}, None)
 
 
-class Timed(Machine):
+class Timed(Machine, ABC):
     """What a machine with open windows adds to the others: which window ends next, and closing it."""
 
     _ends: list[tuple[int, str]]
@@ -48,7 +48,7 @@ class Timed(Machine):
         alerts = []
         while self._ends and self._ends[0][0] + LATENESS_US < now_us:
             end_us, key = heappop(self._ends)
-            group = self.groups.get(key)
+            group = self.groups.find(key)
             if group is None or not group.due_us:
                 continue
             if group.due_us > end_us:  # it was seen again since
@@ -73,7 +73,7 @@ class Timed(Machine):
             return
         heappush(self._ends, (end_us, key))
         if len(self._ends) > 2 * len(self.groups) + 64:  # groups that were evicted leave their ends behind
-            self._ends = [end for end in self._ends if (known := self.groups.get(end[1])) and known.due_us]
+            self._ends = [end for end in self._ends if (known := self.groups.find(end[1])) and known.due_us]
             heapify(self._ends)
 
     @abstractmethod
@@ -86,6 +86,7 @@ class Ending(Correlated, Timed):
 
     def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
         super().__init__(rule, alerts=alerts, shape=shape, longer_us=rule.span_us + LATENESS_US)
+        self.keyed = None  # one event may end a window and open the next
         self._ends = []
         self._shape = rule.shape
         self._most = kept_for(len(rule.rules))
@@ -110,7 +111,7 @@ class Ending(Correlated, Timed):
             self._open(key, group, at_us + self._span_us)
         group.last = event.event_sequence or 0
         if at_us >= group.first[0]:
-            self._holds(group, event, at_us, steps)
+            self._counts(group, event, at_us, steps)
         return fired
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
@@ -127,7 +128,7 @@ class Ending(Correlated, Timed):
         else:
             what = (event.event_id,) if self._values is None else self._values(event)
         for one in what:
-            see(group, one, at_us, event.event_id, span_us=self._span_us, kept=self._most)
+            see(group, one, at_us, event.event_id, self._span_us, self._most)
         return False
 
     def _end(self, key: str, group: Group) -> Alert | None:

@@ -3,7 +3,7 @@
 The same events give the same alerts with the same ids, whatever the batches and wherever it was stopped and resumed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import cast
@@ -17,6 +17,7 @@ from jwtrail.detect.endings import Timed
 from jwtrail.detect.factory import machine_of
 from jwtrail.detect.groups import MAX_BYTES, Budget
 from jwtrail.detect.health import Health
+from jwtrail.detect.keys import keys_reader
 from jwtrail.detect.machines import Hits, Machine, Saved
 from jwtrail.detect.ruleset import Active, RuleSet, asks_for_alerts
 from jwtrail.ecs import Event
@@ -31,6 +32,9 @@ SELF_INFLICTED = "self_inflicted"
 
 MAX_COMBINATIONS = 4_096
 """Combinations of rules whose machines are remembered; with more it starts over."""
+
+_SEES, _WAITS = -1, -2
+"""In place of the number of a key: the machine finds its groups itself, and it only needs what others hand on."""
 
 _VERSION = 1
 
@@ -84,9 +88,17 @@ class _Snapshot(msgspec.Struct):
 
 
 class _Reached(msgspec.Struct, frozen=True):
-    """What an event that fits some rules sets off: machines in their order, and what they are told to begin with."""
+    """What an event that fits some rules sets off.
 
-    machines: tuple[Machine, ...]
+    Args:
+        keys: reads the keys of groups, each once.
+        steps: machines in their order, each with the number of its key, `_SEES` or `_WAITS`.
+        hits: what machines are told to begin with.
+        timed: whether one of them has windows that end.
+    """
+
+    keys: Callable[[Event], tuple[str | None, ...]]
+    steps: tuple[tuple[int, Machine], ...]
     hits: Hits
     timed: bool
 
@@ -129,6 +141,7 @@ class Detector:
             machine.groups.share(budget)
         self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
         self._watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
+        self._plain = frozenset(rule.meta.id for rule in active.rules) - self._watched
         self._steps = {rule.meta.id: rule.predicate for rule in active.rules if _sees_everything(rule)}
         self._step = compile_many(self._steps)
         self._due = _NEVER
@@ -215,11 +228,19 @@ class Detector:
             return
         self._counts.matched += 1
         reached = self._together.get(ids) or self._reached(ids)
-        hits = reached.hits.copy()
-        for machine in reached.machines:
-            fired = machine.observe(event, at_us, hits)
+        hits, silent = reached.hits.copy(), True
+        keys = reached.keys(event)
+        for number, machine in reached.steps:
+            if number >= 0:
+                key = keys[number]
+                fired = None if key is None else machine.take(event, at_us, key)
+            elif number == _WAITS and silent:
+                continue
+            else:
+                fired = machine.observe(event, at_us, hits)
             if fired is None:
                 continue
+            silent = False
             hits.setdefault(machine.id, fired.group)
             if fired.alert is not None:
                 alerts.append(self._health.judged(fired.alert))
@@ -229,14 +250,26 @@ class Detector:
     def _reached(self, ids: tuple[str, ...]) -> _Reached:
         """What these rules can set off. Few combinations of rules ever come together."""
         reached = {id(machine) for rule in ids for machine in self._plans[rule]}
-        machines = tuple(machine for machine in self._machines if id(machine) in reached)
+        machines = [machine for machine in self._machines if id(machine) in reached]
+        keys: dict[tuple[str, ...], int] = {}
+        steps = [(self._number(machine, ids, keys), machine) for machine in machines]
         # A rule with a watch is hit when its machine says so, not when an event fits.
         hits: Hits = {rule: {} for rule in ids if rule not in self._watched}
+        timed = any(isinstance(machine, Timed) for machine in machines)
         if len(self._together) == MAX_COMBINATIONS:
             self._together.clear()
-        found = _Reached(machines, hits, any(isinstance(machine, Timed) for machine in machines))
+        found = _Reached(keys_reader(keys), tuple(steps), hits, timed)
         self._together[ids] = found
         return found
+
+    def _number(self, machine: Machine, ids: tuple[str, ...], keys: dict[tuple[str, ...], int]) -> int:
+        """How an event that fits these rules comes to the machine; what keys are read is added."""
+        own = {rule for rule in machine.sources if rule == machine.id or rule in self._plain}
+        if own.isdisjoint(ids):
+            return _WAITS
+        if machine.keyed is None or len(own) < len(machine.sources):
+            return _SEES
+        return keys.setdefault(machine.keyed, len(keys))
 
     def _close(self, event: Event, alerts: list[Alert]) -> None:
         """Close the windows that are over at the time of this event, before the event itself counts."""

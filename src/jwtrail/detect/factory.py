@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from jwtrail.detect.counters import Counter, Meter, Shared
 from jwtrail.detect.endings import Absent, Ending
 from jwtrail.detect.habits import Baseline, FirstSeen, Stepped, TurnedBack, Woken
-from jwtrail.detect.machines import Condition, Counter, Machine, Meter, Ordered, Shared, Single
+from jwtrail.detect.machines import Condition, Machine, Ordered, Single
 from jwtrail.detect.percentiles import Spread
 from jwtrail.detect.places import Travelled, Walked
 from jwtrail.sigma import (

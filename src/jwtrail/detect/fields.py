@@ -8,7 +8,15 @@ from typing import Any
 from jwtrail.ecs import Event
 from jwtrail.ecs.catalogue import resolve
 
-__all__ = ["MAX_KEY", "MAX_VALUE", "SEPARATOR", "key_of", "key_reader", "number_reader", "values_reader"]
+__all__ = [
+    "MAX_KEY",
+    "MAX_VALUE",
+    "SEPARATOR",
+    "key_of",
+    "key_reader",
+    "number_reader",
+    "values_reader",
+]
 
 SEPARATOR = "\x1f"
 """Between the parts of a key. No text in an event holds a control character (`ecs.clean`), so it cannot be forged."""
@@ -36,7 +44,8 @@ def key_of(parts: tuple[str, ...]) -> str:
     return SEPARATOR.join(part if len(part) <= MAX_VALUE else _cut(part) for part in parts)
 
 
-def _reader(name: str) -> Callable[[Event], Any]:
+def field_reader(name: str) -> Callable[[Event], Any]:
+    """What the event holds in a field."""
     found = resolve(name)
     assert found is not None, "rules name only fields of the catalogue"
     field, leaf = found
@@ -46,22 +55,20 @@ def _reader(name: str) -> Callable[[Event], Any]:
     return lambda event: (whole(event) or {}).get(leaf)
 
 
-def _texts(fields: tuple[str, ...]) -> list[str] | None:
-    """The attributes of these fields when each is a text of its own, which need no care one by one."""
-    found = [resolve(name) for name in fields]
-    if len(fields) < 2 or any(one is None or one[1] or one[0].sql_type != "VARCHAR" for one in found):
-        return None
-    return [one[0].attribute for one in found if one is not None]
+def _is_text(name: str) -> bool:
+    """A text of its own, which needs no care."""
+    found = resolve(name)
+    return found is not None and not found[1] and found[0].sql_type == "VARCHAR"
 
 
 def key_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...] | None]:
     """The values of some single-valued fields, as text; None when any of them is missing. Case and form are kept."""
-    readers = [_reader(name) for name in fields]
+    readers = [field_reader(name) for name in fields]
     if len(readers) == 1:
         only = readers[0]
         return lambda event: None if (value := only(event)) is None else (str(value),)
-    if (attributes := _texts(fields)) is not None:
-        together = attrgetter(*attributes)
+    if fields and all(map(_is_text, fields)):
+        together = attrgetter(*(found[0].attribute for name in fields if (found := resolve(name))))
         return lambda event: None if None in (values := together(event)) else values
 
     def read(event: Event) -> tuple[str, ...] | None:
@@ -76,7 +83,7 @@ def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]
     if len(fields) > 1:
         together = key_reader(fields)
         return lambda event: () if (key := together(event)) is None else (_bounded(SEPARATOR.join(key)),)
-    only = _reader(fields[0])
+    only = field_reader(fields[0])
 
     def read(event: Event) -> tuple[str, ...]:
         value = only(event)
@@ -97,7 +104,7 @@ def _bounded(value: str) -> str:
 
 def number_reader(field: str) -> Callable[[Event], int | None]:
     """The number in a field, or in a label whose text is one."""
-    read = _reader(field)
+    read = field_reader(field)
     found = resolve(field)
     if found is None or not found[1]:
         return read

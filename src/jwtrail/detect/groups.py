@@ -23,6 +23,9 @@ ENTRY_BYTES = 300
 BARS_ENTRY = 8
 """Numbers of a past that take as much as one entry."""
 
+EXACT = 64
+"""A group that was touched within such a part of its life does not change its place among the others."""
+
 
 class Budget:
     """Memory that the groups of several rules share.
@@ -38,7 +41,9 @@ class Budget:
 
 
 class Groups:
-    """A bounded table of groups by key, least recently touched first.
+    """A bounded table of groups by key, least recently touched first, as exactly as `EXACT` says.
+
+    Who comes often may look with `find`, and touches a group that is not there or that was touched `grain_us` ago.
 
     Args:
         life_us: a group that has seen nothing for so long has nothing left to say, and leaves for free.
@@ -50,6 +55,8 @@ class Groups:
 
     def __init__(self, life_us: int, most: int = MAX_GROUPS) -> None:
         self._groups: dict[str, Group] = {}
+        self.find = self._groups.get
+        self.grain_us = life_us // EXACT
         self._life_us = life_us
         self._most = most
         self._budget = Budget()
@@ -66,32 +73,30 @@ class Groups:
         return len(self._groups)
 
     def touch(self, key: str, now_us: int) -> Group:
-        """The group of this key, made when it is new."""
+        """The group of this key, made when it is new, as the one that was touched last."""
         group = self._groups.pop(key, None)
         if group is None:
             self._make_room(now_us)
             group = Group()
             self._grow(GROUP_BYTES)
-        else:
-            entries = len(group.seen) + len(group.terms) + len(group.samples) + len(group.bars) // BARS_ENTRY
-            if group.others is not None:
-                entries += len(group.others.seen)
-            if entries != group.size:
-                self._grow((entries - group.size) * ENTRY_BYTES)
-                group.size = entries
-                if self._budget.used > self._budget.most:
-                    self._make_room(now_us)
+        group.touched_us = now_us
         self._groups[key] = group
         return group
 
-    def get(self, key: str) -> Group | None:
-        """The group of this key, if it is remembered; not a touch."""
-        return self._groups.get(key)
+    def weigh(self, group: Group, now_us: int) -> None:
+        """To be told when a group that was just touched has more or fewer entries than its `size` says."""
+        entries = len(group.seen) + len(group.terms) + len(group.samples) + len(group.bars) // BARS_ENTRY
+        if group.others is not None:
+            entries += len(group.others.seen)
+        self._grow((entries - group.size) * ENTRY_BYTES)
+        group.size = entries
+        if self._budget.used > self._budget.most:
+            self._make_room(now_us, spared=1)  # not the one that grew
 
-    def _make_room(self, now_us: int) -> None:
+    def _make_room(self, now_us: int, spared: int = 0) -> None:
         """Two looks at the oldest for each new group: the expired go faster than new ones come."""
         for _ in range(2):
-            if not self._groups:
+            if len(self._groups) <= spared:
                 return
             oldest = next(iter(self._groups))
             group = self._groups[oldest]
@@ -116,7 +121,8 @@ class Groups:
 
     def restore(self, groups: dict[str, Group], evicted: int) -> None:
         """Take over the groups of a snapshot."""
-        self._groups = groups
+        self._groups.clear()
+        self._groups.update(groups)
         self._grow(sum(GROUP_BYTES + group.size * ENTRY_BYTES for group in groups.values()) - self.used)
         self.evicted = evicted
 

@@ -1,9 +1,9 @@
 """Rules that know what a group did: values it has not shown before, more than its own past, gaps, long silence."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
-from jwtrail.detect.fields import key_of, key_reader, number_reader, values_reader
-from jwtrail.detect.machines import Fired, Hits, Machine
+from jwtrail.detect.fields import MAX_VALUE, field_reader, key_reader, number_reader, values_reader
+from jwtrail.detect.machines import Fired, Machine
 from jwtrail.detect.measures import nearest_rank
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, see
 from jwtrail.ecs import Event
@@ -26,26 +26,29 @@ _BEGAN = "\x1fbegan"
 """When something began; as a key of what a rule knows of itself: no group's key begins like this."""
 
 
-class Habit(Machine):
+class Habit(Machine, ABC):
     """A rule on single events with groups of its own; without `group-by` the whole trail is one."""
 
     def __init__(self, rule: Rule, *, alerts: bool, shape: str, life_us: int) -> None:
         super().__init__(rule.meta, alerts=alerts, life_us=life_us, shape=shape)
-        self._fields = rule.meta.group_by
-        self._key = key_reader(self._fields) if self._fields else lambda _event: ()
+        self.keyed = rule.meta.group_by
+        self._parts = key_reader(self.keyed) if self.keyed else lambda _event: ()
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:  # noqa: ARG002
-        parts = self._key(event)
-        if parts is None:
-            return None
-        group = self.groups.touch(key_of(parts), at_us)
-        if group.since_us < 0:
-            group.since_us = at_us
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+        groups = self.groups
+        group = groups.find(key)
+        if group is None or at_us - group.touched_us > groups.grain_us:
+            group = groups.touch(key, at_us)
+            if group.since_us < 0:
+                group.since_us = at_us
         firing = self._judge(group, event, at_us)
-        group.latest_us = max(group.latest_us, at_us)
-        if firing is None:
-            return None
-        values = dict(zip(self._fields, parts, strict=True))
+        if at_us > group.latest_us:  # noqa: PLR1730  # every event comes here
+            group.latest_us = at_us
+        return None if firing is None else self._said(group, event, at_us, firing)
+
+    def _said(self, group: Group, event: Event, at_us: int, firing: Firing) -> Fired:
+        assert self.keyed is not None
+        values = dict(zip(self.keyed, self._parts(event) or (), strict=True))
         return Fired(values, self._alert_on(event, at_us, values, group, firing))
 
     @abstractmethod
@@ -66,23 +69,41 @@ class FirstSeen(Habit):
         self._history_us = rule.watch.history_us
         self._after_us = rule.watch.after_us
         self._values = values_reader(rule.watch.fields)
+        self._one = field_reader(rule.watch.fields[0]) if len(rule.watch.fields) == 1 else None
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        return super().observe(event, at_us, hits) if self._values(event) else None
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+        value = None if self._one is None else self._one(event)
+        if type(value) is not str or len(value) > MAX_VALUE:
+            return super().take(event, at_us, key) if self._values(event) else None
+        group = self.groups.find(key)
+        # By far the most: the group has shown this value and no other.
+        if (
+            group is not None
+            and len(group.terms) == 1
+            and 0 <= at_us - group.terms.get(value, at_us + 1) <= self._history_us
+            and at_us - group.touched_us <= self.groups.grain_us
+        ):
+            group.terms[value] = group.latest_us = at_us
+            return None
+        return super().take(event, at_us, key)
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
-        if at_us - group.latest_us > self._history_us:
-            group.terms, group.since_us = {}, at_us
-        terms = group.terms
+        oldest_us, terms = at_us - self._history_us, group.terms
+        if group.latest_us < oldest_us:
+            terms = group.terms = {}
+            group.since_us = at_us
         known = bool(terms) and at_us - group.since_us >= self._after_us
         fresh = False
         for value in self._values(event):
-            seen_us = terms.pop(value, None)
-            fresh |= seen_us is None or seen_us < at_us - self._history_us
-            terms[value] = max(at_us, seen_us or 0)
+            seen_us = terms.get(value, -1)
+            fresh |= seen_us < oldest_us or value not in terms
+            terms.pop(value, None)
+            terms[value] = max(at_us, seen_us)
         if len(terms) > MAX_TERMS:
             del terms[next(iter(terms))]
             self.groups.evicted += 1
+        if len(terms) != group.size:
+            self.groups.weigh(group, at_us)
         return Firing((at_us, event.event_id), (event.event_id,), 1) if fresh and known else None
 
 
@@ -98,17 +119,20 @@ class Baseline(Habit):
         self._values = values_reader((watch.field,)) if watch.measure == "distinct" else None
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
-        bucket = at_us // self._watch.bucket_us
+        watch = self._watch
+        bucket = at_us // watch.bucket_us
         if bucket > group.bar:
-            empty = self._empty(group, bucket, at_us) if self._watch.empty else 0
-            past = [group.total] if group.bar >= 0 else []
-            group.bars = [*group.bars, *past, *[0] * empty][-self._watch.history :]
-            group.bar, group.total, group.terms = bucket, 0, {}
-        self._add(group, event)
-        if len(group.bars) < self._watch.learn or group.total < self._watch.floor:
+            empty = self._empty(group, bucket, at_us) if watch.empty else 0
+            past = (group.total,) if group.bar >= 0 else ()
+            group.bars = (*group.bars, *past, *(0,) * empty)[-watch.history :]
+            group.bar, group.total, group.terms, group.limit = bucket, 0, {}, -1
+            self.groups.weigh(group, at_us)
+        self._add(group, event, at_us)
+        if group.total < watch.floor or len(group.bars) < watch.learn:
             return None
-        usual = nearest_rank(group.bars, self._watch.percentile)
-        if group.total <= usual * self._watch.factor:
+        if group.limit < 0:  # the past is the same until the next bucket
+            group.limit = int(nearest_rank(group.bars, watch.percentile) * watch.factor)
+        if group.total <= group.limit:
             return None
         return Firing((at_us, event.event_id), (event.event_id,), group.total)
 
@@ -121,14 +145,16 @@ class Baseline(Habit):
         since = group.bar + 1 if group.bar >= 0 else began.bar
         return min(max(bucket - since, 0), self._watch.history)
 
-    def _add(self, group: Group, event: Event) -> None:
+    def _add(self, group: Group, event: Event, at_us: int) -> None:
         if self._number is not None:
             group.total += self._number(event) or 0
         elif self._values is None:
             group.total += 1
         elif len(group.terms) < MAX_TERMS:
             group.terms.update(dict.fromkeys(self._values(event), 0))
-            group.total = len(group.terms)
+            if len(group.terms) != group.total:
+                group.total = len(group.terms)
+                self.groups.weigh(group, at_us)
 
 
 class Stepped(Habit):
@@ -145,9 +171,13 @@ class Stepped(Habit):
         if number is None:
             return None
         last = group.terms.get(_WHOLE)
-        if last is None or number > last:
+        if last is None:
             group.terms[_WHOLE] = number
-        if last is None or number - last <= self._over:
+            self.groups.weigh(group, at_us)
+            return None
+        if number > last:
+            group.terms[_WHOLE] = number
+        if number - last <= self._over:
             return None
         return Firing((at_us, event.event_id), (event.event_id,), number - last)
 
@@ -165,13 +195,20 @@ class TurnedBack(Habit):
         self._by_us = rule.watch.by_us
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
-        over_us = at_us + (event.event_duration or 0) // 1_000
-        began, over = group.terms.get(_BEGAN, at_us), group.terms.get(_WHOLE, over_us)
+        over_us, terms = at_us + (event.event_duration or 0) // 1_000, group.terms
+        if not terms:
+            terms[_BEGAN], terms[_WHOLE] = at_us, over_us
+            self.groups.weigh(group, at_us)
+            return None
+        began, over = terms[_BEGAN], terms[_WHOLE]
         back_us = min(began - at_us, over - over_us)
         if back_us > self._by_us:
-            group.terms = {_BEGAN: at_us, _WHOLE: over_us}  # from there on it goes forward again
+            terms[_BEGAN], terms[_WHOLE] = at_us, over_us  # from there on it goes forward again
             return Firing((at_us, event.event_id), (event.event_id,), back_us // 1_000_000)
-        group.terms = {_BEGAN: max(began, at_us), _WHOLE: max(over, over_us)}
+        if at_us > began:
+            terms[_BEGAN] = at_us
+        if over_us > over:
+            terms[_WHOLE] = over_us
         return None
 
 
@@ -187,14 +224,11 @@ class Woken(Habit):
         self._near_us = rule.watch.idle_us // IDLE_PARTS
         self._kept = kept_for(rule.watch.count)
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        parts = self._key(event)
-        if parts is None:
-            return None
-        group = self.groups.get(key_of(parts))
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+        group = self.groups.find(key)
         if group is not None and not group.due_us and at_us - group.latest_us < self._near_us:
             return None
-        return super().observe(event, at_us, hits)
+        return super().take(event, at_us, key)
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         span_us = self._watch.span_us
@@ -204,6 +238,8 @@ class Woken(Habit):
             return None
         if at_us > group.due_us:
             group.due_us, group.seen = 0, {}
+            self.groups.weigh(group, at_us)
             return None
         see(group, event.event_id, at_us, event.event_id, span_us=span_us, kept=self._kept)
+        self.groups.weigh(group, at_us)
         return counted(group) if len(group.seen) >= self._watch.count else None

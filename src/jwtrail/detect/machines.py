@@ -1,51 +1,37 @@
 """One running rule each: takes the events it is about, keeps its groups, and says when it fires."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import msgspec
 
 from jwtrail.detect.alert import Alert, Targets, alert_of, targets_of
-from jwtrail.detect.fields import SEPARATOR, key_of, key_reader, number_reader, values_reader
+from jwtrail.detect.fields import SEPARATOR, key_of, key_reader
 from jwtrail.detect.groups import Groups
-from jwtrail.detect.measures import holds, measured, sampled, take
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, order, reset, see
 from jwtrail.ecs import Event
 from jwtrail.predicate.python import compile_predicate
 from jwtrail.sigma import (
     Correlation,
-    EventCount,
     Meta,
     Rule,
-    Temporal,
     TemporalCondition,
     TemporalOrdered,
-    ValueCount,
-    ValueMeasure,
-    ValueSum,
 )
 
 __all__ = [
-    "SHARE_KEPT",
     "Condition",
     "Correlated",
-    "Counter",
     "Fired",
     "Hits",
     "Machine",
-    "Meter",
     "Ordered",
     "Saved",
-    "Shared",
     "Single",
     "fulfilled",
 ]
 
 Hits = dict[str, dict[str, str]]
 """What one event set off so far: the id of a rule to the group it fired for (empty for a rule on single events)."""
-
-SHARE_KEPT = 1_000
-"""Events or values that each side of a share keeps at the most; with more, the share is that of the latest ones."""
 
 _FIRST = [0]
 
@@ -67,16 +53,23 @@ class Saved(msgspec.Struct):
     evicted: int = 0
 
 
-class Machine(ABC):
+class Machine:
     """Base of the machines: groups, quiet time, alerts.
+
+    An event comes by `take` where its own fields are the key of its group, and otherwise by `observe`. A group that has
+    more or fewer entries then is weighed.
 
     Args:
         alerts: whether firing raises alerts, or only feeds the correlations that refer to the rule.
         shape: digest of everything that gives the state its meaning.
     """
 
+    keyed: tuple[str, ...] | None = None
+    """Fields that are the key of a group, for a machine that can `take`."""
+
     def __init__(self, meta: Meta, *, alerts: bool, life_us: int, shape: str) -> None:
         self.id = meta.id
+        self.sources: tuple[str, ...] = (meta.id,)
         self.groups = Groups(life_us)
         self.shape = shape
         self._meta = meta
@@ -84,9 +77,13 @@ class Machine(ABC):
         # With a quiet time shorter than the window two alerts may begin with the same event.
         self._repeats = meta.suppress_us < 0
 
-    @abstractmethod
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         """Take an event that set off at least one of the rules this one looks at."""
+        raise AssertionError("this machine takes")
+
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+        """Take an event of this group that set off the one rule on single events that this one looks at."""
+        raise AssertionError("this machine observes")
 
     def save(self) -> Saved:
         """The state, not a copy of it."""
@@ -163,19 +160,19 @@ class Single(Machine):
         return Fired(_NOBODY, self._alert_on(event, at_us, values, group, firing))
 
 
-class Correlated(Machine):
+class Correlated(Machine, ABC):
     """A rule on several events: finds the group of an event, also where it is called otherwise or comes from a chain."""
 
     def __init__(self, rule: Correlation, *, alerts: bool, shape: str, longer_us: int = 0) -> None:
         super().__init__(rule.meta, alerts=alerts, life_us=rule.span_us + longer_us, shape=shape)
         self._repeats = rule.meta.suppress_us < rule.span_us
+        self.sources = rule.sources
         self._allows = compile_predicate(rule.allow) if rule.allow is not None else None
         self._span_us = rule.span_us
         self._rules = rule.rules
         self._fields = rule.meta.group_by
-        # The most frequent form by far: one rule on single events, its fields called as they are.
-        alone = len(rule.sources) == 1 and not rule.aliases and bool(self._fields)
-        self._plain = key_reader(self._fields) if alone else None
+        if len(rule.sources) == 1 and not rule.aliases and self._fields:  # the most frequent form by far
+            self.keyed = self._fields
         names = {
             source: tuple(rule.aliases.get(field, {}).get(source, field) for field in self._fields)
             for source in rule.sources
@@ -186,9 +183,6 @@ class Correlated(Machine):
     def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
         if self._allows is not None and self._allows(event):
             return None
-        if self._plain is not None and not hits.get(self._rules[0]):
-            parts = self._plain(event)
-            return None if parts is None else self._step(event, at_us, parts, _FIRST)
         fired = None
         by_key: dict[tuple[str, ...], list[int]] = {}
         for step, source in enumerate(self._rules):
@@ -197,6 +191,12 @@ class Correlated(Machine):
         for parts, steps in by_key.items():
             fired = self._step(event, at_us, parts, steps) or fired
         return fired
+
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+        if self._allows is not None and self._allows(event):
+            return None
+        group = self.groups.touch(key, at_us)
+        return self._fired(group, event, at_us) if self._counts(group, event, at_us, _FIRST) else None
 
     def _parts(self, event: Event, source: str, inherited: dict[str, str]) -> tuple[str, ...] | None:
         """The group's key; None for an event that lacks a part of it, which is then ignored."""
@@ -216,8 +216,18 @@ class Correlated(Machine):
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
         group = self.groups.touch(key_of(parts), at_us)
-        if not self._holds(group, event, at_us, steps):
-            return None
+        return self._fired(group, event, at_us, parts) if self._counts(group, event, at_us, steps) else None
+
+    def _counts(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
+        holds = self._holds(group, event, at_us, steps)
+        if len(group.seen) + len(group.samples) != group.size:
+            self.groups.weigh(group, at_us)
+        return holds
+
+    def _fired(self, group: Group, event: Event, at_us: int, parts: tuple[str, ...] | None = None) -> Fired:
+        """Args: parts: of the group's key, if they are not simply those of the event."""
+        if parts is None:
+            parts = self._parts(event, self._rules[0], _NOBODY) or ()
         values = dict(zip(self._fields, parts, strict=True))
         if not self._alerts or at_us <= group.quiet_us:
             return Fired(values, None)
@@ -231,90 +241,6 @@ class Correlated(Machine):
         return counted(group)
 
 
-class Counter(Correlated):
-    """event_count, value_count and temporal: at least so many different events, values or rules in the window."""
-
-    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
-        super().__init__(rule, alerts=alerts, shape=shape)
-        assert isinstance(rule.shape, EventCount | ValueCount | Temporal)
-        self._count = rule.shape.count
-        self._values = values_reader(rule.shape.fields) if isinstance(rule.shape, ValueCount) else None
-        self._events = isinstance(rule.shape, EventCount)
-        self._kept = kept_for(self._count)
-
-    def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
-        span_us, kept, event_id = self._span_us, self._kept, event.event_id
-        if self._events:
-            inside = see(group, event_id, at_us, event_id, span_us=span_us, kept=kept)
-        else:
-            inside = False
-            for one in self._counted(event, steps):
-                inside = see(group, one, at_us, event_id, span_us=span_us, kept=kept)
-        return inside and len(group.seen) >= self._count
-
-    def _counted(self, event: Event, steps: Sequence[int] = ()) -> tuple[str, ...]:
-        """What this event counts as; `steps` are the rules it is, for a count of rules."""
-        if self._events:
-            return (event.event_id,)
-        return tuple(self._rules[step] for step in steps) if self._values is None else self._values(event)
-
-
-class Shared(Counter):
-    """A count that must also be so much of itself and of what another rule counts."""
-
-    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
-        super().__init__(rule, alerts=alerts, shape=shape)
-        assert rule.share is not None
-        self._share = rule.share
-        self._kept = kept_for(max(self._count, SHARE_KEPT))
-
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        if self._share.against in hits:
-            self._weigh(event, at_us, hits[self._share.against])
-        return super().observe(event, at_us, hits)
-
-    def _weigh(self, event: Event, at_us: int, inherited: dict[str, str]) -> None:
-        """Count on the other side of the share."""
-        parts = self._parts(event, self._share.against, inherited)
-        if parts is None:
-            return
-        group = self.groups.touch(key_of(parts), at_us)
-        group.latest_us = max(group.latest_us, at_us)
-        others = group.others = group.others or Group()
-        for one in self._counted(event):
-            see(others, one, at_us, event.event_id, span_us=self._span_us, kept=SHARE_KEPT)
-
-    def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
-        full = super()._holds(group, event, at_us, steps)
-        if not full or group.others is None:
-            return full
-        since = group.latest_us - self._span_us
-        against = sum(at_us >= since for at_us, _ in group.others.seen.values())
-        return 100 * len(group.seen) >= self._share.percent * (len(group.seen) + against)
-
-
-class Meter(Correlated):
-    """value_sum, value_avg, value_median and value_percentile, fired as soon as the comparison holds."""
-
-    def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
-        super().__init__(rule, alerts=alerts, shape=shape)
-        assert isinstance(rule.shape, ValueMeasure)
-        self._measure = rule.shape
-        self._read = number_reader(rule.shape.field)
-
-    def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:  # noqa: ARG002
-        value = self._read(event)
-        adding = isinstance(self._measure, ValueSum)
-        if value is None or not take(
-            group, value, at_us, event.event_id, span_us=self._span_us, adding=adding
-        ):
-            return False
-        return holds(self._measure.bounds, measured(self._measure, group))
-
-    def _firing(self, group: Group) -> Firing:
-        return sampled(group, measured(self._measure, group))
-
-
 class Condition(Correlated):
     """temporal with a condition that has no `not`: fires as soon as the rules seen in the window fulfil it."""
 
@@ -325,14 +251,7 @@ class Condition(Correlated):
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
         for step in steps:
-            see(
-                group,
-                self._rules[step],
-                at_us,
-                event.event_id,
-                span_us=self._span_us,
-                kept=kept_for(len(self._rules)),
-            )
+            see(group, self._rules[step], at_us, event.event_id, self._span_us, kept_for(len(self._rules)))
         return fulfilled(self._condition, [rule in group.seen for rule in self._rules])
 
 
@@ -366,7 +285,7 @@ class Ordered(Correlated):
         return super().observe(event, at_us, hits) if self.groups or self._rules[0] in hits else None
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
-        if 0 not in steps and self.groups.get(key_of(parts)) is None:
+        if 0 not in steps and self.groups.find(key_of(parts)) is None:
             return None
         return super()._step(event, at_us, parts, steps)
 

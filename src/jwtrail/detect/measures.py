@@ -1,7 +1,7 @@
 """Numbers of a group's events in its sliding window: their sum, mean, median and percentiles."""
 
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from statistics import median
 
 from jwtrail.detect.windows import Firing, Group
@@ -64,7 +64,7 @@ def measured(shape: ValueMeasure, group: Group) -> float:
     return median(values) if isinstance(shape, ValueMedian) else group.total / len(values)
 
 
-def nearest_rank(values: list[int], percentile: int) -> int:
+def nearest_rank(values: Collection[int], percentile: int) -> int:
     """The smallest value that at least `percentile` percent of them do not exceed."""
     return sorted(values)[-(-percentile * len(values) // 100) - 1]
 

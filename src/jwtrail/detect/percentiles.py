@@ -2,6 +2,7 @@
 
 from jwtrail.detect.fields import number_reader
 from jwtrail.detect.habits import Habit
+from jwtrail.detect.machines import Fired
 from jwtrail.detect.measures import nearest_rank
 from jwtrail.detect.windows import Firing, Group
 from jwtrail.ecs import Event
@@ -20,8 +21,19 @@ are distributed about lognormally, three in a million are beyond 2.75 times the 
 
 def rounded(number: int) -> int:
     """The number with `DIGITS` binary digits, not larger than it is."""
-    shift = max(0, number.bit_length() - DIGITS)
-    return number >> shift << shift
+    shift = number.bit_length() - DIGITS
+    return number >> shift << shift if shift > 0 else number
+
+
+class _Texts(dict[int, str]):
+    """Rounded numbers as texts; there are some hundred."""
+
+    def __missing__(self, number: int) -> str:
+        self[number] = text = str(number)
+        return text
+
+
+_TEXTS = _Texts()
 
 
 def percentile_of(counts: dict[str, int], percentile: int) -> int:
@@ -46,16 +58,37 @@ class Spread(Habit):
         self._read = number_reader(watch.field)
         self._each = watch.measure == "each"
 
-    def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
         number = self._read(event)
         if number is None or number < 0:
             return None
+        group = self.groups.find(key)
+        shift = number.bit_length() - DIGITS
+        known = _TEXTS[number >> shift << shift if shift > 0 else number]
+        if (  # by far the most: as usual in the running bucket, in a group that was touched not long ago
+            group is None
+            or at_us >= group.due_us
+            or known not in group.terms
+            or number > group.limit >= 0
+            or at_us - group.touched_us > self.groups.grain_us
+        ):
+            return super().take(event, at_us, key)
+        group.terms[known] += 1
+        group.total += 1
+        if at_us > group.latest_us:  # noqa: PLR1730  # every event comes here
+            group.latest_us = at_us
+        return None
+
+    def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         watch = self._watch
+        number = self._read(event)
+        assert number is not None
         if at_us // watch.bucket_us > group.bar:
             self._turn(group, at_us // watch.bucket_us)
-        known = str(rounded(number))
+        known = _TEXTS[rounded(number)]
         group.terms[known] = group.terms.get(known, 0) + 1
         group.total += 1
+        self.groups.weigh(group, at_us)
         # Only a number above the limit can bring a percentile there.
         if not 0 <= group.limit < number:
             return None
@@ -70,10 +103,10 @@ class Spread(Habit):
         watch = self._watch
         enough = group.total >= watch.samples
         if enough:
-            group.bars = [*group.bars, self._bar(group.terms)][-watch.history :]
+            group.bars = (*group.bars, self._bar(group.terms))[-watch.history :]
         if enough or not self._each:
             group.total, group.terms = 0, {}
-        group.bar = bucket
+        group.bar, group.due_us = bucket, (bucket + 1) * watch.bucket_us
         if len(group.bars) >= watch.learn:
             usual = nearest_rank(group.bars, watch.percentile)
             group.limit = max(int(usual * watch.factor), -int(-watch.floor // 1) - 1)

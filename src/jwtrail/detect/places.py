@@ -6,7 +6,7 @@ from math import asin, cos, radians, sin, sqrt
 
 from jwtrail.detect.fields import key_reader
 from jwtrail.detect.habits import Habit
-from jwtrail.detect.machines import Fired, Hits
+from jwtrail.detect.machines import Fired
 from jwtrail.detect.measures import sampled
 from jwtrail.detect.windows import Firing, Group, kept_for
 from jwtrail.ecs import Event
@@ -50,18 +50,21 @@ class Travelled(Habit):
         self._watch = rule.watch
         self._place = key_reader((rule.watch.field,))
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        return super().observe(event, at_us, hits) if self._place(event) else None
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+        return super().take(event, at_us, key) if self._place(event) else None
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         found = self._place(event)
         assert found is not None
         before, (here,) = group.first, found
-        last = next(iter(group.terms), here)
         if at_us >= before[0]:
             group.first = (at_us, event.event_id)
-            if last != here or not group.terms:
-                group.terms = {here: 0}
+        if here in group.terms:
+            return None
+        last = next(iter(group.terms), here)
+        if at_us >= before[0] or not group.terms:
+            group.terms = {here: 0}
+            self.groups.weigh(group, at_us)
         if (
             last == here
             or abs(at_us - before[0]) > self._watch.span_us
@@ -105,6 +108,8 @@ class Walked(Habit):
         while samples[gone][0] < oldest_us:
             gone += 1
         del samples[:gone]
+        if len(samples) != group.size:
+            self.groups.weigh(group, at_us)
         if len(samples) < self._watch.count or not self._walks([number for _, _, number in samples]):
             return None
         return sampled(group, len(samples))

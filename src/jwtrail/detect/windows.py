@@ -35,7 +35,7 @@ class Chain(Struct, array_like=True, gc=False):
     events: list[str]
 
 
-class Group(Struct, omit_defaults=True, array_like=True):
+class Group(Struct, omit_defaults=True, array_like=True, gc=False):
     """The state of one group.
 
     Args:
@@ -51,24 +51,28 @@ class Group(Struct, omit_defaults=True, array_like=True):
         others: for a share: what the counted is compared with.
         size: entries it had when it was last touched.
         limit: above this a number is out of the usual; -1 while that is not known.
+        oldest_us: nothing in `seen` is older; -1 while that is not known.
+        touched_us: when it was last put behind all others (`groups.Groups.touch`).
     """
 
     latest_us: int = 0
     quiet_us: int = -1
     seen: dict[str, tuple[int, str]] = {}
-    chains: list[Chain | None] = []
+    chains: tuple[Chain | None, ...] = ()
     due_us: int = 0
     first: tuple[int, str] = (0, "")
     samples: list[tuple[int, str, int]] = []
     total: int = 0
     terms: dict[str, int] = {}
     since_us: int = -1
-    bars: list[int] = []
+    bars: tuple[int, ...] = ()
     bar: int = -1
     others: "Group | None" = None
     last: int = 0
     size: int = 0
     limit: int = -1
+    oldest_us: int = -1
+    touched_us: int = 0
 
 
 def kept_for(threshold: int) -> int:
@@ -76,7 +80,9 @@ def kept_for(threshold: int) -> int:
     return max(threshold, KEPT)
 
 
-def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, kept: int) -> bool:
+def see(  # noqa: PLR0917  # named arguments cost a tenth of it, and every event comes here
+    group: Group, what: str, at_us: int, event: str, span_us: int, kept: int
+) -> bool:
     """Count `what`; false when it lies before the window.
 
     Counting events, values and rules is the same thing: `what` is the event's id, the value, or the rule's id.
@@ -85,19 +91,25 @@ def see(group: Group, what: str, at_us: int, event: str, *, span_us: int, kept: 
         kept: so many different ones are not forgotten while they lie in the window; see `kept_for`.
     """
     seen = group.seen
-    latest_us = group.latest_us
-    if at_us >= latest_us:
-        group.latest_us = latest_us = at_us
-        if what in seen:
+    if at_us >= group.latest_us:
+        group.latest_us = at_us
+        if what not in seen:
+            seen[what] = (at_us, event)
+        elif len(seen) == 1:
+            seen[what] = (at_us, event)
+            return True
+        else:
             del seen[what]
-        seen[what] = (at_us, event)
-    elif at_us < latest_us - span_us:
+            seen[what] = (at_us, event)
+    elif at_us < group.latest_us - span_us:
         return False
     else:
         known = seen.pop(what, None)
         seen[what] = known if known is not None and known[0] > at_us else (at_us, event)
         group.seen = seen = dict(sorted(seen.items(), key=lambda item: item[1][0]))
-    _forget(seen, latest_us - span_us, kept)
+        group.oldest_us = min(group.oldest_us, at_us)
+    if group.oldest_us < group.latest_us - span_us or len(seen) > kept:
+        _forget(group, group.latest_us - span_us, kept)
     return True
 
 
@@ -109,15 +121,16 @@ def counted(group: Group) -> Firing:
 
 def reset(group: Group) -> None:
     """Forget what was counted; the group's quiet time and its newest time stay."""
-    group.seen, group.chains, group.samples, group.total, group.others = {}, [], [], 0, None
+    group.seen, group.chains, group.samples, group.total, group.others = {}, (), [], 0, None
 
 
-def _forget(seen: dict[str, tuple[int, str]], oldest_us: int, most: int) -> None:
-    while True:
-        first = next(iter(seen))
-        if seen[first][0] >= oldest_us and len(seen) <= most:
-            return
+def _forget(group: Group, oldest_us: int, most: int) -> None:
+    seen = group.seen
+    first = next(iter(seen))
+    while seen[first][0] < oldest_us or len(seen) > most:
         del seen[first]
+        first = next(iter(seen))
+    group.oldest_us = seen[first][0]
 
 
 def order(
@@ -141,7 +154,7 @@ def order(
         broken: steps behind which this event must not come: sequences up to there end, before it starts a new one.
     """
     group.latest_us = max(group.latest_us, at_us)
-    chains = group.chains or [None] * (length - 1)
+    chains = list(group.chains) or [None] * (length - 1)
     for step in broken:
         chains[step] = None
     for step in reversed(steps):  # from the end, so that one event is never two steps of the same sequence
@@ -150,10 +163,10 @@ def order(
             continue
         made = Chain(before.start_us, [*before.events, event]) if before else Chain(at_us, [event])
         if step == length - 1:
-            group.chains = []
+            group.chains = ()
             return Firing((made.start_us, made.events[0]), tuple(made.events), length)
         known = chains[step]
         if known is None or made.start_us >= known.start_us:  # a late event may begin before what is known
             chains[step] = made
-    group.chains = chains
+    group.chains = tuple(chains)
     return None
