@@ -202,7 +202,11 @@ def test_settings_show_where_they_come_from(run, tmp_path):
     assert seen["serve.port"]["value"] == 7171
     assert seen["serve.port"]["origin"].endswith("jwtrail.toml:3:1")
     assert "very secret" not in answer.output
-    assert run("config", "check").exit_code == OK
+    checked = run("config", "check")
+    assert checked.exit_code == OK
+    assert "http.public_url is not set" in checked.stderr
+    (tmp_path / "jwtrail.toml").write_text('[http]\npublic_url = "https://api.example"\n')
+    assert "public_url" not in run("config", "check").stderr
 
 
 def test_channels_are_shown_without_what_lets_others_post(run, tmp_path):

@@ -16,6 +16,7 @@ from jwtrail.state.spent import SpentStore
 from jwtrail.tokens.nonce import Nonces
 from jwtrail.tokens.thumbprint import thumbprint
 
+API = "http://api.example"
 KEY = ec.generate_private_key(ec.SECP256R1())
 JWK = jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
 CERTIFICATE = hashlib.sha256(b"certificate").digest()
@@ -25,6 +26,7 @@ class BoundBench(Bench):
     """Issues tokens that are bound, and proofs for them."""
 
     def __init__(self, tmp_path, app=hello, *, nonces=None, **settings):
+        settings = {"public_url": API, **settings}
         super().__init__(tmp_path, app, **settings)
         self.ring.ensure()
         if nonces is not None:
@@ -39,8 +41,8 @@ class BoundBench(Bench):
         }  # fmt: skip
         return jwt.encode(claims, key.private, key.alg, {"typ": "at+jwt", "kid": key.kid})
 
-    def ask(self, token, *proofs, auth="DPoP", more=(), **scope):
-        headers = [(b"host", b"api.example"), (b"authorization", f"{auth} {token}".encode())]
+    def ask(self, token, *proofs, auth="DPoP", host="api.example", more=(), **scope):
+        headers = [(b"host", host.encode()), (b"authorization", f"{auth} {token}".encode())]
         self.memory.events.clear()
         sent = self.run(headers=(*headers, *((b"dpop", p.encode()) for p in proofs), *more), **scope)
         answer = {name.decode(): value.decode() for name, value in sent[0].get("headers", ())}
@@ -119,32 +121,53 @@ def test_the_nonce_dance(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "scope", "more", "htu"),
+    ("settings", "scope", "host", "htu"),
     [
-        ({}, {"scheme": "https"}, (), "https://api.example/x"),
-        ({}, {"raw_path": b"/a%20b?c=d", "path": "/a b"}, (), "http://api.example/a%20b"),
-        ({"public_url": "https://shop.example/v1/"}, {}, (), "https://shop.example/v1/x"),
-        (
-            {"trusted_proxies": ("192.0.2.0/24",)},
-            {},
-            ((b"x-forwarded-proto", b"https"), (b"x-forwarded-host", b"shop.example")),
-            "https://shop.example/x",
-        ),
+        ({"public_url": "https://shop.example/v1/"}, {}, "any.example", "https://shop.example/v1/x"),
+        ({"public_url": API}, {"raw_path": b"/a%20b?c=d", "path": "/a b"}, "", f"{API}/a%20b"),
+        # without it: what the server listens at
+        ({}, {"server": ("127.0.0.1", 8000)}, "127.0.0.1:8000", "http://127.0.0.1:8000/x"),
+        ({}, {"server": ("127.0.0.1", 8000)}, "LOCALHOST:8000", "http://localhost:8000/x"),
+        ({}, {"server": ("::1", 8000)}, "localhost:8000", "http://localhost:8000/x"),
+        ({}, {"server": ("10.0.0.7", 443), "scheme": "https"}, "10.0.0.7", "https://10.0.0.7/x"),
+        ({}, {"server": ("fd00::7", 443), "scheme": "https"}, "[fd00::7]", "https://[fd00::7]/x"),
     ],
 )
-def test_the_url_is_the_one_the_client_wrote(tmp_path, settings, scope, more, htu):
-    bench = BoundBench(tmp_path, **settings)
+def test_a_proof_is_made_for_the_url_where_clients_reach_us(tmp_path, settings, scope, host, htu):
+    bench = BoundBench(tmp_path, **{"public_url": "", **settings})
     token = bench.token(BOUND)
-    assert bench.ask(token, proof(token, htu=htu), more=more, **scope)[0] == 200
-    assert bench.ask(token, proof(token, htu="http://evil.example/x"), more=more, **scope)[0] == 401
+    assert bench.ask(token, proof(token, htu=htu), host=host, **scope)[0] == 200
+    evil = proof(token, htu="http://evil.example/x", jti="p2")
+    assert bench.ask(token, evil, host=host, **scope)[2].event_reason == "dpop_invalid"
 
 
-def test_forwarded_headers_of_strangers_do_not_count(tmp_path):
-    bench = BoundBench(tmp_path)
+@pytest.mark.parametrize(
+    ("settings", "scope", "host"),
+    [
+        ({}, {"server": ("10.0.0.7", 80)}, "evil.example"),
+        ({}, {"server": ("127.0.0.1", 8000)}, "localhost:9999"),
+        ({}, {"server": ("127.0.0.1", 80)}, "127.0.0.1.evil.example"),
+        ({}, {"server": ("/run/api.sock", None)}, "evil.example"),
+        ({}, {}, "evil.example"),
+        ({}, {"server": ("10.0.0.7", 80)}, ""),
+        ({"trusted_proxies": ("192.0.2.0/24",)}, {"server": ("10.0.0.7", 80)}, "10.0.0.7"),
+        ({"public_url": API}, {"server": ("10.0.0.7", 80)}, "evil.example"),
+    ],
+)
+def test_a_proof_for_another_server_does_not_count_whatever_the_client_calls_us(
+    tmp_path, settings, scope, host
+):
+    """Who was given a proof by a client of his own server sends it here with his own server's name."""
+    bench = BoundBench(tmp_path, **{"public_url": "", **settings})
     token = bench.token(BOUND)
-    shown = proof(token, htu="https://shop.example/x")
-    more = ((b"x-forwarded-proto", b"https"), (b"x-forwarded-host", b"shop.example"))
-    assert bench.ask(token, shown, more=more)[2].event_reason == "dpop_invalid"
+    evil = host if host not in ("", "10.0.0.7") else "evil.example"
+    more = (
+        (b"x-forwarded-proto", b"http"),
+        (b"x-forwarded-host", evil.encode()),
+        (b"forwarded", b"host=" + evil.encode()),
+    )
+    shown = proof(token, htu=f"http://{evil}/x")
+    assert bench.ask(token, shown, host=host, more=more, **scope)[2].event_reason == "dpop_invalid"
 
 
 def test_a_certificate_counts_only_from_a_trusted_proxy(tmp_path):

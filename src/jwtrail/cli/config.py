@@ -72,6 +72,11 @@ def check(config_file: Path | None) -> None:
     problems = problems_of(loaded.settings)
     for problem in problems:
         note(one_line(problem))
+    if not loaded.settings.http.public_url:
+        note(
+            "jwtrail: note: http.public_url is not set: DPoP proofs count only when they name the address the server listens at\n"
+            "  hint: name the URL where clients reach the API, if you bind tokens to keys"
+        )
     if problems:
         sys.exit(USAGE)
     note(f"The settings are good; {len(loaded.origin)} differ from the defaults.")

@@ -1,6 +1,7 @@
 """Sender-constrained tokens on the request path: reads the proof off the request, and says what the client is told."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens import base64url
 from jwtrail.tokens.binding import Presented, Proven, check_binding, prove, wants_check
 from jwtrail.tokens.dpop import ALGORITHMS, Proof
+from jwtrail.tokens.htu import normal_url
 from jwtrail.tokens.mtls import certificate_thumbprint
 from jwtrail.tokens.nonce import Nonces
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Verdict
@@ -25,6 +27,7 @@ _SCHEMES = {
     "ws": "http",
     "wss": "https",
 }  # a WebSocket begins as an HTTP request, and that is what a proof is made for
+_LOOPBACK = re.compile(r"//(?:127\.\d+\.\d+\.\d+|\[::1\]|localhost)(?=[:/])")
 
 
 class Spends(Protocol):
@@ -108,7 +111,7 @@ class Bindings:
             token=credential.token or "",
             scheme=credential.scheme,
             method=str(scope.get("method", "GET")),
-            url=self._url(scope, headers, where),
+            url=self._url(scope, headers),
             proofs=tuple(headers.all(b"dpop")),
             certificate=self._certificate(headers, where),
         )
@@ -164,18 +167,14 @@ class Bindings:
         wanting = bool(reason) or any(self._nonces.ageing(nonce) for nonce in used)
         return self._nonces.new() if wanting else ""
 
-    def _url(self, scope: Mapping[str, Any], headers: Headers, where: Where) -> str:
-        """The request's URL as the client wrote it; a proxy is believed only when it is trusted."""
+    def _url(self, scope: Mapping[str, Any], headers: Headers) -> str:
+        """The request's URL where clients reach us; empty when nobody has said where that is."""
+        origin = self._settings.public_url.rstrip("/") or _listening_at(scope, headers)
+        if not origin:
+            return ""
         raw = scope.get("raw_path")
         path = raw.decode("latin-1").partition("?")[0] if raw else quote(str(scope.get("path", "")))
-        if self._settings.public_url:
-            return self._settings.public_url.rstrip("/") + path
-        scheme = str(scope.get("scheme", "http"))
-        host = headers.get(b"host") or ""
-        if where.proxied:
-            scheme = headers.get(b"x-forwarded-proto") or scheme
-            host = headers.get(b"x-forwarded-host") or host
-        return f"{_SCHEMES.get(scheme, scheme)}://{host}{path}"
+        return origin + path
 
     def _certificate(self, headers: Headers, where: Where) -> str:
         """Thumbprint of the client certificate, if a trusted proxy tells of exactly one."""
@@ -183,6 +182,32 @@ class Bindings:
             return ""
         values = headers.all(self._certificate_header)
         return certificate_thumbprint(values[0]) if len(values) == 1 else ""
+
+
+def _listening_at(scope: Mapping[str, Any], headers: Headers) -> str:
+    """The origin at which the server itself was reached, as for an API without a proxy or on one's own machine.
+
+    The `Host` header is the client's word: it counts when it names the very address that the server listens at. Otherwise a
+    proof that was made for another server would count here, for whoever sends that server's name (RFC 9449 section 4.3, 9).
+    """
+    server, host = scope.get("server"), headers.get(b"host") or ""
+    if not server or server[1] is None:  # a Unix socket, or a door that cannot tell
+        return ""
+    scheme = str(scope.get("scheme", "http"))
+    origin = f"{_SCHEMES.get(scheme, scheme)}://{host}"
+    address = f"[{server[0]}]" if ":" in server[0] else server[0]
+    named, listened = (
+        normal_url(origin),
+        normal_url(f"{_SCHEMES.get(scheme, scheme)}://{address}:{server[1]}"),
+    )
+    if named is None or listened is None or _on_loopback(named) != _on_loopback(listened):
+        return ""
+    return origin
+
+
+def _on_loopback(url: str) -> str:
+    """All names of one's own machine are one."""
+    return _LOOPBACK.sub("//localhost", url)
 
 
 def error_of(reason: str) -> str:

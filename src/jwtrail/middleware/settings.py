@@ -29,7 +29,7 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
             denials and everything about sign-in and tokens are always `sync`.
         write_failure: `closed` answers 503 when a `sync` event cannot be written, `open` serves and counts the gap.
         public_url: where clients reach this API, such as `https://api.example/v1`; DPoP proofs are made for it. Without it
-            the `Host` header counts, and what a trusted proxy says of it.
+            they count only when they name the address that the server itself listens at.
         client_cert_header: name of the header in which a trusted proxy hands over the client's certificate for tokens bound
             to one (`x5t#S256`), such as `Client-Cert` or `X-SSL-Client-Cert`; the proxy must overwrite what clients send.
         dpop_nonce: ask for a nonce in every DPoP proof, so that none can be made in advance.
