@@ -77,11 +77,11 @@ class Machine:
         # With a quiet time shorter than the window two alerts may begin with the same event.
         self._repeats = meta.suppress_us < 0
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
+    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:  # noqa: ARG002
         """Take an event that set off at least one of the rules this one looks at."""
         raise AssertionError("this machine takes")
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
+    def take(self, event: Event, at_us: int, key: str) -> Fired | None:  # noqa: ARG002
         """Take an event of this group that set off the one rule on single events that this one looks at."""
         raise AssertionError("this machine observes")
 
