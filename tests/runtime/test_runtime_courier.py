@@ -86,6 +86,80 @@ def test_pauses_double_vary_and_end():
     assert 5 * 3600 < sum(map(min, spans)) < sum(map(max, spans)) < 12 * 3600
 
 
+def flood(outbox, numbers, level="high"):
+    import msgspec
+
+    for n in numbers:
+        one = waiting(n)
+        doc = one.doc.replace('"level":"high"', f'"level":"{level}"')
+        outbox.add(msgspec.structs.replace(one, alert=f"alert-{n}", doc=doc))
+
+
+def test_a_flood_of_alerts_is_a_few_messages_and_a_summary(outbox):
+    now, told = [NOW], []
+    courier = Courier(
+        outbox, {"ops": told.append}, lambda _: None,
+        limits={"ops": 5}, console="https://c.example", now_us=lambda: now[0],
+    )  # fmt: skip
+
+    def work():
+        while courier.step("ops"):
+            pass
+
+    flood(outbox, range(100))
+    work()
+    assert [notice.id for notice in told] == [f"id-{n}" for n in range(5)]
+    assert len(outbox.listed(state="held")) == 95
+    flood(outbox, range(200, 203), "critical")  # have room of their own
+    work()
+    assert [notice.level for notice in told[5:]] == ["critical"] * 3
+    flood(outbox, range(300, 310))
+    work()
+    now[0] += 600_000_000
+    work()
+    (summary,) = told[8:]
+    assert (summary.held, summary.level, summary.alert) == (105, "high", "")
+    assert "t (105)" in summary.description
+    assert "deliveries --state held" in summary.description
+    assert summary.link == "https://c.example/alerts"
+    now[0] += 3_600_000_000  # the hour is over
+    flood(outbox, range(400, 402))
+    work()
+    assert [notice.id for notice in told[9:]] == ["id-400", "id-401"]
+    assert outbox.listed(state="waiting") == []
+
+
+def test_a_summary_is_repeated_as_it_was_and_what_comes_meanwhile_is_in_the_next(outbox):
+    now, told, away = [NOW], [], [True]
+
+    def send(notice):
+        told.append(notice)
+        if notice.held and away[0]:
+            raise NotifyError("away")
+
+    def restarted():
+        return Courier(outbox, {"ops": send}, lambda _: None, limits={"ops": 1}, now_us=lambda: now[0])
+
+    def work():
+        courier = restarted()  # every time anew, as after a kill: all that counts lies in the outbox
+        while courier.step("ops"):
+            pass
+
+    flood(outbox, range(10))
+    work()
+    now[0] += 600_000_000
+    work()
+    flood(outbox, range(20, 23))
+    work()
+    away[0] = False
+    now[0] += 600_000_000
+    work()
+    first, again, later = [notice for notice in told if notice.held]
+    assert first == again
+    assert (first.held, later.held) == (9, 3)
+    assert first.id != later.id
+
+
 def test_a_channel_that_hangs_holds_up_no_other(outbox):
     hanging, told = threading.Event(), threading.Event()
     senders = {"slow": lambda _: hanging.wait(20), "ops": lambda _: told.set()}
@@ -206,6 +280,34 @@ def test_a_mail_goes_to_a_real_server(tmp_path):
     assert "rcpt TO:<ops@example.org>" in got
     assert "rcpt TO:<boss@example.org>" in got
     assert "Subject: [critical] B2 Reused" in got
+
+
+def test_a_mail_server_that_drips_is_hung_up_on(tmp_path):
+    def drip(listening):
+        peer, _ = listening.accept()
+        with peer:
+            for _ in range(200):
+                try:
+                    peer.sendall(b"2")
+                except OSError:
+                    return
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,), daemon=True)
+        thread.start()
+        channel = {
+            "kind": "email", "host": "127.0.0.1", "port": listening.getsockname()[1], "tls": "none",
+            "sender": "jwtrail@example.org", "to": ["ops@example.org"], "timeout_s": 0.5,
+        }  # fmt: skip
+        settings = config.load({"data": str(tmp_path), "notify": {"post": channel}}).settings
+        notice = Notice(id="n", alert="a", code="", rule="", title="t", level="low", at=clock.iso(NOW))
+        began = time.monotonic()
+        with pytest.raises(NotifyError):
+            senders_of(settings)["post"](notice)
+        assert time.monotonic() - began < 5
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_mail_to_a_server_that_offers_no_tls_is_not_sent_in_the_clear(tmp_path, monkeypatch):

@@ -738,7 +738,7 @@ export interface components {
             channel: string;
             alert: string;
             /** @enum {unknown} */
-            state: "dead" | "sent" | "waiting";
+            state: "dead" | "held" | "sent" | "waiting";
             tries: number;
             at_us: number;
             due_us: number;
@@ -2401,7 +2401,7 @@ export interface operations {
     list_deliveries: {
         parameters: {
             query?: {
-                state?: ("dead" | "sent" | "waiting") | null;
+                state?: ("dead" | "held" | "sent" | "waiting") | null;
                 alert?: string;
                 limit?: number;
             };

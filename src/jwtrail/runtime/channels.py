@@ -9,7 +9,7 @@ from jwtrail.respond.notify import mail, slack, webhook
 from jwtrail.respond.notify.notice import HOOK, Notice, Sender
 from jwtrail.respond.notify.settings import Channel, Email, Plugin, Secret, Slack, Webhook
 
-__all__ = ["problems_of", "sender_of", "senders_of"]
+__all__ = ["limits_of", "problems_of", "sender_of", "senders_of"]
 
 
 def senders_of(settings: config.Settings) -> dict[str, Sender]:
@@ -19,6 +19,11 @@ def senders_of(settings: config.Settings) -> dict[str, Sender]:
         ConfigError: a secret cannot be read, an address is refused, or an entry point is missing.
     """
     return {name: make() for name, make in _makers(settings)}
+
+
+def limits_of(settings: config.Settings) -> dict[str, int]:
+    """Messages an hour of the channels that have a limit. Hooks have none: they act."""
+    return {name: one.max_per_hour for name, one in settings.notify.items() if one.max_per_hour}
 
 
 def problems_of(settings: config.Settings) -> list[ConfigError]:

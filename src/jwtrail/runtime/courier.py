@@ -16,6 +16,7 @@ from jwtrail.clock import Clock
 from jwtrail.ecs import Event, event_for
 from jwtrail.errors import JwtrailError, NotifyError, StateError
 from jwtrail.respond.notify.notice import Notice, Sender
+from jwtrail.runtime.quota import Quota
 from jwtrail.state.outbox import Delivery, Outbox
 
 __all__ = ["FIRST_PAUSE_S", "LONGEST_PAUSE_S", "MAX_TRIES", "Courier", "pause_s"]
@@ -49,6 +50,8 @@ class Courier:
         outbox: what is to be delivered.
         senders: by channel.
         record: puts an event into the trail.
+        limits: messages an hour, by channel; those that are not in it have none.
+        console: public address of the console, for a link.
         now_us: the time.
     """
 
@@ -58,9 +61,12 @@ class Courier:
         senders: Mapping[str, Sender],
         record: Callable[[Event], None],
         *,
+        limits: Mapping[str, int] | None = None,
+        console: str = "",
         now_us: Clock = clock.now_us,
     ) -> None:
         self._outbox = outbox
+        self._quota = Quota(outbox, limits or {}, console=console, now_us=now_us)
         self._senders = dict(senders)
         self._record = record
         self._now_us = now_us
@@ -91,12 +97,19 @@ class Courier:
                 thread.join(CLOSE_S)
 
     def step(self, channel: str) -> int:
-        """Try what is due on a channel; how many deliveries that were."""
+        """Try what is due on a channel, or hold it back where that was told enough; how many deliveries that were."""
         due = self._outbox.due(channel, self._now_us(), BATCH)
+        room = self._quota.room(channel) if due else None
         for number, delivery in enumerate(due):
             if self._stop.is_set():
                 return number
-            self._outbox.put(self._tried(delivery))
+            if room is not None and not room.takes(delivery):
+                self._quota.hold(delivery)
+                continue
+            tried = self._tried(self._quota.ready(delivery))
+            self._outbox.put(tried)
+            if room is not None:
+                room.used(tried)
         return len(due)
 
     def _run(self, channel: str) -> None:
@@ -131,7 +144,7 @@ class Courier:
             flags={"self_inflicted"},
             event_outcome="success" if action == "notification-sent" else "failure",
             message=message,
-            jwtrail_alert_id=delivery.alert,
+            jwtrail_alert_id=delivery.alert or None,
             labels={"channel": delivery.channel, "delivery": delivery.id},
         )
         try:

@@ -23,7 +23,7 @@ from jwtrail.query.page import MAX_LIMIT, SearchRequest
 from jwtrail.query.store import Store
 from jwtrail.respond.responder import Responder
 from jwtrail.runtime.audit import Auditor
-from jwtrail.runtime.channels import senders_of
+from jwtrail.runtime.channels import limits_of, senders_of
 from jwtrail.runtime.courier import Courier
 from jwtrail.runtime.crowd import Crowd
 from jwtrail.runtime.due import DueErasures
@@ -130,7 +130,13 @@ class Daemon:
             console=settings.serve.public_url,
         )
         self.outbox = Outbox(self.layout.state)
-        self._courier = Courier(self.outbox, senders, self.record)
+        self._courier = Courier(
+            self.outbox,
+            senders,
+            self.record,
+            limits=limits_of(settings),
+            console=settings.serve.public_url,
+        )
         self._evicted = self.detector.stats().evicted
         self._waiting: list[Alert] = []
         self._erasures = DueErasures(settings, self._erase)

@@ -15,7 +15,7 @@ from jwtrail.state.table import Table
 
 __all__ = ["KEPT_US", "MAX_LISTED", "MAX_WAITING", "Delivery", "DeliveryState", "Outbox", "enqueue"]
 
-DeliveryState = Literal["waiting", "sent", "dead"]
+DeliveryState = Literal["waiting", "sent", "held", "dead"]
 
 MAX_WAITING = 10_000
 """Deliveries of one channel that may wait. A channel that is so far behind is away; what comes then is dead at once."""
@@ -26,6 +26,9 @@ MAX_LISTED = 500
 KEPT_US = 30 * 86_400 * 1_000_000
 """How long what went out or was given up can be looked up, µs."""
 
+HELD = "told together with others in "
+"""In front of a summary's id, as the error of what was held back for it."""
+
 FULL = f"more than {MAX_WAITING:,} deliveries were waiting"
 
 
@@ -35,7 +38,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     Args:
         id: stable: alert and channel always give the same one, so that a receiver knows a repetition.
         channel: name of the channel in the settings; `hook:NAME` for a hook.
-        doc: what is told, as JSON; the same in each try.
+        alert: whose alert; empty for a summary of what was held back.
+        doc: what is told, as JSON; the same in each try. Empty for a summary that still collects.
         at_us: when it was decided; `due_us` when it is tried next; `sent_us` when it went out, 0 before.
         tries: so far.
         error: why the last try failed; empty when none did.
@@ -98,6 +102,37 @@ class Outbox:
         """Keep what became of a try."""
         with self._db.write() as connection:
             _DELIVERIES.put(connection, delivery)
+
+    def sent_since(self, channel: str, since_us: int) -> tuple[int, int]:
+        """How many alerts went out to a channel: critical ones, and others."""
+        with self._db.read() as connection:
+            critical, all_of_them = connection.execute(
+                "SELECT count(*) FILTER (WHERE json_extract(doc, '$.level') = 'critical'), count(*) FROM deliveries"
+                " WHERE channel = ? AND state = 'sent' AND sent_us > ? AND alert <> ''",
+                (channel, since_us),
+            ).fetchone()
+        return critical, all_of_them - critical
+
+    def hold(self, delivery: Delivery, begun: Delivery) -> None:
+        """Keep a delivery for the summary of its channel that still collects, or else for `begun`."""
+        # What a power cut takes back is held again: it waits as before.
+        with self._db.write(durable=False) as connection:
+            summary = _DELIVERIES.one(
+                connection, "channel = ? AND state = 'waiting' AND doc = ''", delivery.channel
+            )
+            if summary is None:
+                _DELIVERIES.add(connection, summary := begun)
+            held = msgspec.structs.replace(delivery, state="held", error=HELD + summary.id)
+            _DELIVERIES.put(connection, held)
+
+    def held_for(self, summary_id: str) -> list[tuple[str, str, int]]:
+        """What a summary stands for: title of the rule, level, how many alerts; most of them first."""
+        with self._db.read() as connection:
+            return connection.execute(
+                "SELECT json_extract(doc, '$.title') AS title, json_extract(doc, '$.level'), count(*) AS n FROM deliveries"
+                " WHERE state = 'held' AND error = ? GROUP BY 1, 2 ORDER BY n DESC, title",
+                (HELD + summary_id,),
+            ).fetchall()
 
     def listed(
         self, *, state: DeliveryState | None = None, alert: str | None = None, limit: int = 100

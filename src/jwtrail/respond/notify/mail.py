@@ -1,7 +1,10 @@
 """An alert as a mail in plain text."""
 
+import contextlib
 import smtplib
+import socket
 import ssl
+import threading
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import formatdate
@@ -49,18 +52,48 @@ def sender(settings: Email, password: str, *, where: str, tls: ssl.SSLContext | 
 
 
 def _deliver(settings: Email, password: str, mail: EmailMessage, context: ssl.SSLContext) -> None:
-    if settings.tls == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(
-            settings.host, settings.port, timeout=settings.timeout_s, context=context
-        )
-    else:
-        server = smtplib.SMTP(settings.host, settings.port, timeout=settings.timeout_s)
-    with server:
+    with _Server(settings, context) as server:
         if settings.tls == "starttls":
             server.starttls(context=context)
         if settings.user:
             server.login(settings.user, password)
         server.send_message(mail, settings.sender, list(settings.to))
+
+
+class _Server(smtplib.SMTP):
+    """A server that is hung up on when everything together takes too long: a socket's own timeout begins anew with each byte."""
+
+    def __init__(self, settings: Email, context: ssl.SSLContext) -> None:
+        self._context = context if settings.tls == "tls" else None
+        self._end: threading.Timer | None = None
+        self._line: socket.socket | None = None
+        super().__init__(settings.host, settings.port, timeout=settings.timeout_s)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout)
+        self._line = plain.dup()  # TLS takes the other one over
+        self._end = threading.Timer(timeout, _hang_up, (self._line,))
+        self._end.daemon = True
+        self._end.start()
+        if self._context is None:
+            return plain
+        try:
+            return self._context.wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._end is not None and self._line is not None:
+            self._end.cancel()
+            self._line.close()
+        super().close()
+
+
+def _hang_up(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def mail_of(settings: Email, notice: Notice) -> EmailMessage:
@@ -79,9 +112,9 @@ def mail_of(settings: Email, notice: Notice) -> EmailMessage:
         "",
         f"level   {notice.level}",
         f"when    {notice.at}",
-        f"for     {_line(notice.group) or 'no group'}",
+        *([] if notice.held else [f"for     {_line(notice.group) or 'no group'}"]),
         f"count   {notice.count}",
-        f"alert   {notice.alert}",
+        *([f"alert   {notice.alert}"] if notice.alert else []),
         *(f"done    {_line(action)}" for action in notice.actions),
         *(("", notice.link) if notice.link else ()),
     ]

@@ -35,6 +35,8 @@ class Notice(Struct, frozen=True, kw_only=True):
         action: for a hook, what it is asked to do: `target` (`field=value`) and `until`.
         link: its page in the console; empty when that has no public address.
         test: true when somebody tries the channel out.
+        held: of a summary: how many alerts were held back because the channel was told enough; it has no `alert` and no
+            `event` of its own. 0 for an alert.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Notice(Struct, frozen=True, kw_only=True):
     action: dict[str, str] = {}
     link: str = ""
     test: bool = False
+    held: int = 0
 
 
 class Sender(Protocol):

@@ -13,9 +13,13 @@ Level = Literal["informational", "low", "medium", "high", "critical"]
 MAX_CHANNELS = 16
 """Channels of one daemon: each has a thread."""
 
+MACHINES = 1000
+"""Messages an hour to a channel that a program reads; people get fewer."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+PerHour = Annotated[int, Meta(ge=0, le=100_000)]
 Seconds = Annotated[float, Meta(ge=0.1, le=60)]
 
 
@@ -43,13 +47,16 @@ class _Common(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
         min_level: alerts below it are not told here.
         rules: codes or ids; only these rules, whatever their level. Empty for all.
         held: also alerts that a health rule holds back.
-        timeout_s: for each step of a delivery: to connect, to send, to wait for an answer.
+        timeout_s: for a delivery as a whole: to connect, to send, to wait for an answer.
+        max_per_hour: alerts that are told one by one within an hour, critical ones apart; of what is more a summary says
+            every ten minutes how much it was and where to look. 0 for no limit.
     """
 
     min_level: Level = "medium"
     rules: tuple[str, ...] = ()
     held: bool = False
     timeout_s: Seconds = 10.0
+    max_per_hour: PerHour = 30
 
 
 class Webhook(_Common, frozen=True, kw_only=True, tag="webhook"):
@@ -64,6 +71,7 @@ class Webhook(_Common, frozen=True, kw_only=True, tag="webhook"):
     secret: Secret
     url: str = ""
     url_from: Secret | None = None
+    max_per_hour: PerHour = MACHINES
 
     def __post_init__(self) -> None:
         """Refuse a channel without an address, or with two."""
@@ -106,6 +114,7 @@ class Email(_Common, frozen=True, kw_only=True, tag="email"):
     tls: Literal["starttls", "tls", "none"] = "starttls"
     user: str = ""
     password: Secret | None = None
+    timeout_s: Seconds = 30.0
 
     def __post_init__(self) -> None:
         """Refuse mail to nobody, and a user without a password."""
@@ -130,6 +139,7 @@ class Plugin(_Common, frozen=True, kw_only=True, tag="plugin"):
     name: str
     options: dict[str, str] = {}
     secret: Secret | None = None
+    max_per_hour: PerHour = MACHINES
 
 
 Channel = Webhook | Slack | Email | Plugin

@@ -41,11 +41,11 @@ def sender(url: str, *, timeout_s: float, where: str) -> Sender:
 def message_of(notice: Notice) -> dict[str, Any]:
     """The message. Everything that may come from an attacker is plain text: no mention, no link, no markup."""
     head = f"{'Test: ' if notice.test else ''}[{notice.level}] {notice.title}"
-    lines = [notice.group or "no group", *notice.actions[:MAX_ACTIONS]]
+    lines = [*([] if notice.held else [notice.group or "no group"]), *notice.actions[:MAX_ACTIONS]]
     if notice.description:
         lines.insert(0, notice.description)
     blocks: list[dict[str, Any]] = [_plain(head), _plain("\n".join(lines))]
-    told = f"{notice.at[:19].replace('T', ' ')} UTC, alert {notice.alert}"
+    told = f"{notice.at[:19].replace('T', ' ')} UTC{f', alert {notice.alert}' if notice.alert else ''}"
     blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": told, "emoji": False}]})
     if notice.link:
         button = {"type": "plain_text", "text": "Open", "emoji": False}

@@ -69,9 +69,8 @@ def sender(url: str, secret: str, *, timeout_s: float, where: str, now_us: Clock
 
 def body_of(notice: Notice) -> bytes:
     """What is sent: type, time of the alert, and the notice as `data`."""
-    return msgspec.json.encode(
-        {"type": "test" if notice.test else "alert.raised", "timestamp": notice.at, "data": notice}
-    )
+    kind = "test" if notice.test else "alerts.held" if notice.held else "alert.raised"
+    return msgspec.json.encode({"type": kind, "timestamp": notice.at, "data": notice})
 
 
 def signature(key: bytes, message_id: str, seconds: int, body: bytes) -> str:
