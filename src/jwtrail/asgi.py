@@ -75,11 +75,12 @@ class Trail(Door):
         """Sign somebody in; see `jwtrail.fastapi.JWTrail.issue`."""
         return self._worker.sign_in(subject, name=name or subject, **about)
 
-    def proven(self, scope: Scope) -> Binding:
+    def proven(self, scope: Scope, *, required: bool = False) -> Binding:
         """What the client of this request has shown to hold, for `issue(…, binding=…)`: see `jwtrail.fastapi.JWTrail.proven`.
 
         Raises:
-            TokenError: the proof does not count; `reason` says why. `dpop_nonce_required`: the answer brings the nonce.
+            TokenError: the proof does not count, or one is required and there is none; `reason` says why.
+                `dpop_nonce_required`: the answer brings the nonce.
             StateError: whether the proof was used before cannot be told.
         """
-        return binding_of(scope[SCOPE_KEY])
+        return binding_of(scope[SCOPE_KEY], required=required)

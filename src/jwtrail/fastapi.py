@@ -10,11 +10,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
-from jwtrail.errors import StateError
+from jwtrail.errors import StateError, TokenError
 from jwtrail.middleware.asgi import TrailMiddleware
-from jwtrail.middleware.bindings import error_of
-from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current, proven_by
-from jwtrail.runtime.door import Door, denial_of
+from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
+from jwtrail.runtime.door import Door, binding_of, denial_of, proof_denial
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of
 from jwtrail.tokens.pairs import TokenPair as Issued
 from jwtrail.tokens.sessions import Session
@@ -22,7 +21,7 @@ from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import UNBOUND, Accepted, Binding, Claims
 from jwtrail.tokens.verifier import KeySource
 
-__all__ = ["Binding", "Claims", "JWTrail", "Session", "TokenPair"]
+__all__ = ["Binding", "Claims", "JWTrail", "ProofRefused", "Session", "TokenPair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,10 @@ class TokenPair:
     token_type: str
     expires_in: int
     scope: str
+
+
+class ProofRefused(HTTPException):
+    """No tokens for this client: its DPoP proof does not count, or it lacks one."""
 
 
 class JWTrail(Door):
@@ -71,6 +74,7 @@ class JWTrail(Door):
         super().__init__(settings, config=config, daemon=daemon)
         self._app = app
         app.add_exception_handler(StateError, _away)
+        app.add_exception_handler(ProofRefused, _refused)
         app.add_middleware(
             TrailMiddleware,
             frame=self._worker.frame(resolve=self._resolve, verifier=self._judge(policy, keys)),
@@ -119,21 +123,25 @@ class JWTrail(Door):
         about |= {"device": device, "act": act, "binding": binding}
         return _pair(self._worker.sign_in(subject, name=name or subject, **about))
 
-    def proven(self) -> Binding:
+    def proven(self, *, required: bool = False) -> Binding:
         """What the client of the running request has shown to hold: a DPoP key (RFC 9449), a certificate (RFC 8705), both, or
         nothing. For `trail.issue(…, binding=trail.proven())`; a proof counts once, so call it once.
 
+        Args:
+            required: refuse a client that has shown nothing, which gets bearer tokens otherwise.
+
         Raises:
-            HTTPException: 400 `invalid_dpop_proof` or `use_dpop_nonce`, which tells the client to try again.
+            ProofRefused: 400 `{"error": "invalid_dpop_proof"}` or `use_dpop_nonce`, which tells the client to try again.
             StateError: whether the proof was used before cannot be told; the answer is 503.
         """
         exchange = current.get()
         if exchange is None:
             return UNBOUND
-        proven = proven_by(exchange)
-        if proven.reason:
-            raise HTTPException(400, error_of(proven.reason))
-        return proven.binding
+        try:
+            return binding_of(exchange, required=required)
+        except TokenError as error:
+            denial = proof_denial(error.reason)
+            raise ProofRefused(denial.status, denial.word, dict(denial.headers)) from error
 
     def require(self, *scopes: str, roles: tuple[str, ...] = ()) -> Callable[[Request], Awaitable[Claims]]:
         """A dependency: 401 without a good token, 403 without every scope (and one of `roles`), else the `Claims`.
@@ -224,6 +232,12 @@ class JWTrail(Door):
                 scope.update(child)
                 scope.setdefault("route", route)
                 return
+
+
+def _refused(_request: Request, error: Exception) -> JSONResponse:
+    """In the form of a token endpoint (RFC 6749 section 5.2), as our own routes answer."""
+    assert isinstance(error, ProofRefused)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 def _away(_request: Request, _error: Exception) -> JSONResponse:

@@ -10,13 +10,12 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Blueprint, Flask, Response, abort, json, request
 from werkzeug.exceptions import HTTPException
 
-from jwtrail.errors import StateError
+from jwtrail.errors import StateError, TokenError
 from jwtrail.middleware.answers import AWAY
-from jwtrail.middleware.bindings import error_of
-from jwtrail.middleware.exchange import current, proven_by
+from jwtrail.middleware.exchange import current
 from jwtrail.middleware.frame import Scope
 from jwtrail.middleware.wsgi import SCOPE, WsgiMiddleware, exchange_of
-from jwtrail.runtime.door import Denial, Door, denial_of
+from jwtrail.runtime.door import Denial, Door, binding_of, denial_of, proof_denial
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, form_of, told
 from jwtrail.tokens.sessions import Session
 from jwtrail.tokens.settings import VerifyPolicy
@@ -89,20 +88,25 @@ class JWTrail(Door):
         """
         return told(self._worker.sign_in(subject, name=name or subject, **about))
 
-    def proven(self) -> Binding:
+    def proven(self, *, required: bool = False) -> Binding:
         """What the client of the running request has shown to hold: see `jwtrail.fastapi.JWTrail.proven`.
 
+        Args:
+            required: refuse a client that has shown nothing, which gets bearer tokens otherwise.
+
         Raises:
-            HTTPException: 400 `invalid_dpop_proof` or `use_dpop_nonce`, which tells the client to try again.
+            HTTPException: 400 `{"error": "invalid_dpop_proof"}` or `use_dpop_nonce`, which tells the client to try again.
             StateError: whether the proof was used before cannot be told; the answer is 503.
         """
         exchange = current.get()
         if exchange is None:
             return UNBOUND
-        proven = proven_by(exchange)
-        if proven.reason:
-            raise _exception(Denial(400, error_of(proven.reason)))
-        return proven.binding
+        try:
+            return binding_of(exchange, required=required)
+        except TokenError as error:
+            denial = proof_denial(error.reason)
+            answer = _json({"error": denial.word}, denial.status, denial.headers)
+            raise HTTPException(denial.word, answer) from error
 
     def require(
         self, *scopes: str, roles: tuple[str, ...] = ()

@@ -48,6 +48,10 @@ def door(tmp_path):
         def login():
             return trail.issue("u1", binding=trail.proven())
 
+        @app.post("/keyed/login")
+        def keyed():
+            return trail.issue("u1", binding=trail.proven(required=True))
+
         @app.get("/me")
         def me(who: Annotated[Claims, Depends(trail.require())]) -> str:
             return who.binding.jkt
@@ -86,6 +90,31 @@ def test_a_sign_in_with_a_proof_gives_tokens_for_its_key_alone(door, tmp_path):
     assert told == ["binding_missing", "binding_mismatch", None]
 
 
+def refused(answer, error):
+    """RFC 6749 section 5.2, RFC 9449 sections 5, 7.1 and 8."""
+    assert (answer.status_code, answer.json()) == (400, {"error": error})
+    assert answer.headers["WWW-Authenticate"].startswith(f'DPoP error="{error}", algs="ES256 ')
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_sign_in_that_asks_for_a_key_tells_a_client_without_one(door, tmp_path):
+    with door() as client:
+        refused(client.post("/keyed/login"), "invalid_dpop_proof")
+        refused(client.post("/keyed/login", headers={"DPoP": "junk"}), "invalid_dpop_proof")
+        pair = client.post("/keyed/login", headers={"DPoP": proof("/keyed/login")}).json()
+        assert pair["token_type"] == "DPoP"
+        refused(
+            client.post(
+                "/token/refresh", headers={"DPoP": "junk"}, data={"refresh_token": pair["refresh_token"]}
+            ),
+            "invalid_dpop_proof",
+        )
+    lines = b"".join(path.read_bytes() for path in (tmp_path / "data/wal").rglob("*.ndjson")).splitlines()
+    events = [decode_line(line) for line in lines if b'"event.id"' in line]
+    told = [event.event_reason for event in events if event.url_path == "/keyed/login"]
+    assert told == ["binding_missing", "dpop_invalid", None]
+
+
 @pytest.mark.parametrize(
     ("made", "error"),
     [
@@ -98,7 +127,7 @@ def test_a_sign_in_with_a_proof_gives_tokens_for_its_key_alone(door, tmp_path):
 def test_a_proof_that_does_not_count_gets_no_tokens(door, made, error):
     with door() as client:
         answer = client.post("/login", headers={"DPoP": made()})
-        assert (answer.status_code, answer.json()) == (400, {"detail": error})
+        refused(answer, error)
 
 
 def test_a_proof_counts_once_and_not_twice_at_a_time(door):
@@ -113,12 +142,12 @@ def test_a_proof_counts_once_and_not_twice_at_a_time(door):
 def test_the_token_endpoint_asks_for_a_nonce_and_takes_its_own(door):
     with door(**{"http.dpop_nonce": True}) as client:
         answer = client.post("/login", headers={"DPoP": proof("/login")})
-        assert (answer.status_code, answer.json()) == (400, {"detail": "use_dpop_nonce"})
+        refused(answer, "use_dpop_nonce")
         nonce = answer.headers["DPoP-Nonce"]
         pair = client.post("/login", headers={"DPoP": proof("/login", nonce=nonce)}).json()
         form = {"refresh_token": pair["refresh_token"]}
         answer = client.post("/token/refresh", data=form, headers={"DPoP": proof("/token/refresh")})
-        assert answer.json() == {"error": "use_dpop_nonce"}
+        refused(answer, "use_dpop_nonce")
         assert answer.headers["DPoP-Nonce"]
         headers = {"DPoP": proof("/token/refresh", nonce=nonce)}
         assert client.post("/token/refresh", data=form, headers=headers).json()["token_type"] == "DPoP"

@@ -20,7 +20,7 @@ from jwtrail.tokens.mtls import certificate_thumbprint
 from jwtrail.tokens.nonce import Nonces
 from jwtrail.tokens.verdict import Accepted, Claims, Rejected, Verdict
 
-__all__ = ["Bindings", "Bound", "Spends", "challenge_of", "error_of"]
+__all__ = ["Bindings", "Bound", "Spends", "challenge_of", "error_of", "proof_challenge"]
 
 _ALGORITHMS = " ".join(ALGORITHMS)
 _SCHEMES = {
@@ -217,6 +217,11 @@ def error_of(reason: str) -> str:
     return "invalid_dpop_proof" if reason.startswith("dpop_") else "invalid_token"
 
 
+def proof_challenge(error: str) -> dict[str, str]:
+    """The header that says which proofs are taken, for whoever asked for tokens with one that does not count."""
+    return {"WWW-Authenticate": f'DPoP error="{error}", algs="{_ALGORITHMS}"'}
+
+
 def challenge_of(verdict: Verdict, scheme: str = "bearer", nonce: str = "") -> dict[str, str]:
     """Response headers of a 401 (RFC 6750 section 3, RFC 9449 sections 7.1 and 9). The client learns the kind of refusal
     and nothing more; no error at all when it sent no token.
@@ -224,8 +229,7 @@ def challenge_of(verdict: Verdict, scheme: str = "bearer", nonce: str = "") -> d
     if isinstance(verdict, Rejected):
         reason, bound = verdict.reason, verdict.claims is not None and bool(verdict.claims.binding.jkt)
         if scheme == "dpop" or bound:
-            challenge = {"WWW-Authenticate": f'DPoP error="{error_of(reason)}", algs="{_ALGORITHMS}"'}
-            return challenge | ({"DPoP-Nonce": nonce} if nonce else {})
+            return proof_challenge(error_of(reason)) | ({"DPoP-Nonce": nonce} if nonce else {})
         return {"WWW-Authenticate": 'Bearer error="invalid_token"'}
     return {"WWW-Authenticate": "Bearer"}
 

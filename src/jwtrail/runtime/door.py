@@ -9,7 +9,7 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.ecs import CATALOGUE
 from jwtrail.errors import ConfigError, TokenError
-from jwtrail.middleware.bindings import challenge_of, error_of
+from jwtrail.middleware.bindings import challenge_of, error_of, proof_challenge
 from jwtrail.middleware.exchange import Exchange, current, proven_by
 from jwtrail.middleware.observed import seen
 from jwtrail.runtime.worker import Worker
@@ -19,7 +19,7 @@ from jwtrail.tokens.settings import VerifyPolicy
 from jwtrail.tokens.verdict import Absent, Accepted, Binding, Claims, Rejected
 from jwtrail.tokens.verifier import KeySource, Verifier
 
-__all__ = ["Denial", "Door", "binding_of", "denial_of"]
+__all__ = ["Denial", "Door", "binding_of", "denial_of", "proof_denial"]
 
 _ATTRIBUTES = frozenset(field.attribute for field in CATALOGUE.values())
 
@@ -154,19 +154,27 @@ def denial_of(exchange: Exchange, scopes: tuple[str, ...], roles: tuple[str, ...
     return None
 
 
-def binding_of(exchange: Exchange) -> Binding:
+def binding_of(exchange: Exchange, *, required: bool = False) -> Binding:
     """What the client of this request has shown to hold.
 
     Raises:
-        TokenError: the proof does not count; `reason` says why.
+        TokenError: the proof does not count, or there is none and one is required; `reason` says why.
         StateError: whether the proof was used before cannot be told.
     """
     proven = proven_by(exchange)
-    if proven.reason:
+    reason = proven.reason or ("binding_missing" if required and not proven.binding else "")
+    if reason:
+        exchange.reason = reason
         raise TokenError(
-            proven.reason, "the DPoP proof does not count", hint=f"answer 400 {error_of(proven.reason)}"
+            reason, "no proof of a key that counts", hint=f"answer 400 {proof_denial(reason).word}"
         )
     return proven.binding
+
+
+def proof_denial(reason: str) -> Denial:
+    """What a client is told that asks for tokens without a proof that counts (RFC 9449 sections 5 and 8)."""
+    word = error_of(reason) if reason.startswith("dpop_") else "invalid_dpop_proof"
+    return Denial(400, word, {"Cache-Control": "no-store", **proof_challenge(word)})
 
 
 def _why(exchange: Exchange, verdict: Absent | Rejected) -> str:

@@ -10,9 +10,10 @@ from msgspec import Struct
 from jwtrail import clock
 from jwtrail.errors import StateError, TokenError
 from jwtrail.middleware.answers import AWAY
-from jwtrail.middleware.bindings import challenge_of, error_of
+from jwtrail.middleware.bindings import challenge_of
 from jwtrail.middleware.cookies import REFRESH
 from jwtrail.middleware.exchange import Exchange, proven_by
+from jwtrail.runtime.door import proof_denial
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.keyentry import PUBLISHED_S
 from jwtrail.tokens.pairs import TokenPair
@@ -86,7 +87,8 @@ class Endpoints:
             return _error("invalid_request")
         proven = proven_by(exchange)
         if proven.reason:
-            return _error(error_of(proven.reason))
+            denial = proof_denial(proven.reason)
+            return _error(denial.word, denial.status, tuple(denial.headers.items()))
         try:
             pair = self._worker.refresh(token, proven.binding)
         except TokenError as error:
@@ -196,5 +198,5 @@ def _json(value: Any) -> Reply:
     return Reply(200, msgspec.json.encode(value))
 
 
-def _error(code: str, status: int = 400) -> Reply:
-    return Reply(status, msgspec.json.encode({"error": code}))
+def _error(code: str, status: int = 400, headers: Headers = _NO_STORE) -> Reply:
+    return Reply(status, msgspec.json.encode({"error": code}), headers)
