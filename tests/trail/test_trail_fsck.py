@@ -254,14 +254,14 @@ def test_a_file_of_noise_is_reported_not_raised(copy, kind):
 
 
 def test_a_file_that_cannot_be_read_is_reported(copy, monkeypatch):
-    real = Path.read_bytes
+    real = Path.open
 
-    def fail(path):
+    def fail(path, *how, **options):
         if path.suffix == ".ndjson" or path.parent.name == "000.p":
             raise OSError(5, "Input/output error")
-        return real(path)
+        return real(path, *how, **options)
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(Path, "open", fail)
     files = {one.file for one in broken(audit(copy)) if one.kind == "unreadable"}
     assert "head/order.ndjson" in files
     assert any(file.startswith("wal/") for file in files)

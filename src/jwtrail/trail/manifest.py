@@ -14,6 +14,8 @@ from jwtrail.trail.durable import replace_file
 __all__ = ["Manifest", "Position", "SegmentInfo", "read_manifest", "write_manifest"]
 
 VERSION = 1
+MAX_BYTES = 256 << 20
+"""Of a manifest: some hundred thousand segments, while a day's are merged into as few as hold a million rows each."""
 _CHAIN_START = bytes(32)
 
 
@@ -119,6 +121,8 @@ def read_manifest(path: Path) -> Manifest:
         CorruptionError: malformed, of an unknown version, or its segments do not follow each other.
     """
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise CorruptionError(f"not a manifest: more than {MAX_BYTES} bytes", where=str(path))
         manifest = _decoder.decode(path.read_bytes())
     except FileNotFoundError:
         return Manifest()

@@ -1,7 +1,7 @@
 """The audit of a whole data directory."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jwtrail.errors import CorruptionError, NoteError
@@ -11,8 +11,8 @@ from jwtrail.tlog.note import Verifier
 from jwtrail.trail.fsck.erasures import ErasureAudit
 from jwtrail.trail.fsck.listed import ListAudit
 from jwtrail.trail.fsck.logs import LogAudit, order_runs
-from jwtrail.trail.fsck.report import Findings, Report
-from jwtrail.trail.fsck.rows import SegmentAudit
+from jwtrail.trail.fsck.report import Findings, Report, small
+from jwtrail.trail.fsck.rows import Leaf, SegmentAudit
 from jwtrail.trail.fsck.strays import name_strays
 from jwtrail.trail.fsck.tiles import TileFiles
 from jwtrail.trail.fsck.tree import TreeAudit
@@ -26,6 +26,13 @@ _TRIES = 4
 
 _SNAPSHOTS = 20
 """Looks at what is not sealed. Each takes as long as reading the logs of one segment, far less than filling them."""
+
+MAX_LOST = 1 << 26
+"""Events that may be missing while the rest is still looked at, 64 of the largest segments: how many are gone is what files say
+that anybody may have written, and each of them costs time."""
+
+MAX_LOST_LINES = 1 << 20
+"""Of them lines of logs, as many as take some seconds: the order is a small file, and its numbers are anybody's."""
 
 Tell = Callable[[int, int], None]
 _SEGMENT = re.compile(r"([0-9]{12})-([0-9]{12})(?:\.([0-9]{1,6}))?\.parquet")
@@ -87,6 +94,8 @@ class _Audit:
         self._erasures = ErasureAudit(self._findings, self._engine)
         self._last: dict[str, int] = {}
         self._all_read = True
+        self._lost = 0
+        self._gave_up = False
         # The order first: a line is written before it is ordered, so every line of this order is in logs read after it.
         order = self._root / "head" / "order.ndjson"
         self._runs = list(order_runs(order, self._manifest.size, self._findings))
@@ -94,7 +103,7 @@ class _Audit:
 
     def run(self) -> Report:
         tree = TreeAudit(self._root / "tlog" / "tile", self._signed, self._findings, self._tiles)
-        tree.skip(self._manifest.begin)
+        tree.skip(self._manifest.begin, MAX_LOST)
         vouched = self._list.vouches(self._manifest)
         for number, info in enumerate(self._manifest.segments):
             self._segment(info, tree, vouched=number < vouched)
@@ -135,7 +144,7 @@ class _Audit:
     def _own_verifier(self) -> Verifier | None:
         path = self._root / "keys" / "log.vkey"
         try:
-            return Verifier.parse(path.read_text())
+            return Verifier.parse(small(path).decode())
         except FileNotFoundError:
             if (self._root / "tlog" / "checkpoint").exists():
                 self._findings.add("bad_signature", "the verifier key is gone", file="keys/log.vkey")
@@ -155,7 +164,7 @@ class _Audit:
             places.insert(0, (str(self._mirror), self._mirror))  # it is written first, so it is read first
         for name, path in places:
             try:
-                found = open_checkpoint(path.read_bytes(), self._verifier)
+                found = open_checkpoint(small(path), self._verifier)
             except FileNotFoundError:
                 self._missing_checkpoint(name)
                 continue
@@ -230,8 +239,9 @@ class _Audit:
 
     def _segment(self, info: SegmentInfo, tree: TreeAudit, *, vouched: bool) -> None:
         audit = SegmentAudit(self._root / "segments", info, self._findings, self._engine, vouched=vouched)
-        for leaves in audit.leaves():
-            tree.extend(leaves)
+        for leaves in () if self._gave_up else audit.leaves():
+            if not self._extend(tree, leaves):
+                return
             self._told(tree.size)
         path = self._root / "segments" / info.file
         if not path.is_file():
@@ -272,12 +282,31 @@ class _Audit:
     # what is not sealed
 
     def _unsealed(self, tree: TreeAudit) -> None:
-        for index, writer, number in self._runs:
-            entry = self._logs[writer].entries.get(number) if writer in self._logs else None
-            if entry is None:
-                detail = f"the line with number {number} is damaged or missing"
-                self._findings.add("missing_range", detail, index=index, file=f"wal/{writer}")
-            tree.extend((None if entry is None else leaf_hash(entry),))
+        most = min(MAX_LOST, self._lost + MAX_LOST_LINES)
+        for run in self._runs:
+            log = self._logs.get(run.writer)
+            for step in range(run.count):
+                entry = log.entries.get(run.number + step) if log is not None else None
+                if entry is None:
+                    detail = f"the line with number {run.number + step} is damaged or missing"
+                    self._findings.add(
+                        "missing_range", detail, index=run.index + step, file=f"wal/{run.writer}"
+                    )
+                if not self._extend(tree, (None if entry is None else leaf_hash(entry),), most):
+                    return
+
+    def _extend(self, tree: TreeAudit, leaves: Sequence[Leaf], most: int = MAX_LOST) -> bool:
+        """Add to the tree; False once so much is missing that a file must have made it up."""
+        self._lost += leaves.count(None)
+        if self._lost > most:
+            if not self._gave_up:
+                what = f"{self._lost} events are missing, more than can be; what follows is not looked at"
+                self._findings.insist("missing_range", what, index=tree.size)
+                tree.give_up()
+            self._gave_up = True
+            return False
+        tree.extend(leaves)
+        return True
 
     def _read_logs(self) -> dict[str, LogAudit]:
         directory = self._root / "wal"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jwtrail.errors import NoteError
 from jwtrail.tlog.note import Verifier, open_note
-from jwtrail.trail.fsck.report import Findings
+from jwtrail.trail.fsck.report import Findings, small
 from jwtrail.trail.manifest import Manifest
 
 __all__ = ["ListAudit"]
@@ -42,7 +42,7 @@ class ListAudit:
 
     def _read(self) -> bytes | None:
         try:
-            return self._path.read_bytes()
+            return small(self._path)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -65,7 +65,7 @@ class ListAudit:
     def changed(self) -> bool:
         """Whether another list was signed since: then the manifest that was read may be that one's."""
         try:
-            return self._path.read_bytes() != self._note
+            return small(self._path) != self._note
         except OSError:
             return False
 

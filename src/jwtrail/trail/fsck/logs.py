@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,29 @@ from jwtrail.ecs.vocabulary import IMPORTED
 from jwtrail.trail.fsck.erasures import ANNOUNCED, PRUNED, RECORDS, Announced
 from jwtrail.trail.fsck.report import Findings
 
-__all__ = ["LogAudit", "order_runs"]
+__all__ = ["LogAudit", "Run", "order_runs"]
 
 _START = bytes(32)
 _WAL = "jwtrail.wal"
 _CLOSE = "jwtrail.close"
+
+
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What taking apart a line raises that somebody made to hurt: wrong types, numbers beyond all bounds, endless brackets."""
+
+_FILE = re.compile(r"[0-9]{12}(\.[1-9][0-9]{0,5})?\.ndjson")
+
+MAX_RUNS = 4_000_000
+"""Runs of the order, one of them a read of one log at least: days of a trail that cannot be sealed."""
+
+
+class Run(Struct, frozen=True, gc=False):
+    """Consecutive lines of a writer with consecutive indexes, from `index` and `number` on. `count` is what the file says."""
+
+    index: int
+    writer: str
+    number: int
+    count: int
 
 
 class _Read(Struct, frozen=True):
@@ -29,38 +48,48 @@ class _Read(Struct, frozen=True):
     chain: bytes
 
 
-def order_runs(path: Path, size: int, findings: Findings) -> Iterator[tuple[int, str, int]]:
-    """(index, writer, number) of each event that is in order and not sealed."""
+def order_runs(path: Path, size: int, findings: Findings) -> Iterator[Run]:
+    """The runs of events that are in order and not sealed; not more than `MAX_RUNS`."""
     name = "head/order.ndjson"
-    data = findings.read(path, name)
-    expected, offset = size, 0
-    for line in data.split(b"\n")[:-1]:
+    expected, offset, given = size, 0, 0
+    for line in findings.lines(path, name):
+        if not line.endswith(b"\n"):
+            return
         try:
-            first, runs = _order_record(line)
-        except (ValueError, KeyError, TypeError):
+            first, runs = _order_record(line[:-1])
+        except _MALFORMED:
             findings.add("unreadable", "not an order record", file=name, offset=offset, index=expected)
             return
-        offset += len(line) + 1
-        count = sum(run[2] for run in runs)
-        if first + count <= size:
+        offset += len(line)
+        if first + sum(run.count for run in runs) <= size:
             continue
         if first != expected:
             findings.add(
                 "missing_range", f"the order goes on at {first}", file=name, index=expected, last=first - 1
             )
             return
-        for writer, number, length in runs:
-            for step in range(length):
-                yield expected, writer, number + step
-                expected += 1
+        given += len(runs)
+        if given > MAX_RUNS:
+            what = f"more than {MAX_RUNS} runs; what follows is not looked at"
+            findings.add("unreadable", what, file=name, offset=offset, index=expected)
+            return
+        yield from runs
+        expected += sum(run.count for run in runs)
 
 
-def _order_record(line: bytes) -> tuple[int, list[tuple[str, int, int]]]:
+def _order_record(line: bytes) -> tuple[int, list[Run]]:
     body, _, end = line.rpartition(b',"sum":"')
     if end != hashlib.sha256(body).hexdigest()[:16].encode() + b'"}':
         raise ValueError("the sum is not that of the record")
     record = json.loads(line)
-    return int(record["first"]), [(str(w), int(n), int(c)) for w, n, c in record["runs"]]
+    first, runs = int(record["first"]), []
+    index = first
+    for writer, number, count in record["runs"]:
+        runs.append(Run(index, str(writer), int(number), int(count)))
+        index += runs[-1].count
+    if first < 0 or any(run.number < 1 or run.count < 1 for run in runs):
+        raise ValueError("a number is out of range")
+    return first, runs
 
 
 class LogAudit:
@@ -84,14 +113,16 @@ class LogAudit:
         self._expected = number + 1
         self._chain: bytes | None = chain
         self._findings = findings
-        files = sorted(directory.glob("*.ndjson"), key=_reading_order)
+        # What is called otherwise is no log: it is named as foreign.
+        named = (path for path in directory.glob("*.ndjson") if _FILE.fullmatch(path.name))
+        files = sorted(named, key=_reading_order)
         for at, path in enumerate(files):
             self._file(path, [_reading_order(later)[0] for later in files[at + 1 :]])
 
     def _file(self, path: Path, later: list[int]) -> None:
         name = f"wal/{self.writer}/{path.name}"
         offset = 0
-        for line in self._findings.read(path, name).splitlines(keepends=True):
+        for line in self._findings.lines(path, name):
             repeated = any(first <= self._expected for first in later)
             if not line.endswith(b"\n"):
                 if not repeated:
@@ -122,9 +153,10 @@ class LogAudit:
             if 0 < int(doc[_WAL]["n"]) < self._expected:
                 return self._again(doc[_WAL])
             read = _read(doc, self.writer)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            canonical, announced = _canonical_line(doc), _announced(doc)
+        except _MALFORMED as error:
             return f"not a line of the log ({error})"
-        if _canonical_line(doc) != line:
+        if canonical != line:
             return "the line is not in its one form"
         if read.number > self._expected and self._chain is not None:
             missing = self._expected
@@ -136,10 +168,7 @@ class LogAudit:
             return "the chain value does not follow"
         self._expected, self._chain = read.number + 1, read.chain
         self.entries[read.number] = read.entry
-        records, action = int(doc.get(RECORDS, 0)), doc.get("event.action")
-        if action in (ANNOUNCED, PRUNED) and IMPORTED not in doc.get("tags", ()):
-            said = Announced(erased=records) if action == ANNOUNCED else Announced(pruned=records)
-            self.announced = self.announced.more(said)
+        self.announced = self.announced.more(announced)
         return ""
 
     def _again(self, wal: dict[str, Any]) -> str:
@@ -148,6 +177,14 @@ class LogAudit:
         return (
             "another chain value was recorded" if last and self._chain not in (None, _bytes(wal["h"])) else ""
         )
+
+
+def _announced(doc: dict[str, Any]) -> Announced:
+    action = doc.get("event.action")
+    if action not in (ANNOUNCED, PRUNED) or IMPORTED in doc.get("tags", ()):
+        return Announced()
+    records = int(doc.get(RECORDS, 0))
+    return Announced(erased=records) if action == ANNOUNCED else Announced(pruned=records)
 
 
 def _read(doc: dict[str, Any], writer: str) -> _Read:

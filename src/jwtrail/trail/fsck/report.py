@@ -1,11 +1,22 @@
 """What an audit says."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from msgspec import Struct
 
-__all__ = ["KINDS", "MAX_FINDINGS", "Finding", "Findings", "Kind", "Report"]
+__all__ = [
+    "KINDS",
+    "MAX_FINDINGS",
+    "MAX_LINE",
+    "MAX_SMALL",
+    "Finding",
+    "Findings",
+    "Kind",
+    "Report",
+    "small",
+]
 
 Kind = Literal[
     "altered_row",  # an event is not the one that was recorded
@@ -30,6 +41,29 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 MAX_FINDINGS = 1000
 """Findings kept: of a trail that is altered throughout, the first thousand say enough."""
+
+
+MAX_DETAIL = 500
+"""Characters of a finding's words: names in a file may be as long as somebody wants."""
+
+MAX_SMALL = 1 << 20
+"""Bytes of a note, a key or a tile; the largest tile has 8 KiB, a checkpoint with its signatures some hundred bytes."""
+
+MAX_LINE = 1 << 20
+"""Bytes of a line of a log (docs/formats/wal.md) or of the order, which has one of some hundred."""
+
+
+def small(path: Path) -> bytes:
+    """The bytes of a small file.
+
+    Raises:
+        OSError: it cannot be read, or is larger than any such file is.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_SMALL + 1)
+    if len(data) > MAX_SMALL:
+        raise OSError(f"it has more than {MAX_SMALL} bytes")
+    return data
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -93,20 +127,46 @@ class Findings:
     def add(self, kind: Kind, detail: str, **place: Any) -> None:
         """Note a finding; `place` are fields of `Finding`."""
         if len(self.all) < MAX_FINDINGS:
-            self.all.append(Finding(kind=kind, detail=detail, **place))
+            self.all.append(Finding(kind=kind, detail=detail[:MAX_DETAIL], **place))
+
+    def insist(self, kind: Kind, detail: str, **place: Any) -> None:
+        """Note a finding that says why others end; it takes the place of the last one when there are too many."""
+        del self.all[MAX_FINDINGS - 1 :]
+        self.add(kind, detail, **place)
 
     def read(self, path: Path, name: str) -> bytes:
-        """A file's bytes; none when it is missing, and none but a finding when it cannot be read."""
+        """A small file's bytes; none when it is missing, and none but a finding when it cannot be read."""
         try:
             if path.exists() and not path.is_file():  # to open a pipe is to wait for ever
                 self.add("unreadable", "not a file", file=name)
                 return b""
-            return path.read_bytes()
+            return small(path)
         except FileNotFoundError:
             return b""
         except OSError as error:
             self.add("unreadable", str(error), file=name)
             return b""
+
+    def lines(self, path: Path, name: str) -> Iterator[bytes]:
+        """The lines of a file with their ends, one in memory at a time; as `read` when it cannot be read.
+
+        A line that is too long to be one ends it, with a finding: behind it nothing says where the next one begins.
+        """
+        try:
+            if path.exists() and not path.is_file():
+                self.add("unreadable", "not a file", file=name)
+                return
+            with path.open("rb") as file:
+                while line := file.readline(MAX_LINE + 1):
+                    if len(line) > MAX_LINE:
+                        what = f"a line has more than {MAX_LINE} bytes; what follows is not looked at"
+                        self.add("unreadable", what, file=name, offset=file.tell() - len(line))
+                        return
+                    yield line
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.add("unreadable", str(error), file=name)
 
     def named(self, first: int, last: int) -> bool:
         """Whether an event within these indexes is already known to be wrong."""

@@ -38,6 +38,9 @@ _BLOCK = 65_536
 _PROBE = 8192
 """Rows of one look into a damaged block: a row group (docs/formats/segment.md)."""
 
+_LEAST_ROW = 32
+"""Bytes of a file that each of its rows takes: a hash cannot be compressed. Manifest and file may say any number of rows."""
+
 _SAMPLE = 256
 """First rows of a file that is vouched for whose `event.hash` is compared: only its maker can be wrong, and then throughout."""
 
@@ -67,14 +70,14 @@ class SegmentAudit:
         info = self._info
         if not self._path.is_file():  # who opens a pipe waits for ever
             self._add("missing_range", "the segment is gone, or no file", index=info.first, last=info.last)
-            yield [None] * info.rows
+            yield from _nothing(info.rows)
             return
         before = len(self._findings.all)
         try:
             columns = self._columns()
         except duckdb.Error as error:
             self._add("unreadable", _short(error), index=info.first, last=info.last)
-            yield [None] * info.rows
+            yield from _nothing(info.rows)
             return
         digest = self._digest()
         done = 0
@@ -82,8 +85,17 @@ class SegmentAudit:
             for found in self._quickly(columns):
                 done += len(found)
                 yield found
-        for first in range(done, info.rows, _BLOCK):
-            yield self._block(columns, first, min(_BLOCK, info.rows - first))
+        held = max(done, min(info.rows, self._path.stat().st_size // _LEAST_ROW))
+        for first in range(done, held, _BLOCK):
+            yield self._block(columns, first, min(_BLOCK, held - first))
+        if held < info.rows:
+            self._add(
+                "missing_range",
+                "the file is too small for its events",
+                index=info.first + held,
+                last=info.last,
+            )
+            yield from _nothing(info.rows - held)
         self._check_file(digest, unchanged=len(self._findings.all) == before)
         self._check_manifest()
 
@@ -232,6 +244,12 @@ class SegmentAudit:
 
     def _add(self, kind: Kind, detail: str, *, index: int, last: int | None = None) -> None:
         self._findings.add(kind, detail, index=index, last=last, segment=self._info.file)
+
+
+def _nothing(rows: int) -> Iterator[Sequence[Leaf]]:
+    """So many leaves that cannot be read, some at a time."""
+    for first in range(0, rows, _BLOCK):
+        yield [None] * min(_BLOCK, rows - first)
 
 
 def _sql_type(column: str) -> str | None:

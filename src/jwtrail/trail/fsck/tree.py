@@ -43,39 +43,57 @@ class TreeAudit:
         self._open: list[Leaf] = []
         self._whole = True
         self._last: tuple[tuple[int, int], bytes] = (-1, -1), b""
+        self._absent = (-1, -1)
         self.size = 0
         self.roots: dict[int, bytes] = {}
         if 0 in signed:
             self._at_checkpoint()
 
-    def skip(self, begin: int) -> None:
+    def skip(self, begin: int, most: int) -> None:
         """Go over events that were removed, before the first leaf: the tiles say what they came to, the signed root judges them.
 
         Args:
             begin: the smallest index that is still here.
+            most: events whose hashes may be gone; with more, no root is known any longer.
         """
+        gone = 0
+        since: int | None = None
         for number in range(begin // TILE_WIDTH):
             root = self._stored(1, number)
-            if root is None:
-                self._lost(
-                    f"the hash of removed events is gone: {self._name(1, number // TILE_WIDTH)}", number
-                )
+            if root is not None and since is not None:
+                self._lost(since, number)
+                since = None
+            elif root is None:
+                since = number if since is None else since
+                gone += TILE_WIDTH
+                if gone > most:
+                    break
             self._chunks.append(root or EMPTY_ROOT)
+        if since is not None:
+            self._lost(since, begin // TILE_WIDTH)
         number, rest = divmod(begin, TILE_WIDTH)
         self.size = begin
         if rest:
             found = self._load(0, number, rest)
             if found is None:
-                self._lost("the hashes of removed events beside the first ones are gone", number)
+                self._lost(number, number + 1, "beside the first ones ")
             hashes = (
                 [found[at : at + HASH_SIZE] for at in range(0, rest * HASH_SIZE, HASH_SIZE)] if found else []
             )
             self._open += hashes or [None] * rest
 
-    def _lost(self, detail: str, number: int) -> None:
+    def _lost(self, first: int, after: int, which: str = "") -> None:
+        """Args: first: of the runs of 256 whose hash is gone; `after` the first behind them."""
         self._whole = False
-        first = number * TILE_WIDTH
-        self._findings.add("missing_range", detail, index=first, last=first + TILE_WIDTH - 1)
+        name = self._name(1, first // TILE_WIDTH)
+        self._findings.add(
+            "missing_range", f"hashes of removed events {which}are gone: {name}",
+            index=first * TILE_WIDTH, last=after * TILE_WIDTH - 1,
+        )  # fmt: skip
+
+    def give_up(self) -> None:
+        """Know no root from here on."""
+        self._whole = False
 
     @property
     def edge(self) -> list[Leaf] | None:
@@ -178,8 +196,10 @@ class TreeAudit:
         """A stored tile with at least `width` hashes. It stays at hand, as 256 looks follow; every other is compared at the end."""
         place, found = self._last
         if place != (level, number) or len(found) < width * HASH_SIZE:
-            new = self._find(level, number, width)
+            new = self._find(level, number, width) if self._absent != (level, number) else None
             if new is None:
+                if width == 1:  # not even that much: it is not looked for 255 times more
+                    self._absent = level, number
                 return None
             self._last = (level, number), new
         return self._last[1]
