@@ -178,6 +178,18 @@ def test_a_clock_that_goes_back_is_told_from_what_took_long():
     assert said(rule, written((100, 0.1), (98.5, 0.1))) == []
 
 
+def test_a_clock_that_goes_back_is_told_by_the_numbers_of_its_writer():
+    rule = 'step: {field: "@timestamp", back: 2s, by: jwtrail.writer_seq}'
+
+    def read(*moments):
+        return [event(n, at, jwtrail_writer_seq=number) for n, (number, at) in enumerate(moments)]
+
+    assert said(rule, read((1, 0), (2, 10), (3, 5), (4, 20))) == [2]
+    assert said(rule, read((1, 0), (3, 5), (2, 10), (4, 20))) == [2]  # the same, in the order of time
+    assert said(rule, read((7, 100), (8, 101), (1, 0), (2, 10), (3, 11))) == []  # the older file last
+    assert said(rule, read((1, 0), (2, 10), (3, 8.5))) == []
+
+
 def test_a_rule_that_asks_for_alerts_sees_them_and_no_other_does():
     late = "title: L\nid: dddddddd-0000-4000-8000-00000000000{}\nlogsource: {{product: jwtrail}}\ndetection: {{s: {{{}event.action: alert-raised}}, condition: s}}\n"
     rules = ruleset(late.format(1, "event.kind: alert, "), late.format(2, ""))

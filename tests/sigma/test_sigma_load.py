@@ -222,6 +222,7 @@ def test_conditions_on_the_rules_that_were_seen():
         (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {travel: {speed: -1}}", "> 0"),
         (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {dormant: {idle: 90d, history: 30d}}", "shorter than history"),
         (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {step: {field: jwtrail.records, back: 2s}}", "only @timestamp"),
+        (OTHER.replace("2222", "6667").replace("worked", "x") + "jwtrail: {step: {field: jwtrail.records, by: jwtrail.writer_seq}}", "only @timestamp"),
         (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {step: {field: '@timestamp'}}", "a number and s"),
         (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {stepping: {field: user.roles.x}}", "no field"),
         (OTHER.replace("2222", "6666").replace("worked", "x") + "jwtrail: {statistical: {measure: each}}", "of which field"),

@@ -22,6 +22,8 @@ IDLE_PARTS = 1_000
 
 _WHOLE = "last"
 
+_NUMBER = "number"
+
 _BEGAN = "\x1fbegan"
 """When something began; as a key of what a rule knows of itself: no group's key begins like this."""
 
@@ -186,16 +188,21 @@ class TurnedBack(Habit):
     """step of @timestamp: an event that began and was over before an earlier one of its group, by more than it may.
 
     A request that takes long begins before what is written in the meantime, and what is in the order of time may end in
-    another: only a clock that was set back does both.
+    another: only a clock that was set back does both. Where a number says what was written first, each event is held
+    against the one that was read before it, whichever of the two is the earlier one.
     """
 
     def __init__(self, rule: Rule, *, alerts: bool, shape: str) -> None:
         assert isinstance(rule.watch, Backwards)
         super().__init__(rule, alerts=alerts, shape=shape, life_us=REMEMBERED_US)
         self._by_us = rule.watch.by_us
+        self._order = number_reader(rule.watch.order) if rule.watch.order else None
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         over_us, terms = at_us + (event.event_duration or 0) // 1_000, group.terms
+        if self._order is not None:
+            number = self._order(event)
+            return None if number is None else self._beside(group, event, at_us, over_us, number)
         if not terms:
             terms[_BEGAN], terms[_WHOLE] = at_us, over_us
             self.groups.weigh(group, at_us)
@@ -210,6 +217,18 @@ class TurnedBack(Habit):
         if over_us > over:
             terms[_WHOLE] = over_us
         return None
+
+    def _beside(self, group: Group, event: Event, at_us: int, over_us: int, number: int) -> Firing | None:
+        last, group.terms = group.terms, {_NUMBER: number, _BEGAN: at_us, _WHOLE: over_us}
+        if not last:
+            self.groups.weigh(group, at_us)
+            return None
+        # From the later of the two to the earlier one: what is left when the time should have passed the other way.
+        sign = (number > last[_NUMBER]) - (number < last[_NUMBER])
+        back_us = min(sign * (last[_BEGAN] - at_us), sign * (last[_WHOLE] - over_us))
+        if back_us <= self._by_us:
+            return None
+        return Firing((at_us, event.event_id), (event.event_id,), back_us // 1_000_000)
 
 
 class Woken(Habit):

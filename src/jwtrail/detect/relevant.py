@@ -189,8 +189,8 @@ def _counted_in(about: Shape | Watch | None) -> tuple[str, ...]:
             return (field,)
         case Travel(field=field) | Stepping(field=field):
             return (field,)
-        case Backwards():
-            return (_DURATION,)
+        case Backwards(order=order):
+            return (_DURATION, order) if order else (_DURATION,)
         case ValueCount(fields=fields) | NewTerms(fields=fields):
             return fields
     return ()
@@ -216,7 +216,7 @@ def _watched(rule: Rule) -> Test | None:
                 watch.samples - -(-watch.of * watch.samples // 100) + 1
             )  # that do not lie below the percentile
             return Peaked(field, floor, 1 if watch.measure == "each" else above, watch.bucket_us)
-        case Backwards(by_us=by_us):
+        case Backwards(by_us=by_us, order=""):
             return Turned(_DURATION, by_us)
         case Dormant(idle_us=idle_us):
             return Silent(idle_us)

@@ -119,10 +119,15 @@ def _statistical(document: Document, text: StatisticalText) -> Statistical:
 def _step(document: Document, text: StepText) -> Step | Backwards:
     path = ("jwtrail", "step")
     if text.field == "@timestamp":
-        return Backwards(by_us=read_span(document, text.back, (*path, "back")))
+        if text.by:
+            _check(document, text.by, (*path, "by"), ("long", "flattened"))
+        by_us = read_span(document, text.back, (*path, "back"))
+        return Backwards(by_us=by_us, order=fields_for(text.by)[0] if text.by else "")
     _check(document, text.field, (*path, "field"), ("long", "flattened"))
     if text.back:
         raise document.error("only @timestamp may go back", (*path, "back"), "leave it out")
+    if text.by:
+        raise document.error("only @timestamp is ordered by another number", (*path, "by"), "leave it out")
     return Step(field=fields_for(text.field)[0], over=text.over)
 
 

@@ -87,11 +87,13 @@ class StepText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
         field: a number, or `@timestamp`.
         over: a number may grow by so much.
         back: for `@timestamp`: by how much an event may lie before an earlier one of the group, as `2s`.
+        by: for `@timestamp`: the number that says which of two events is the earlier one, in whatever order they come.
     """
 
     field: str
     over: Annotated[int, msgspec.Meta(ge=0)] = 1
     back: str = ""
+    by: str = ""
 
 
 class DormantText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -177,9 +179,11 @@ class Step(Struct, frozen=True, kw_only=True, tag="step"):
 
 
 class Backwards(Struct, frozen=True, kw_only=True, tag="backwards"):
-    """An event that began and ended more than `by_us` before what its group wrote earlier."""
+    """An event that began and ended more than `by_us` before what its group wrote earlier, in the order of the trail or
+    of the number in `order`."""
 
     by_us: int
+    order: str = ""
 
 
 class Dormant(Struct, frozen=True, kw_only=True, tag="dormant"):
