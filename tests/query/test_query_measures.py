@@ -1,7 +1,11 @@
 """Field statistics, roll-ups and the limits of a run, against plain Python over the same events."""
 
+import signal
 import statistics
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -146,3 +150,23 @@ def test_a_run_can_be_cancelled_from_another_thread(tmp_path: Path) -> None:
     with running(run), pytest.raises(QueryError, match="cancelled"):
         engine.rows("SELECT 1")
     engine.close()
+
+
+def test_ctrl_c_ends_a_query_as_it_ends_anything(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from jwtrail.query.engine import COUNTS, Engine\n"
+        "engine = Engine(COUNTS, Path(sys.argv[1])); print('ready', flush=True)\n"
+        "try: engine.rows(sys.argv[2])\n"
+        "except KeyboardInterrupt: print('interrupted')\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), SLOW], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.communicate(timeout=20)[0] == "interrupted\n"
+        finally:
+            process.kill()

@@ -13,6 +13,7 @@ from jwtrail.cli.look import line
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
+    from jwtrail.query.page import Page
     from jwtrail.query.store import Store
 
 __all__ = ["MAX_REMEMBERED", "tail"]
@@ -69,27 +70,44 @@ class _Follower:
         self._store = store
         self._query = query
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._began = clock.now_us()
 
     def last(self, count: int) -> "list[Event]":
-        """The newest events, oldest first."""
-        if count == 0:
-            return []
-        return self._fresh(self._began - _WEEK_US, count)
+        """The newest events, oldest first. What else is there counts as seen."""
+        newest: list[Event] = []
+        if count:
+            newest = list(self._page(clock.now_us() - _WEEK_US, count).events)
+        self._remember(newest)
+        self._fresh(every=True)
+        return newest[::-1]
 
     def new(self) -> "list[Event]":
-        """What came since."""
-        return self._fresh(max(self._began, clock.now_us() - LATENESS_US), MAX_PAGE)
+        """What came since, oldest first."""
+        return self._fresh(every=False)[::-1]
 
-    def _fresh(self, from_us: int, limit: int) -> "list[Event]":
+    def _fresh(self, *, every: bool) -> "list[Event]":
+        """What was not seen: page by page until one has nothing new, or `every` page."""
+        from_us, cursor = clock.now_us() - LATENESS_US, None
+        found: list[Event] = []
+        while True:
+            page = self._page(from_us, MAX_PAGE, cursor)
+            fresh = [event for event in page.events if event.event_id not in self._seen]
+            self._remember(fresh)
+            found += fresh
+            cursor = page.next
+            if cursor is None or not (fresh or every):
+                return found
+
+    def _page(self, from_us: int, limit: int, cursor: str | None = None) -> "Page":
         from jwtrail.query.page import SearchRequest  # noqa: PLC0415
 
-        page = self._store.search(SearchRequest(query=self._query, from_us=from_us, limit=limit))
-        fresh = [event for event in reversed(page.events) if event.event_id not in self._seen]
-        self._seen.update(dict.fromkeys(event.event_id for event in fresh))
+        return self._store.search(
+            SearchRequest(query=self._query, from_us=from_us, limit=limit, cursor=cursor)
+        )
+
+    def _remember(self, events: "list[Event]") -> None:
+        self._seen.update(dict.fromkeys(event.event_id for event in events))
         while len(self._seen) > MAX_REMEMBERED:
             self._seen.popitem(last=False)
-        return fresh
 
 
 def _show(event: "Event") -> None:

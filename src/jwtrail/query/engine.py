@@ -105,6 +105,7 @@ class Engine:
         Raises:
             SegmentGone: a file is not there any more, or is damaged.
             QueryError: memory, time or another limit was passed, or it was cancelled.
+            KeyboardInterrupt: Ctrl+C, in the main thread.
         """
         cursor, run = self._cursor(), current()
         try:
@@ -120,6 +121,11 @@ class Engine:
                 f"the query needs more than {self._means.memory} of memory",
                 hint="narrow the time or the query",
             ) from wrong
+        except RuntimeError as wrong:
+            # What DuckDB makes of Ctrl+C while it runs a statement.
+            if str(wrong) == "Query interrupted":
+                raise KeyboardInterrupt from wrong
+            raise
         except duckdb.Error as wrong:
             raise QueryError(f"the store cannot run this: {str(wrong).splitlines()[0]}") from wrong
 
