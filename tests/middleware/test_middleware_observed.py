@@ -7,17 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_middleware_asgi import Bench, denied, hello
 
+from jwtrail.errors import ConfigError
 from jwtrail.middleware.exchange import current
 from jwtrail.middleware.http import MAX_HEADERS
 from jwtrail.middleware.observed import MAX_WORDS, Observer, claims_of, seen
+from jwtrail.middleware.places import MAX_PLACES, Places
+from jwtrail.middleware.settings import HttpSettings
 
 
 class ObserveBench(Bench):
     """An application that judges tokens itself."""
 
-    def __init__(self, tmp_path, app, identify=None):
+    def __init__(self, tmp_path, app, identify=None, places=()):
         super().__init__(tmp_path, app, bad_token="observe")
-        self.middleware._frame._observer = Observer(self.middleware._frame.gate.classify, identify)
+        classify = self.middleware._frame.gate.classify
+        self.middleware._frame._observer = Observer(classify, identify, Places(places))
 
 
 @pytest.mark.parametrize(
@@ -151,3 +155,51 @@ def test_a_revoked_token_is_stopped_behind_a_flood_of_headers(tmp_path, junk):
     bench.revoked.load([bench.issuer.revoke("jti", pair.access.jti, cause="operator")])
     headers = [(b"x", b"")] * junk + [(b"authorization", b"Bearer " + pair.access_token.encode())]
     assert bench.run(headers=headers)[0]["status"] == 401
+
+
+PLACES = ("header:X-Access-Token", "cookie:access_token_cookie", "query:jwt")
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda token: {"headers": [(b"x-access-token", token)]},
+        lambda token: {"headers": [(b"x-access-token", b"Token " + token)]},
+        lambda token: {"headers": [(b"cookie", b"a=b; access_token_cookie=" + token + b"; c=d")]},
+        lambda token: {
+            "headers": [(b"cookie", b"a=b"), (b"cookie", b'access_token_cookie="' + token + b'"')]
+        },
+        lambda token: {"query_string": b"a=b&jwt=" + token},
+        lambda token: {"query_string": b"jwt=" + token.replace(b".", b"%2E")},
+        lambda token: {"query_string": b"jwt=" + token, "headers": [(b"authorization", b"Bearer a.b.c")]},
+    ],
+)
+def test_a_token_is_looked_for_where_the_application_reads_it(tmp_path, request_of):
+    bench = ObserveBench(tmp_path, hello, places=PLACES)
+    pair = bench.issuer.issue("u1")
+    asked = request_of(pair.access_token.encode())
+    assert bench.run(**asked)[0]["status"] == 200
+    bench.revoked.load([bench.issuer.revoke("jti", pair.access.jti, cause="operator")])
+    assert bench.run(**asked)[0]["status"] == 401
+    event, _ = bench.memory.events[-1]
+    assert event.event_reason == "revoked_token"
+    assert event.jwt_jti == pair.access.jti
+    elsewhere = {"headers": [(b"x-other", pair.access_token.encode())], "query_string": b"jwtx=a"}
+    assert bench.run(**elsewhere)[0]["status"] == 200  # not named, so not seen: the guide says so
+
+
+def test_a_token_elsewhere_that_was_refused_gets_its_reason(tmp_path):
+    bench = ObserveBench(tmp_path, denied, places=PLACES)
+    bench.run(headers=[(b"x-access-token", b"eyJhbGciOiJub25lIn0.e30.c2ln")])
+    assert bench.event.event_reason == "alg_none"
+    assert bench.event.jwt_fingerprint
+
+
+@pytest.mark.parametrize(
+    "places", [("X-Token",), ("body:x",), ("header:a b",), ("header:",), ("query:x",) * (MAX_PLACES + 1)]
+)
+def test_what_is_no_place_of_a_token_is_refused(places):
+    with pytest.raises(ConfigError, match="place"):
+        HttpSettings(bad_token="observe", token_places=places)
+    with pytest.raises(ConfigError, match="only while the application"):
+        HttpSettings(token_places=PLACES)

@@ -17,7 +17,7 @@ from jwtrail.middleware.observed import Observer
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
-from jwtrail.tokens.verdict import ABSENT, Accepted, Rejected
+from jwtrail.tokens.verdict import Accepted, Rejected
 
 __all__ = ["UNAVAILABLE", "Frame", "Refusal", "Resolve", "Scope"]
 
@@ -85,7 +85,7 @@ class Frame:
         several = Rejected(reason="multiple_credentials") if credential.several else None
         verdict = several or self.gate.first_look(credential.token)
         if self._observer is not None:
-            verdict = self._observer.stop(credential.token, headers) or ABSENT
+            credential, verdict = self._observer.stop(credential, headers, scope.get("query_string", b""))
         given = headers.get(b"x-request-id")
         exchange = Exchange(
             headers, where, credential, verdict, given if given and len(given) <= MAX_REQUEST_ID else None

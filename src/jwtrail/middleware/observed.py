@@ -1,12 +1,11 @@
 """Observe mode: the application checks tokens itself; the trail learns who it was, and why somebody was refused."""
 
-import re
 from collections.abc import Callable, Mapping, MutableMapping
-from itertools import islice
 from typing import Any
 
 from jwtrail.middleware.exchange import Exchange, current
-from jwtrail.middleware.http import Headers
+from jwtrail.middleware.http import Credential, Headers
+from jwtrail.middleware.places import Places
 from jwtrail.tokens.verdict import ABSENT, Absent, Accepted, Claims, Rejected, Verdict
 from jwtrail.tokens.verifier import fingerprint_of
 
@@ -20,8 +19,6 @@ MAX_TOKENS = 8
 
 MAX_WORDS = 64
 """Audiences, scopes or roles that are kept of a token that somebody else verified."""
-
-_TOKEN = re.compile(r"[\w-]++\.[\w-]++\.[\w-]++", re.ASCII)
 
 _REFUSED = frozenset({401, 403, 422})
 """Flask-JWT-Extended answers 422 to a token that does not verify."""
@@ -45,25 +42,35 @@ class Observer:
     Args:
         classify: our verifier; it must know the application's keys to name the right reason, and to stop a revoked token.
         identify: asks the application who it was; without it the application says so itself (`seen`).
+        places: where the application may read a token from.
     """
 
-    def __init__(self, classify: Callable[[str | None], Verdict], identify: Identify | None = None) -> None:
+    def __init__(
+        self,
+        classify: Callable[[str | None], Verdict],
+        identify: Identify | None = None,
+        places: Places | None = None,
+    ) -> None:
         self._classify = classify
         self._identify = identify
+        self._places = places or Places()
 
-    def stop(self, token: str | None, headers: Headers) -> Rejected | None:
-        """The verdict on an authentic token that was revoked; None for any other, which is the application's to judge.
+    def stop(self, credential: Credential, headers: Headers, query: bytes) -> tuple[Credential, Verdict]:
+        """The credential that the application is thought to judge, and the verdict on an authentic token that was revoked;
+        `ABSENT` for any other, which is the application's to judge.
 
         Each is looked at that the application may read: one that is written so that only it finds it must not pass.
         """
-        others = _tokens_in(headers)
+        others = self._places.tokens(headers, query, MAX_TOKENS + 1)
         if len(others) > MAX_TOKENS or headers.cut:
-            return Rejected(reason="multiple_credentials")
-        for one in dict.fromkeys((token, *others)):
+            return credential, Rejected(reason="multiple_credentials")
+        if credential.token is None and others:
+            credential = Credential(others[0], several=credential.several)
+        for one in dict.fromkeys((credential.token, *others)):
             verdict = self._classify(one)
             if isinstance(verdict, Rejected) and verdict.revoked is not None:
-                return verdict
-        return None
+                return credential, verdict
+        return credential, ABSENT
 
     def conclude(self, scope: MutableMapping[str, Any], exchange: Exchange, status: int) -> None:
         """Look at the request once more before its event is written."""
@@ -79,14 +86,6 @@ class Observer:
             exchange.reason = exchange.reason or exchange.verdict.reason
         elif isinstance(exchange.verdict, Absent):
             exchange.reason = exchange.reason or ("token_missing" if status == 401 else None)
-
-
-def _tokens_in(headers: Headers) -> list[str]:
-    """Whatever in `Authorization` a library may take for the token, at most `MAX_TOKENS` and one more: some divide by any
-    white space, some by commas, some know other schemes.
-    """
-    found = (match.group() for value in headers.all(b"authorization") for match in _TOKEN.finditer(value))
-    return list(islice(found, MAX_TOKENS + 1))
 
 
 def seen(payload: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from jwtrail.errors import ConfigError
+from jwtrail.middleware.places import Places
 from jwtrail.tokens.htu import normal_url
 
 __all__ = ["HttpSettings"]
@@ -24,6 +25,8 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
         claims_allow: names of further claims that are kept in `jwt.claims`; none by default.
         bad_token: `reject` answers 401 at once to a token that does not verify; `pass` leaves it to the route's `require`;
             `observe` leaves tokens to the application, which checks them itself, and only records what became of them.
+        token_places: where an application that is observed reads tokens from beside `Authorization`: `header:X-Access-Token`,
+            `cookie:access_token_cookie`, `query:jwt`.
         open_paths: path prefixes where a bad token is never answered for the application, such as the sign-in.
         durability: `batch` (on disk within 50 ms) or `sync` (on disk before the answer) for requests that were served;
             denials and everything about sign-in and tokens are always `sync`.
@@ -48,6 +51,7 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     query_allow: tuple[str, ...] = ("page", "limit", "sort", "order")
     claims_allow: tuple[str, ...] = ()
     bad_token: Literal["reject", "pass", "observe"] = "reject"  # noqa: S105  # a policy, not a password
+    token_places: tuple[str, ...] = ()
     open_paths: tuple[str, ...] = ("/login", "/token/")
     durability: Literal["batch", "sync"] = "batch"
     write_failure: Literal["closed", "open"] = "closed"
@@ -70,6 +74,13 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 raise ConfigError(
                     str(error), where="http.trusted_proxies", hint="write 10.0.0.0/8 or 192.0.2.1"
                 ) from error
+        Places(self.token_places)  # refuses what is no place
+        if self.token_places and self.bad_token != "observe":  # noqa: S105
+            raise ConfigError(
+                "tokens are read from elsewhere only while the application checks them",
+                where="http.token_places",
+                hint='set http.bad_token = "observe", or http.cookies for tokens in our own cookies',
+            )
         if self.client_cert_header and not self.trusted_proxies:
             raise ConfigError(
                 "anybody could claim a certificate",

@@ -21,6 +21,7 @@ from jwtrail.middleware.frame import Frame, Resolve
 from jwtrail.middleware.gate import Gate, Judge
 from jwtrail.middleware.identity import fields_of_claims, fields_of_issued, fields_of_verdict
 from jwtrail.middleware.observed import Identify, Observer
+from jwtrail.middleware.places import Places
 from jwtrail.middleware.recorder import Recorder, Service
 from jwtrail.state.split import open_state
 from jwtrail.tokens.federation import FederatedVerifier, remote_verifiers
@@ -248,7 +249,8 @@ class Worker:
         if not self.gate.observes:
             return None
         judge = verifier or self.verifier
-        return Observer(lambda token: judge.verify(token, clock.now_us()), identify)
+        places = Places(self.settings.http.token_places)
+        return Observer(lambda token: judge.verify(token, clock.now_us()), identify, places)
 
     def live_claims(self, token: str) -> Claims | None:
         """Claims of a token that counts now: an access token, or the refresh token that is due next; else None.
