@@ -284,6 +284,44 @@ def test_the_daemon_erases_when_the_period_is_over_and_says_so_once(layout, kept
     ]
 
 
+RULE = """title: Somebody signed in
+id: 00000000-0000-4000-8000-000000000001
+status: test
+description: For a test.
+logsource: {product: jwtrail}
+detection:
+  selection: {event.action: [login, http-request]}
+  condition: selection
+level: low
+jwtrail: {group-by: [%s]}
+"""
+
+
+@pytest.mark.usefixtures("lived")
+@pytest.mark.parametrize("by", ["user.id", "user.name", "source.ip", "http.route"])
+def test_a_replay_names_nobody_who_is_restricted(layout, settings, tmp_path, by):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "rule.yml").write_text(RULE % by)
+    detect = ["detect", "--rules", str(rules), "--json", "--data", str(layout.root)]
+    backtest = ["rules", "backtest", str(rules / "rule.yml"), "--json", "--data", str(layout.root)]
+
+    def named(words):
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code in (0, 3), done.output
+        return {needle for needle in NEEDLES if needle in done.stdout}, done
+
+    assert {WHO, JTI, FAMILY} <= named(detect)[0]
+    erase(
+        msgspec.structs.replace(settings, trail=TrailSettings(retention="kr-1y")), WHO, by="root", reason=""
+    )
+    found, done = named(detect)
+    assert found == set()
+    assert "more about restricted people are not shown" in done.stderr
+    assert '"u-1"' in done.stdout, "others are shown"
+    assert named(backtest)[0] == set()
+
+
 @pytest.mark.usefixtures("lived")
 def test_a_clock_set_ahead_ends_no_restriction(layout, kept, monkeypatch):
     (before,) = read_restrictions(layout.restricted)

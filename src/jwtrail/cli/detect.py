@@ -18,6 +18,7 @@ from jwtrail.cli.common import (
     json_line,
     layout_of,
     note,
+    open_store,
     settings_of,
     store_option,
 )
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from jwtrail.config import Settings
     from jwtrail.detect import Alert, RuleSet
     from jwtrail.ecs import Event
+    from jwtrail.query.store import Store
     from jwtrail.runtime.history import Replay
+    from jwtrail.trail.layout import Layout
 
 __all__ = ["alert_document", "detect", "replay", "stretch"]
 
@@ -125,7 +128,7 @@ def replay(
     *,
     settings: "Settings | None" = None,
 ) -> "Replay":
-    """These rules over the stretch that the command line names.
+    """These rules over the stretch that the command line names; alerts about restricted people are left out, and said.
 
     Raises:
         QueryError: a time that is none.
@@ -134,6 +137,7 @@ def replay(
     from jwtrail.query.files import TrailFiles  # noqa: PLC0415
     from jwtrail.query.times import parse_time  # noqa: PLC0415
     from jwtrail.runtime.history import replayed  # noqa: PLC0415
+    from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
     now = clock.now_us()
     from_us = parse_time(start, now) if start else None
@@ -145,11 +149,26 @@ def replay(
         from jwtrail.runtime.remotefollow import remote_store, replayed_there  # noqa: PLC0415
 
         there = remote_store(settings)
-        return replayed_there(
+        found = replayed_there(
             there, ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before
         )
-    source = TrailFiles(layout_of(data))
-    return replayed(source, ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before)
+        return _discreet(found, Layout(settings.root), there)
+    layout = layout_of(data)
+    found = replayed(
+        TrailFiles(layout), ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before
+    )
+    return _discreet(found, layout, open_store(data))
+
+
+def _discreet(found: "Replay", layout: "Layout", store: "Store") -> "Replay":
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    from jwtrail.runtime.discreet import shown_of  # noqa: PLC0415
+
+    shown = shown_of(found.alerts, layout.restricted, store)
+    if len(shown) < len(found.alerts):
+        note(f"{len(found.alerts) - len(shown):,} more about restricted people are not shown.")
+    return replace(found, alerts=shown)
 
 
 def alert_document(alert: "Alert") -> dict[str, Any]:
