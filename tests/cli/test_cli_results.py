@@ -59,6 +59,38 @@ def test_what_cannot_be_written_is_a_usage_error(run, data, arguments):
     assert run("search", "user.id: alice", *arguments, "--data", data).exit_code == USAGE
 
 
+def test_the_name_of_the_file_tells_the_format(run, data, tmp_path):
+    for name, begins in (
+        ("a.csv", b"@timestamp,"),
+        ("a.parquet", b"PAR1"),
+        ("a.JSON", b"{\n"),
+        ("a.txt", b'{"@'),
+    ):
+        path = tmp_path / name
+        assert run("search", "url.path: /orders/*", "-o", str(path), "--data", data).exit_code == OK
+        assert path.read_bytes().startswith(begins)
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_events_over_time(run, shown, data):
+    asked = ("stats", "time", "--where", "url.path: /orders/*", "--data", data)
+    (line,) = run(*asked).stdout.splitlines()
+    found = json.loads(line)
+    assert found["interval_s"] == 3600
+    assert sum(one["events"] for one in found["buckets"]) == 10
+    assert sum(one["failures"] for one in found["buckets"]) == 5
+    text, code = shown(*asked, NO_COLOR="1")
+    assert code == OK
+    assert "█" * 10 in text
+
+
+def test_nothing_to_count_is_said(shown, data):
+    text, code = shown("stats", "url.path", "user", "--where", "user.id: nobody", "--data", data)
+    assert code == OK
+    assert "url.path: no value in 0 events" in text
+    assert "user: none in these events" in text
+
+
 def test_statistics_of_fields(run, data):
     answer = run(
         "stats", "http.response.status_code", "user.id", "--where", "url.path: /orders/*", "--data", data

@@ -1,5 +1,6 @@
 """Found events in every format: a table for people, NDJSON, JSON and CSV for programs, Parquet for notebooks."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,18 @@ from jwtrail.errors import QueryError
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
 
-__all__ = ["FORMATS", "written"]
+__all__ = ["FILE_MODE", "FORMATS", "format_of", "written"]
 
 FORMATS = ("table", "ndjson", "json", "csv", "parquet")
+
+FILE_MODE = 0o600
+"""As the trail itself: the rows tell who did what."""
+
+
+def format_of(output: Path) -> str:
+    """The format that the name of a file ends in; NDJSON where it says none."""
+    ending = output.suffix.removeprefix(".").lower()
+    return ending if ending in FORMATS and ending != "table" else "ndjson"
 
 
 def written(events: "Iterable[Event]", form: str, output: Path | None) -> None:
@@ -52,7 +62,8 @@ def _opened(output: Path | None) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     try:
-        with output.open("w", encoding="utf-8", newline="") as file:
+        opened = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        with os.fdopen(opened, "w", encoding="utf-8", newline="") as file:
             yield file
     except OSError as wrong:
         raise QueryError(f"cannot write the file: {wrong.strerror}", where=str(output)) from wrong

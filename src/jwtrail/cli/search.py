@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from jwtrail import clock
 from jwtrail.cli.common import counted, data_option, is_terminal, note, open_store, store_option
 from jwtrail.cli.exits import FOUND
-from jwtrail.cli.results import FORMATS, written
+from jwtrail.cli.results import FORMATS, format_of, written
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
@@ -58,7 +58,7 @@ timeout_option = click.option(
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="[default: table on a terminal, else ndjson]",
+    help="[default: as the name of --output ends, else table on a terminal, ndjson elsewhere]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.option(
@@ -100,7 +100,7 @@ def search(
     jwtrail search 'event.outcome: failure and not user.id: alice'
     jwtrail search 'url.path: /orders/* and http.response.status_code >= 400' --from now-1h
     jwtrail search 'source.ip: 10.0.0.0/8' --format csv > visits.csv
-    jwtrail search --from now-7d --limit 1000000 --format parquet -o week.parquet
+    jwtrail search --from now-7d --limit 1000000 -o week.parquet
     """
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
     from jwtrail.query.running import Run, running  # noqa: PLC0415
@@ -122,11 +122,19 @@ def search(
             _explain(open_store(data, store), request, now)
             return
         found = _Found(open_store(data, store), request, limit)
-        written(found, form or ("json" if as_json else "table" if is_terminal() else "ndjson"), output)
+        written(found, form or _form(output, as_json=as_json), output)
     if is_terminal():
         note(found.summary())
     if exit_code and found.count:
         sys.exit(FOUND)
+
+
+def _form(output: Path | None, *, as_json: bool) -> str:
+    if as_json:
+        return "json"
+    if output is not None:
+        return format_of(output)
+    return "table" if is_terminal() else "ndjson"
 
 
 def _recalled(name: str, query: str, start: str, end: str, data: Path | None) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from jwtrail.cli.plain import visible
 from jwtrail.cli.search import timeout_option
 
 if TYPE_CHECKING:
-    from jwtrail.query.page import EntityKind, SearchRequest, TopValues
+    from jwtrail.query.page import Bucket, EntityKind, SearchRequest, TopValues
     from jwtrail.query.store import Store
 
 __all__ = ["stats"]
@@ -29,6 +29,17 @@ _UNITS = {
 """What people read a number in: by how much it is divided, and the unit."""
 
 ROLL_UPS = ("user", "address", "token", "client")
+
+TIME = "time"
+"""What is asked for instead of a field to count events over time."""
+
+BUCKETS = 30
+"""At most so many intervals over time: what a screen shows without scrolling."""
+
+_PLURALS = {"user": "users", "address": "addresses", "token": "tokens", "path": "paths"}
+
+_BAR = 40
+"""Characters of the longest bar."""
 
 
 @click.command(short_help="Count: values of a field, or what users, addresses, tokens and clients did.")
@@ -63,11 +74,13 @@ def stats(
 
     FIELD is any field: how many values and different ones, the range and the
     percentiles of a number, and the most frequent values. Or it is one of
-    user, address, token, client: the busiest of them and what they did.
+    user, address, token, client: the busiest of them and what they did. Or it
+    is time: how many events there were, in intervals of a round length.
 
     \b
     jwtrail stats event.duration url.path --where 'http.response.status_code >= 500'
     jwtrail stats address --failures --from now-7d
+    jwtrail stats time --where 'event.outcome: failure' --from now-7d
     """
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
     from jwtrail.query.running import Run, running  # noqa: PLC0415
@@ -83,6 +96,8 @@ def stats(
         for name in names:
             if name in ROLL_UPS:
                 _roll_up(asked, cast("EntityKind", name), request, top, failures=failures, people=people)
+            elif name == TIME:
+                _over_time(asked, request, people=people)
             else:
                 _field(asked, name, request, top, people=people)
 
@@ -91,6 +106,9 @@ def _field(store: "Store", name: str, request: "SearchRequest", size: int, *, pe
     found, values = store.stats(name, request), store.top(name, request, size)
     if not people:
         json_line({**msgspec.to_builtins(found), "top": values.values, "other": values.other})
+        return
+    if not found.count:
+        click.echo(f"{name}: no value in {counted(found.missing, 'event')}\n")
         return
     about = "" if found.exact else "about "
     click.echo(
@@ -115,6 +133,9 @@ def _shown(name: str, value: object) -> str:
 
 
 def _draw_top(values: "TopValues") -> None:
+    if values.other and all(count == 1 for _, count in values.values):
+        click.echo("  no value comes twice")
+        return
     rows = [(f"{count:,}", _shown(values.field, value)) for value, count in values.values]
     if values.other:
         rows.append((f"{values.other:,}", "(others)"))
@@ -135,6 +156,11 @@ def _roll_up(
     if not people:
         json_line({"kind": kind, "entities": [_document(one) for one in found]})
         return
+    if not found:
+        click.echo(f"{kind}: none in these events")
+        return
+    # Of what is rolled up, each has one.
+    others = [name for name in ("user", "address", "token", "path") if name != kind]
     rows = [
         (
             visible(one.key),
@@ -142,23 +168,38 @@ def _roll_up(
             f"{one.failures:,}",
             clock.iso(one.first_us)[:19],
             clock.iso(one.last_us)[:19],
-            *(f"{count:,}" for count in (one.users, one.addresses, one.tokens, one.paths)),
+            *(f"{getattr(one, _PLURALS[name]):,}" for name in others),
         )
         for one in found
     ]
-    if rows:
-        columns = (
-            kind,
-            "events",
-            "failures",
-            "first (UTC)",
-            "last (UTC)",
-            "users",
-            "addresses",
-            "tokens",
-            "paths",
+    columns = (kind, "events", "failures", "first (UTC)", "last (UTC)", *(_PLURALS[name] for name in others))
+    draw(columns, rows, flexible=(kind,))
+
+
+def _over_time(store: "Store", request: "SearchRequest", *, people: bool) -> None:
+    found = store.histogram(request, BUCKETS)
+    if not people:
+        buckets = [
+            {"start": clock.iso(one.start_us), "events": _events(one), "failures": one.failure}
+            for one in found.buckets
+        ]
+        json_line({"field": TIME, "interval_s": found.interval_us / 1_000_000, "buckets": buckets})
+        return
+    most = max(map(_events, found.buckets), default=0) or 1
+    rows = [
+        (
+            clock.iso(one.start_us)[:19],
+            f"{_events(one):,}",
+            f"{one.failure:,}",
+            "█" * -(-_events(one) * _BAR // most),
         )
-        draw(columns, rows, flexible=(kind,))
+        for one in found.buckets
+    ]
+    draw(("from (UTC)", "events", "failures", ""), rows, flexible=("",))
+
+
+def _events(bucket: "Bucket") -> int:
+    return bucket.success + bucket.failure + bucket.unknown
 
 
 def _document(one: Any) -> dict[str, Any]:
