@@ -286,6 +286,7 @@ def test_the_signature_layer_asks_nothing_of_the_payload():
     for payload in (b"hello", b"", b"\xff", b"[1]", b"x" * 30_000):
         assert verdict(forge({"alg": "HS256"}, payload), layer="jws", policy=None) is None
     assert verdict(forge(None, b"x" * MAX_JWS_BYTES), layer="jws", policy=None) == "token_too_large"
+    assert verdict(forge({"alg": "HS256", "typ": "JWT"}, b"x"), layer="jws") is None
     assert verdict(forge(secret=SECRET + b"x"), layer="jws") == "signature_invalid"
     assert verdict("", layer="jws") == "token_missing"
 
