@@ -151,7 +151,11 @@ def test_a_keeper_takes_a_person_out(ready: Ready) -> None:
     root = str(ready.layout.root)
     ready.does("eve", "subject", "erase", "u-1", "--reason", "T-1", "--yes", "--data", root)
     if ready.what.name == "elasticsearch":
-        ready.ships("shipper")
+        said = ready.ships("shipper")
+        assert (
+            "not done: the documents of 10 erased events are not rewritten yet: 403 security_exception"
+            in said
+        )
         assert '"to_forget":10' in ready.does("eve", "ship", "status", "--data", root)
     ready.ships("eve")
     assert '"to_forget":0' in ready.does("eve", "ship", "status", "--data", root)

@@ -40,7 +40,7 @@ def list_(data: Path | None) -> None:
         return
     rows = [(visible(one.name), visible(one.query), f"{one.start} to {one.end}") for one in found]
     if rows:
-        draw(("name", "query", "time"), rows, flexible=("query",))
+        draw(("name", "query", "time"), rows, flexible=("name", "query"))
     else:
         note("No search is saved; keep one with: jwtrail search KQL --save NAME")
 

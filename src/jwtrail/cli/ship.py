@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jwtrail.cli.common import config_option, data_option, draw, is_terminal, json_line, note, settings_of
+from jwtrail.cli.common import (
+    config_option,
+    counted,
+    data_option,
+    draw,
+    is_terminal,
+    json_line,
+    note,
+    settings_of,
+)
 from jwtrail.cli.plain import visible
 from jwtrail.cli.progress import progress
 from jwtrail.errors import ConfigError
@@ -140,8 +149,10 @@ def _run(shipper: "Shipper", *, once: bool) -> None:
             signal.signal(number, handler)
     done = shipper.progress()
     note(
-        f"Shipped {done.sent:,} events; {done.there:,} were there; {done.refused:,} refused; {done.lag:,} left."
+        f"Shipped {counted(done.sent, 'event')}; {done.there:,} were there; {done.refused:,} refused; {done.lag:,} left."
     )
+    if done.failure:
+        note(f"not done: {visible(done.failure)}")
 
 
 def _teller(bar: Callable[[int, int], None] | None) -> "Callable[[Progress], None]":
