@@ -291,10 +291,13 @@ def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
 
 def test_the_settings_and_the_log_keep_the_secret_of_an_address(shared, tmp_path, caplog) -> None:
     file = tmp_path / "jwtrail.toml"
-    file.write_text('[ship]\nto = ["webhook+https://hooks.example/T0/secret"]\n')
+    file.write_text(
+        'store = "opensearch://ada:T0@search.example:9200"\n[ship]\nto = ["webhook+https://hooks.example/T0/secret"]\n'
+    )
     for words in (["show"], ["show", "--json"]):
         done = CliRunner().invoke(cli, ["config", *words, "--config", str(file)])
         assert "hooks.example" in done.output
+        assert "search.example" in done.output
         assert "T0" not in done.output
     made = load({"data": str(shared.root)}, file=file, environ={}).settings
     shipping = Shipping(made)

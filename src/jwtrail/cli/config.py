@@ -1,5 +1,6 @@
 """`jwtrail config`: settings, and where each comes from."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
             value = HIDDEN
         if row.name in _SHOWN and value:
             value = _SHOWN[row.name](value)
+        elif isinstance(value, str):
+            value = _USER.sub("", value)
         origin = loaded.origin.get(row.name, "default")
         if not changed or origin != "default":
             rows.append((row.name, value, origin, row.doc))
@@ -99,6 +102,10 @@ def _targets(addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 _SHOWN = {"notify": _channels, "ship.to": _targets}
 """Settings that hold more than may be shown."""
+
+
+_USER = re.compile(r"(?<=://)\S*@")
+"""Who signs in, and with what, in front of the host of an address. None belongs there, and what is refused is not shown either."""
 
 
 def _text(value: Any) -> str:
