@@ -14,14 +14,18 @@ import pytest
 from jwtrail import clock
 from jwtrail.errors import CorruptionError, IntegrityError, LockedError, WriteError
 from jwtrail.trail.fsck import verify
+from jwtrail.trail.journal import Journal
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import read_manifest, write_manifest
+from jwtrail.trail.orderlog import OrderLog, OrderRecord
 from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.sequencer import Sequencer
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
 
 SECOND = 1_000_000
+NOW = 1_800_000_000_000_000
 
 
 def test_events_come_out_in_order_with_their_derived_fields(layout, fill, drain):
@@ -63,6 +67,43 @@ def test_a_restart_gives_the_same_head(layout, fill, drain):
     with Keeper(layout) as keeper:
         assert keeper.head == first
         assert [event.event_sequence for event in drain(keeper)] == list(range(84, 96))
+
+
+@pytest.mark.parametrize("given", [0, 1, 7, 24, 39, 40])
+def test_a_restart_in_the_middle_of_a_batch_gives_each_line_one_index(layout, make_event, given):
+    """The order was durable for some of the lines that were read, and for the others not."""
+    layout.create()
+    for name in "ab":
+        log = Journal(layout, 1 << 20)
+        events = [make_event(number, at_us=NOW + 2 * number + (name == "b")) for number in range(20)]
+        log.append(events)
+        log.close()
+    first = Sequencer(layout, 0, {})
+    wanted = first.poll(NOW).rows
+    first.close()
+    record = OrderRecord.of(clock.iso(NOW), wanted[:given]) if given else None
+    layout.order.unlink()
+    order = OrderLog(layout.order, 0)
+    if record is not None:
+        order.append(record)
+    order.close()
+
+    again = Sequencer(layout, 0, {})
+    rows = again.replay()
+    assert [(row.index, row.entry) for row in rows] == [(row.index, row.entry) for row in wanted[:given]]
+    rest = []
+    while made := again.poll(NOW).rows:
+        rest += made
+    again.close()
+    rows += rest
+    assert [row.index for row in rows] == list(range(40))
+    assert sorted(row.entry for row in rows) == sorted(row.entry for row in wanted)
+    for writer in layout.writers():
+        assert [row.number for row in rows if row.writer == writer] == list(range(1, 21))
+    last = Sequencer(layout, 0, {})
+    assert [(row.index, row.entry) for row in last.replay()] == [(row.index, row.entry) for row in rows]
+    assert last.poll(NOW).rows == []
+    last.close()
 
 
 def test_followed_while_written_and_sealed_on_the_way(layout, make_event):

@@ -16,7 +16,7 @@ from jwtrail.runtime.holds import HoldWatch
 from jwtrail.runtime.pruning import overdue, prune
 from jwtrail.runtime.scheduled import ScheduledPruning
 from jwtrail.runtime.upkeep import announce
-from jwtrail.tlog.proof import consistency_proof, verify_consistency
+from jwtrail.tlog.proof import consistency_proof, root_at, verify_consistency
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail import fsck, retention
 from jwtrail.trail.backup import back_up
@@ -346,3 +346,21 @@ def test_a_schedule_is_off_unless_set_and_never_shorter_than_the_period(aged, se
         TrailSettings(retention="kr-1y", prune_after="days-30")
     with pytest.raises(ConfigError, match="no retention profile"):
         TrailSettings(prune_after="forever")
+
+
+def test_what_can_no_longer_be_proved_is_said(aged, settings):
+    before = TrailReader(aged).checkpoint()
+    prune(settings, "kr-1y", by="root")
+    reader = TrailReader(aged)
+    for old in (1, 100, 255):
+        with pytest.raises(ProofError, match=f"from the first {old} events on: .* begins at 400") as raised:
+            reader.consistency(old, 800)
+        assert "from 400 events on it can" in raised.value.hint
+    for old in (400, 401, 511, 512, 700):
+        root = root_at(0, old, reader.nodes)
+        verify_consistency(old, 800, root, before.root, reader.consistency(old, 800))
+    with pytest.raises(ProofError, match="the event with index 10 was removed: the trail begins at 400"):
+        reader.inclusion(10)
+    asked = CliRunner().invoke(cli, ["trail", "prove", "10", "--data", str(aged.root)])
+    assert asked.exit_code == 2
+    assert "index 10 was removed: the trail begins at 400" in asked.stderr

@@ -109,3 +109,15 @@ def test_what_contradicts_a_signature_is_never_signed_over(sealed):
     assert done.exit_code == 5
     assert "neither checkpoint nor list" in done.stderr
     assert sealed.checkpoint.read_bytes() == b"x"
+
+
+def test_when_nothing_is_lost_it_says_so_and_signs_nothing(sealed):
+    before = sealed.checkpoint.read_bytes(), sealed.signed_list.read_bytes(), sorted(sealed.wal.rglob("*"))
+    done = CliRunner().invoke(cli, ["trail", "accept-loss", "--reason", "x", "--data", str(sealed.root)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("nothing is lost")
+    assert before == (
+        sealed.checkpoint.read_bytes(),
+        sealed.signed_list.read_bytes(),
+        sorted(sealed.wal.rglob("*")),
+    )

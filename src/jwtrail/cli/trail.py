@@ -136,6 +136,7 @@ def prove(event: str, out: Path | None, data: Path | None) -> None:
     """
     from jwtrail.cli.proving import bundle_of  # noqa: PLC0415
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
+    from jwtrail.trail.leaves import removed  # noqa: PLC0415
     from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
 
     reader = TrailReader(layout_of(data))
@@ -146,6 +147,10 @@ def prove(event: str, out: Path | None, data: Path | None) -> None:
         )
     else:
         found = store.get(event)
+    if found is None and event.isdecimal() and int(event) < reader.begin:
+        raise EventNotFound(
+            removed(int(event), reader.begin).message, hint="a proof that was made before still holds"
+        )
     if found is None:
         raise EventNotFound(f"no event {event!r}", hint="jwtrail search shows numbers and, with --json, ids")
     text = bundle_of(reader, found)
@@ -240,7 +245,8 @@ def accept_loss(*, reason: str, yes: bool, config_file: Path | None, data: Path 
     """Sign what is left after tlog/checkpoint or tlog/segments was lost, when no mirror and no backup has it.
 
     The daemon does not do that by itself: it would put its name to whatever it finds. An event says that you did. What
-    contradicts a signature that is still there is never signed over.
+    contradicts a signature that is still there is never signed over, which is exit code 5. When nothing is lost, a line says
+    so and nothing is signed or recorded; exit code 0.
     """
     from jwtrail.cli.recorded import record  # noqa: PLC0415
     from jwtrail.trail.accepting import accept_loss as run  # noqa: PLC0415
@@ -248,14 +254,18 @@ def accept_loss(*, reason: str, yes: bool, config_file: Path | None, data: Path 
 
     layout, settings = layout_of(data), settings_of(data, config_file)
     gone = lost(layout, settings.trail)
-    if gone and not yes:
+    if not gone:
+        run(layout, settings.trail)
+        click.echo("nothing is lost: checkpoint and list of segments are there, signed with this log's key")
+        note("Whether what they cover is whole: jwtrail trail verify")
+        return
+    if not yes:
         click.confirm(
             f"Lost: {', '.join(gone)}. What was altered before now will not be noticed. Sign?",
             abort=True,
             err=True,
         )
-    if gone:
-        record(data, "trail-loss-accepted", f"signed anew: {', '.join(gone)}", jwtrail_ticket=reason)
+    record(data, "trail-loss-accepted", f"signed anew: {', '.join(gone)}", jwtrail_ticket=reason)
     done = run(layout, settings.trail)
     click.echo(f"signed anew: {', '.join(done.lost)}" + (f" over {done.size:,} events" if done.size else ""))
     note("Compare with whatever copy of an older checkpoint you find: jwtrail trail verify")

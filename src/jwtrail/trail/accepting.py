@@ -5,15 +5,15 @@ from functools import partial
 
 from msgspec import Struct
 
-from jwtrail.errors import IntegrityError
-from jwtrail.tlog.checkpoint import Checkpoint, sign_checkpoint
+from jwtrail.errors import IntegrityError, NoteError
+from jwtrail.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from jwtrail.trail.durable import replace_file
 from jwtrail.trail.keeper import take_lock
 from jwtrail.trail.layout import Layout
-from jwtrail.trail.logkey import load_signer
+from jwtrail.trail.logkey import load_signer, load_verifier
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
-from jwtrail.trail.signedlist import ListKeeper
+from jwtrail.trail.signedlist import ListKeeper, SignedList
 from jwtrail.trail.tilestore import TileStore
 
 __all__ = ["Accepted", "accept_loss", "lost"]
@@ -23,7 +23,7 @@ class Accepted(Struct, frozen=True):
     """What was signed anew.
 
     Args:
-        lost: what was gone: `checkpoint`, `segments`, or both.
+        lost: what was gone: `checkpoint`, `segments`, or both; nothing when both are there and verify.
         size: events that the new checkpoint covers; 0 when the checkpoint was there.
     """
 
@@ -49,17 +49,14 @@ def accept_loss(layout: Layout, settings: TrailSettings) -> Accepted:
 
     Raises:
         LockedError: the daemon runs.
-        IntegrityError: nothing is lost, or the log's key is.
+        IntegrityError: what is there does not verify, or the log's key is lost.
         CorruptionError: what is left is damaged.
         WriteError: it cannot be written; give the command again.
     """
     gone = lost(layout, settings)
     if not gone:
-        raise IntegrityError(
-            "neither checkpoint nor list of segments is lost",
-            where=str(layout.tlog),
-            hint="`jwtrail trail verify` says what is wrong; what contradicts a signature is never signed over",
-        )
+        _refuse_damaged(layout)
+        return Accepted((), 0)
     lock = take_lock(layout)
     try:
         signer = load_signer(layout) if layout.log_key.exists() else None
@@ -79,3 +76,17 @@ def accept_loss(layout: Layout, settings: TrailSettings) -> Accepted:
         return Accepted(gone, size)
     finally:
         os.close(lock)
+
+
+def _refuse_damaged(layout: Layout) -> None:
+    verifier = load_verifier(layout.log_vkey)
+    try:
+        if layout.checkpoint.exists():  # else the mirror has it
+            open_checkpoint(layout.checkpoint.read_bytes(), verifier)
+        SignedList.open(layout.signed_list.read_bytes(), verifier)
+    except NoteError as error:
+        raise IntegrityError(
+            f"neither checkpoint nor list of segments is lost, but one does not verify: {error.message}",
+            where=str(layout.tlog),
+            hint="`jwtrail trail verify` says what is wrong; what contradicts a signature is never signed over",
+        ) from error

@@ -15,7 +15,7 @@ from jwtrail.trail.manifest import SegmentInfo
 from jwtrail.trail.recompute import SALT, Engine, parquet, quoted, row_hashes
 from jwtrail.trail.tilestore import TileStore
 
-__all__ = ["EntryCache", "SegmentLeaves"]
+__all__ = ["EntryCache", "SegmentLeaves", "removed"]
 
 BLOCK = 8192
 """Rows recomputed at once: a row group (docs/formats/segment.md), which has to be unpacked whole for any of its rows."""
@@ -69,6 +69,14 @@ class EntryCache:
         return b"".join(row.entry for row in rows)
 
 
+def removed(index: int, begin: int) -> ProofError:
+    """What is said of an event before the beginning."""
+    return ProofError(
+        f"the event with index {index} was removed: the trail begins at {begin}",
+        hint="a proof that was made before still holds",
+    )
+
+
 class SegmentLeaves:
     """Reads the entries of sealed events by index.
 
@@ -106,10 +114,7 @@ class SegmentLeaves:
             CorruptionError: a segment cannot be read or lacks a row.
         """
         if count and first < self.begin:
-            raise ProofError(
-                f"the event with index {first} was removed: the trail begins at {self.begin}",
-                hint="a proof that was made before still holds",
-            )
+            raise removed(first, self.begin)
         found: list[bytes] = []
         while len(found) < count:
             at = first + len(found)

@@ -11,10 +11,10 @@ from jwtrail.errors import CorruptionError, IntegrityError, NoteError, ProofErro
 from jwtrail.tlog.checkpoint import Checkpoint, open_checkpoint
 from jwtrail.tlog.merkle import leaf_hash
 from jwtrail.tlog.note import Verifier
-from jwtrail.tlog.proof import inclusion_proof
+from jwtrail.tlog.proof import consistency_proof, inclusion_proof
 from jwtrail.tlog.tlogproof import TlogProof
 from jwtrail.trail.layout import Layout
-from jwtrail.trail.leaves import EntryCache, SegmentLeaves
+from jwtrail.trail.leaves import EntryCache, SegmentLeaves, removed
 from jwtrail.trail.logkey import load_verifier
 from jwtrail.trail.manifest import Manifest, Position, SegmentInfo, read_manifest
 from jwtrail.trail.orderlog import read_order
@@ -184,6 +184,24 @@ class TrailReader:
         """
         return self._whole(lambda: self._inclusion(index))
 
+    def consistency(self, old: int, size: int) -> Sequence[bytes]:
+        """The proof that the first `size` events continue the first `old` ones.
+
+        Raises:
+            ProofError: what is needed was removed, as `old` ends before the beginning of what is here.
+            CorruptionError: what is needed is damaged.
+        """
+        try:
+            return consistency_proof(old, size, self.nodes)
+        except ProofError as error:
+            begin = self.begin
+            if old >= begin:
+                raise
+            raise ProofError(
+                f"no proof can be made from the first {old} events on: what it needs was removed, the trail begins at {begin}",
+                hint=f"from {begin} events on it can; a proof that was made before still holds",
+            ) from error
+
     def salt(self, index: int) -> bytes | None:
         """The salt of an event's personal commitment, 16 bytes: with it, and only with it, the personal part can be checked.
 
@@ -204,6 +222,8 @@ class TrailReader:
         size = signed.checkpoint.size if signed else 0
         if signed is None or not 0 <= index < size:
             raise ProofError(f"index {index} is not signed yet; the last checkpoint covers {size} events")
+        if index < (begin := read_manifest(self._layout.manifest).begin):
+            raise removed(index, begin)
         path = inclusion_proof(index, size, self._nodes)
         return Inclusion(index, self._entries(index, 1)[0], path, signed.checkpoint, signed.note)
 

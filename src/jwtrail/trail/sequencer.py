@@ -75,8 +75,7 @@ class Sequencer:
                     rows.append(self._checked(make_row(tailed, self.size + len(rows), record.at)))
         self._accept(rows)
         # What the logs hold beyond the order is new: it comes first with the next poll.
-        for queue in queues.values():
-            self._staged.extend(queue)
+        self._staged = list(heapq.merge(*queues.values(), key=_by_time))
         return rows
 
     def _again(self, writer: str, number: int, queues: dict[str, deque[TailLine]], index: int) -> TailLine:

@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from jwtrail.errors import ConfigError, IntegrityError, NoteError, TrailError
+from jwtrail.errors import ConfigError, IntegrityError, NoteError, ProofError, TrailError
 from jwtrail.tlog.checkpoint import open_checkpoint
-from jwtrail.tlog.proof import consistency_proof
 from jwtrail.tlog.witness import MAX_ANSWER, WitnessKey, add_checkpoint, known_size
 from jwtrail.trail.durable import replace_file
 from jwtrail.trail.layout import Layout
@@ -112,7 +111,13 @@ def _last(layout: Layout, reader: TrailReader) -> int:
 
 def _ask(reader: TrailReader, signed: Signed, old: int, post: Post) -> tuple[int, str]:
     size = signed.checkpoint.size
-    proof = consistency_proof(old, size, reader.nodes) if 0 < old < size else ()
+    try:
+        proof = reader.consistency(old, size) if 0 < old < size else ()
+    except ProofError as error:
+        raise TrailError(
+            f"the witness has seen {old} events: {error.message}",
+            hint="its operator must forget this log, and trust what it sees first from now on",
+        ) from error
     return post(add_checkpoint(min(old, size), proof, signed.note))
 
 
