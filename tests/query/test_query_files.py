@@ -10,8 +10,10 @@ from jwtrail import clock
 from jwtrail.ecs import Event, event_for
 from jwtrail.query import LocalStore, SearchRequest
 from jwtrail.query.files import TrailFiles
+from jwtrail.query.index import QueryIndex
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.retired import GRACE_SECONDS
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
 
@@ -116,3 +118,43 @@ def test_nothing_flickers_while_segments_are_made(layout: Layout) -> None:
         thread.join()
         assert seen == 300
         assert len(files.segments()) >= 2
+
+
+def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) -> None:
+    """What was merged is removed at once, its parts with it, while another thread makes the index of what it saw listed."""
+    writer, done = TrailWriter(layout), threading.Event()
+    writer.put(request(0), "sync").result(10)
+    with Keeper(layout, TrailSettings(seal_events=4, checkpoint_seconds=3600)) as keeper:
+        files, index = TrailFiles(layout), QueryIndex(layout.root / "index")
+        store, most = LocalStore(files, head=lambda: keeper.head, index=index), 0
+
+        def keep_up() -> None:
+            while not done.is_set():
+                index.keep_up(files.segments())
+                clock.sleep(0.005)
+
+        thread = threading.Thread(target=keep_up)
+        thread.start()
+        try:
+            for number in range(1, 80):
+                writer.put(request(number), "sync").result(10)
+                keeper.step(clock.now_us() + number * GRACE_SECONDS * 1_000_000)
+                most = max(most, len(files.segments()))
+                if number % 4:
+                    continue
+                ids = [event.event_id for event in everything(store, WHOLE, 500)]
+                assert len(set(ids)) == len(ids) == number + 1
+                users = store.top("user.id", SearchRequest(WHOLE))
+                assert (
+                    sum(count for _, count in users.values) == store.count(SearchRequest(WHOLE)) == number + 1
+                )
+        finally:
+            done.set()
+            thread.join()
+        assert len(files.segments()) < most
+        while index.keep_up(files.segments()):
+            pass
+        assert len(index.cover(files.segments())) < len(files.segments())
+        assert store.count(SearchRequest(WHOLE)) == 80
+        store.close()
+    writer.close()

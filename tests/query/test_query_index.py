@@ -351,6 +351,9 @@ def test_what_has_no_part_is_made_newest_first_and_as_much_as_makes_one() -> Non
     class Plain(msgspec.Struct, frozen=True):
         rows: int
         number: int
+        path: Path = Path("x")
+        min_us: int = 0
+        max_us: int = 0
 
         @property
         def first(self) -> int:

@@ -33,7 +33,7 @@ _TOGETHER = 64
 _NARROW = 4096
 """Rows of segments of which whole ones are read at once: finding them first would cost more."""
 
-MAX_BLOCKS = 16
+MAX_BLOCKS = 32
 """Blocks of a part that are looked through one by one; of more, SQL finds the rows sooner."""
 
 
