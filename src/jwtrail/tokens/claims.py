@@ -60,7 +60,7 @@ class ClaimsReader:
         if found is not None:
             if self._not_null and any(found[1].get(name, "") is None for name in self._not_null):
                 raise Refusal("claim_missing")
-            return _shaped_claims(*found, self._signed, fingerprint)
+            return _shaped_claims(found[0], found[1], self._signed, fingerprint)
         claims = read_at_length(raw, self._signed, self._required, fingerprint)
         # Only what has passed is learned, so a shape has every claim that is required.
         self._last = self._shapes.learn(raw)
@@ -163,16 +163,16 @@ def check_claims(claims: Claims, policy: VerifyPolicy, now_us: int) -> None:
         raise Refusal("issuer_mismatch")
     if policy.audience is not None and not _meant_for(claims.aud, policy.audience):
         raise Refusal("audience_mismatch")
-    now, leeway = now_us / 1_000_000, policy.leeway_s
-    if claims.exp is not None and now >= claims.exp + leeway:  # section 4.1.4: "on or after" is dead
+    now, leeway, exp, iat = now_us / 1_000_000, policy.leeway_s, claims.exp, claims.iat
+    if exp is not None and now >= exp + leeway:  # section 4.1.4: "on or after" is dead
         raise Refusal("expired", claims)
     if claims.nbf is not None and now < claims.nbf - leeway:
         raise Refusal("not_yet_valid", claims)
-    if claims.iat is not None and now < claims.iat - leeway:
+    if iat is not None and now < iat - leeway:
         raise Refusal("issued_in_future", claims)
     if policy.max_lifetime_s is not None:
-        born = now if claims.iat is None else claims.iat
-        if claims.exp is None or claims.exp - born > policy.max_lifetime_s:
+        born = now if iat is None else iat
+        if exp is None or exp - born > policy.max_lifetime_s:
             raise Refusal("lifetime_too_long", claims)
     # Of a kind that nothing but `typ` has named no more is asked.
     typed = claims.kind == policy.use and not claims.extra

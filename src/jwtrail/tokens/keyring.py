@@ -110,7 +110,10 @@ class KeyRing:
         """The keys that verify now: next, active, and retiring until their end. Never raises: a directory that cannot
         be read leaves the keys as they were.
         """
-        return self._fresh().keys
+        now_ns = clock.monotonic_ns()
+        if now_ns - self._looked_ns > RELOAD_NS:
+            self._look(now_ns)
+        return self._loaded.keys
 
     def signing_key(self) -> SigningKey:
         """The active key; the very first call in an empty directory makes it."""
@@ -240,13 +243,11 @@ class KeyRing:
         return entry
 
     def _fresh(self) -> _Loaded:
-        now_ns = clock.monotonic_ns()
-        if now_ns - self._looked_ns > RELOAD_NS:
-            self._looked_ns = now_ns
-            self._reload_if_changed()
+        self.current()
         return self._loaded
 
-    def _reload_if_changed(self) -> None:
+    def _look(self, now_ns: int) -> None:
+        self._looked_ns = now_ns
         loaded = self._loaded
         try:
             if loaded.stamp != self._stamp() or self._now_us() >= loaded.next_end_us:

@@ -77,6 +77,7 @@ class Verifier:
         cache_size: int = 10_000,
     ) -> None:
         self._policy = policy
+        self._limit = policy.max_token_bytes
         self._keys = keys
         self._revoked = revoked
         self._cache_size = cache_size
@@ -93,7 +94,7 @@ class Verifier:
         """
         if token is None:
             return ABSENT
-        limit = self._policy.max_token_bytes
+        limit = self._limit
         if len(token) > limit:  # before it is copied
             return rejected("token_too_large", b"")
         raw = token if isinstance(token, bytes) else token.encode("utf-8", "surrogatepass")
