@@ -130,8 +130,9 @@ def test_a_document_of_filebeat():
         ("203.0.113.9",),
     )
     assert "secret" not in str(doc)
+    assert doc["http.response.bytes"] == 3
     assert doc["labels"] == {
-        "agent.name": "fb", "env": "1", "http.response.body.bytes": "3", "import.file": "access.log", "import.line": "3",
+        "agent.name": "fb", "env": "1", "import.file": "access.log", "import.line": "3",
         "original.client.ip": "not an address", "original.event.id": "not-a-uuid",
     }  # fmt: skip
 
@@ -187,6 +188,47 @@ def test_what_other_fields_say_is_filled_in():
     assert (doc["url.path"], doc["url.query"], doc["source.ip"]) == ("/a b", "page=3&id=…", "203.0.113.9")
     assert (doc["event.action"], doc["event.outcome"]) == ("http-request", "failure")
     assert "probe_sql" in doc["jwtrail.flags"]
+
+
+def test_other_spellings_are_ours():
+    def made(**given):
+        return of(ecsdoc.parse, msgspec.json.encode({"@timestamp": 0, **given}).decode())
+
+    doc = made(**{
+        "event.action": "Token_Issued", "event.outcome": "SUCCESS", "user.email": "kim@example.org",
+        "client.address": "2001:DB8::7", "client.geo.country_iso_code": "KR", "url.full": "https://h/a?b",
+    })  # fmt: skip
+    assert (doc["event.action"], doc["event.outcome"]) == ("token-issued", "success")
+    assert (doc["user.name"], doc["user.id"]) == ("kim@example.org", "kim@example.org")
+    assert doc["source.geo.country_iso_code"] == "KR"
+    assert doc["source.ip"].lower() == "2001:db8::7"
+    assert doc["url.path"] == "/a"
+    assert doc["labels"]["original.event.action"] == "Token_Issued"
+    assert (
+        made(**{"event.action": "login", "event.reason": "Bad-Credentials"})["event.reason"]
+        == "bad_credentials"
+    )
+    asked = {"event.action": "api call", "http.request.method": "GET", "user.name": "kim"}
+    assert made(**asked, **{"http.response.status_code": 200})["event.action"] == "http-request"
+    assert made(**asked)["event.action"] == "api call"
+    # Ours stands where both are there, and what is no address is not one.
+    both = made(**{"client.address": "203.0.113.9", "source.ip": "203.0.113.7"})
+    assert (both["source.ip"], both["labels"]["client.address"]) == ("203.0.113.7", "203.0.113.9")
+    assert "source.ip" not in made(**{"source.address": "h.example"})
+
+
+def test_a_name_is_a_user_only_where_somebody_was_let_in():
+    def user(**given):
+        given = {"@timestamp": 0, "user.name": "kim", **given}
+        return of(ecsdoc.parse, msgspec.json.encode(given).decode()).get("user.id")
+
+    assert user(**{"http.response.status_code": 200}) == "kim"
+    assert user(**{"http.response.status_code": 403}) == "kim"
+    assert user(**{"http.response.status_code": 401}) is None
+    assert user(**{"event.action": "login", "event.outcome": "failure"}) is None
+    assert user(**{"event.action": "login", "event.outcome": "success"}) == "kim"
+    assert user(**{"event.action": "login"}) is None
+    assert user(**{"http.response.status_code": 200, "user.id": "u-7"}) == "u-7"
 
 
 JSON = st.recursive(

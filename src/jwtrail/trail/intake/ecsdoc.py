@@ -20,6 +20,7 @@ from jwtrail.ecs import CATALOGUE, Event, Field, event_for
 from jwtrail.ecs.clean import redact_query
 from jwtrail.ecs.vocabulary import Dataset
 from jwtrail.trail.intake.line import Line, Unreadable, is_ip, provenance, redacted_url
+from jwtrail.trail.intake.spelling import action_of, reason_of, renamed, user_of
 
 __all__ = ["parse"]
 
@@ -66,20 +67,23 @@ def parse(line: Line, query_allow: frozenset[str] = frozenset()) -> Event:
         raise Unreadable("not an object")
     doc: dict[str, Any] = {}
     _flatten(raw, "", 0, doc)
+    renamed(doc)
+    action = action_of(doc)
     labels: dict[str, str] = {}
     flags: set[str] = set(_texts(doc.pop("jwtrail.flags", None)))
     fields: dict[str, Any] = {}
     for name, value in doc.items():
         if value is not None and value not in ([], {}):
             _place(name, value, fields, labels)
-    _complete(fields)
+    _complete(action, fields)
     _redact(fields, flags, query_allow)
+    if isinstance(said := doc.get("event.action"), str) and said != action:
+        labels["original.event.action"] = said
     if (created := fields.pop("event_created", None)) is not None:
         labels["original.event.created"] = created
-    fields.setdefault("event_outcome", "unknown")
     origin = provenance(line, "ecs", labels | fields.pop("labels", {}))
     origin["tags"] = tuple(dict.fromkeys((*origin.pop("tags"), *fields.pop("tags", ()))))  # type: ignore[misc]
-    event = event_for(_action(doc), at_us=_micros(doc.get("@timestamp")), flags=flags, **fields, **origin)
+    event = event_for(action, at_us=_micros(doc.get("@timestamp")), flags=flags, **fields, **origin)
     return _identified(event, doc)
 
 
@@ -180,8 +184,10 @@ def _point(value: Any) -> str:
     return f"{latitude:.4f},{longitude:.4f}"
 
 
-def _complete(fields: dict[str, Any]) -> None:
-    """Add what other fields say: path and query of the whole target, the source of the client, the outcome of the status."""
+def _complete(action: str, fields: dict[str, Any]) -> None:
+    """Add what other fields say: path and query of the whole target, the source of the client, the outcome of the status,
+    the user of the name under which somebody was let in.
+    """
     target = fields.get("url_original")
     if target is not None:
         target = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", target, count=1, flags=re.IGNORECASE)
@@ -193,8 +199,13 @@ def _complete(fields: dict[str, Any]) -> None:
     if "source_ip" not in fields and "client_ip" in fields:
         fields["source_ip"] = fields["client_ip"]
     status = fields.get("http_response_status_code")
-    if status is not None and fields.get("event_outcome") not in ("success", "failure"):
+    outcome = fields["event_outcome"] = fields.get("event_outcome", "unknown").lower()
+    if status is not None and outcome not in ("success", "failure"):
         fields["event_outcome"] = "success" if status < FIRST_FAILURE else "failure"
+    if "event_reason" in fields:
+        fields["event_reason"] = reason_of(fields["event_reason"])
+    if "user_id" not in fields and (user := user_of(action, fields)) is not None:
+        fields["user_id"] = user
 
 
 def _redact(fields: dict[str, Any], flags: set[str], query_allow: frozenset[str]) -> None:
@@ -204,16 +215,6 @@ def _redact(fields: dict[str, Any], flags: set[str], query_allow: frozenset[str]
             fields[name] = redacted_url(fields[name], flags)
     if "url_query" in fields:
         fields["url_query"] = redact_query(fields["url_query"].removeprefix("?"), query_allow, flags) or None
-
-
-def _action(doc: Mapping[str, Any]) -> str:
-    action = doc.get("event.action")
-    if isinstance(action, list) and action:
-        action = action[0]
-    if isinstance(action, str) and action:
-        return action
-    request = "http.request.method" in doc or "http.response.status_code" in doc
-    return "http-request" if request else "log-message"
 
 
 def _identified(event: Event, doc: Mapping[str, Any]) -> Event:
