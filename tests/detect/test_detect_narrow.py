@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from jwtrail import clock
 from jwtrail.detect import Alert, Detector
+from jwtrail.detect.endings import LATENESS_US
 from jwtrail.detect.relevant import (
     Crowded,
     Fresh,
@@ -176,6 +178,10 @@ def test_leaving_out_what_cannot_matter_changes_no_alert(tmp_path, pace):
     if pace == "in order":
         assert told(narrow.alerts) == told(whole.alerts) == told(wanted)
     assert len({alert.name for alert in narrow.alerts}) > 10
+    times = [clock.parse_iso(event.timestamp) for event in (*before, *events)]
+    late = [newest - at_us > LATENESS_US for at_us, newest in zip(times, accumulate(times, max), strict=True)]
+    assert narrow.late == whole.late == sum(late[len(before) :])
+    assert any(late) or pace == "in order"
 
 
 def told(alerts: Sequence[Alert], without: AbstractSet[str] = frozenset()) -> list[Alert]:
@@ -212,7 +218,10 @@ def test_what_was_imported_is_looked_at_in_the_order_of_time(tmp_path, often):
     live = Detector(RULES)
     wanted = live.feed(replace(event, event_sequence=number) for number, event in enumerate(timely))
     wanted += live.advance(max(segment.max_us for segment in source.segments()) + 3600 * SECOND)
-    found = replayed(source, RULES, often=often).alerts
+    replay = replayed(source, RULES, often=often)
+    assert replay.read == len(sequenced)
+    assert replay.late == 0
+    found = replay.alerts
     steps = {"Watch 3", "Watch 6"}  # gaps in the numbers of a log are about the order of the trail
     assert [alert.id for alert in told(found, steps)] == [alert.id for alert in told(wanted, steps)]
     assert {places[alert.events[-1]] for alert in found if alert.name == "event_count 1"} == {

@@ -115,6 +115,12 @@ def detect(
     note(
         f"{counted(len(found.alerts), 'alert')}; {counted(found.read, 'event')} looked at in {found.took_ms / 1000:,.1f} s."
     )
+    if found.late:
+        from jwtrail.detect.endings import LATENESS_US  # noqa: PLC0415
+
+        note(
+            f"{counted(found.late, 'event')} came later than {LATENESS_US // 1_000_000} s; live, windows may have been closed without them."
+        )
     if exit_code and found.alerts:
         sys.exit(FOUND)
 

@@ -21,6 +21,7 @@ from jwtrail.predicate.ir import Anything, Predicate, Range
 from jwtrail.query.engine import REPLAYS, Engine
 from jwtrail.query.scan import Scan, View, view_of
 from jwtrail.query.source import TrailSource
+from jwtrail.runtime.lateness import lateness_of
 from jwtrail.runtime.narrow import OFTEN, narrow
 from jwtrail.runtime.past import Stretch, has_imported, in_order, in_time
 from jwtrail.sigma import Backwards, Step
@@ -36,13 +37,16 @@ class Replay(Struct, frozen=True, kw_only=True):
 
     Args:
         alerts: raised within the stretch, in their order.
-        read: events that the detector had to look at, with those of the warm-up.
+        read: events that the detector had to look at, with those of the warm-up, each once.
+        late: events that came so late that windows may have been closed without them when it was live; of a stretch that
+            is looked at in the order of time there are none.
         took_ms: wall time.
     """
 
     alerts: tuple[Alert, ...]
     read: int
     took_ms: int
+    late: int = 0
 
 
 def replayed(
@@ -80,42 +84,50 @@ def replayed(
     )
     end_us = _end(view, to_us)
     try:
-        alerts, read = _said(stretch, ruleset, end_us, often)
+        alerts, read, late = _said(stretch, ruleset, end_us, often)
     finally:
         if stretch.engine is not None:
             stretch.engine.close()
     within = [alert for alert in alerts if from_us is None or alert.at_us >= from_us]
-    return Replay(alerts=tuple(within), read=read, took_ms=(clock.monotonic_ns() - began) // 1_000_000)
+    return Replay(
+        alerts=tuple(within), read=read, late=late, took_ms=(clock.monotonic_ns() - began) // 1_000_000
+    )
 
 
-def _said(stretch: Stretch, ruleset: RuleSet, end_us: int, often: float) -> tuple[list[Alert], int]:
-    """Alerts in their order, and how many events were read."""
+def _said(stretch: Stretch, ruleset: RuleSet, end_us: int, often: float) -> tuple[list[Alert], int, int]:
+    """Alerts in their order, how many events were read, and how many of all were late."""
+    late = lateness_of(stretch)
     if not has_imported(stretch):
-        return _run(stretch, ruleset, end_us, often, timely=False)
+        found, read = _run(stretch, ruleset, end_us, often, late.most_us, timely=False)
+        return found, len(read), late.events
     # Gaps in the numbers of a log and its clock are about the order of the trail; everything else is about what happened, and when.
     steps = frozenset(rule.meta.id for rule in ruleset.rules if isinstance(rule.watch, Step | Backwards))
     others = frozenset(rule.meta.id for rule in ruleset.everything()) - steps
-    gaps, looked = _run(stretch, _without(ruleset, others), end_us, often, timely=False)
-    found, read = _run(stretch, _without(ruleset, steps), end_us, often, timely=True)
-    return sorted([*gaps, *found], key=lambda alert: (alert.at_us, alert.id)), looked + read
+    gaps, looked = _run(stretch, _without(ruleset, others), end_us, often, late.most_us, timely=False)
+    found, read = _run(stretch, _without(ruleset, steps), end_us, often, late.most_us, timely=True)
+    return sorted([*gaps, *found], key=lambda alert: (alert.at_us, alert.id)), len(looked | read), 0
 
 
 def _run(
-    stretch: Stretch, ruleset: RuleSet, end_us: int, often: float, *, timely: bool
-) -> tuple[list[Alert], int]:
-    """Args: timely: in the order of time instead of that of the trail."""
-    active = ruleset.active()
+    stretch: Stretch, ruleset: RuleSet, end_us: int, often: float, late_us: int, *, timely: bool
+) -> tuple[list[Alert], set[int]]:
+    """Alerts, and the indexes of the events that were read.
+
+    Args:
+        timely: in the order of time instead of that of the trail.
+    """
+    active, read = ruleset.active(), set[int]()
     if not active.alerting:
-        return [], 0
-    narrowed = narrow(stretch, active, often=often, timely=timely)
-    detector, alerts, read = Detector(ruleset, only=narrowed.only), list[Alert](), 0
+        return [], read
+    narrowed = narrow(stretch, active, late_us=late_us, often=often, timely=timely)
+    detector, alerts = Detector(ruleset, only=narrowed.only), list[Alert]()
     for batch in _batches(stretch.known):
         detector.feed(batch)
     reading = in_time if timely else in_order
     events, places = reading(stretch, narrowed.numbers, fields_of(active)), list[int]()
-    for batch in _batches(_placed(events, places) if timely else events):
-        read += len(batch)
-        alerts += detector.feed(batch)
+    for batch in _batches(events):
+        read.update(event.event_sequence or 0 for event in batch)
+        alerts += detector.feed(_placed(batch, places) if timely else batch)
     alerts += detector.advance(end_us)
     return [
         replace(one, sequence=places[one.sequence]) if places and one.sequence >= 0 else one for one in alerts

@@ -64,22 +64,15 @@ class Matches:
         condition, parameters = to_where(And(items=(*self._bounds, wanted)), columns_of(self.segments))
         return f"SELECT {SEQUENCE} FROM {files_sql(self.segments)} WHERE {condition}", parameters  # noqa: S608
 
-    def counts(self, segments: Sequence[Segment]) -> Query:
-        """How many events some segments have, and how many fit each rule."""
+    def counts(self, segments: Sequence[Segment], most: int) -> Query:
+        """How many events the beginnings of some segments have, `most` of each, and how many fit each rule."""
         columns, parameters, counts = columns_of(segments), list[Any](), ["count(*)"]
         for predicate in self._predicates.values():
             condition, more = to_where(predicate, columns)
             counts.append(f"count(*) FILTER (WHERE {condition})")
             parameters += more
-        return f"SELECT {', '.join(counts)} FROM {files_sql(segments)}", parameters  # noqa: S608
-
-    def times(self) -> Query:
-        """Times (`t`) of all events in segments, in order of their indexes (`s`)."""
-        condition, parameters = to_where(And(items=self._bounds), columns_of(self.segments))
-        return (
-            f"SELECT {SEQUENCE} AS s, {_AT} AS t FROM {files_sql(self.segments)} WHERE {condition}",  # noqa: S608
-            parameters,
-        )
+        begins = " UNION ALL BY NAME ".join(f"(FROM {files_sql([one])} LIMIT {most})" for one in segments)
+        return f"SELECT {', '.join(counts)} FROM ({begins})", parameters  # noqa: S608
 
     def rows(
         self, keys: Mapping[str, tuple[str, ...]], value: tuple[str, ...] = (), *, taken: bool = False

@@ -36,7 +36,10 @@ OFTEN = 0.002
 """Share of events from which not simply all of a rule's are read: a scan for its groups costs what feeding so many does."""
 
 SAMPLES = 2
-"""Segments from which it is guessed which rules fit many events; a wrong guess costs time and nothing else."""
+"""Segments from whose beginnings it is guessed which rules fit many events; a wrong guess costs time and nothing else."""
+
+SAMPLED = 4_096
+"""Events of each: some eight of a rule that fits as often as `OFTEN` says."""
 
 DIRECT = 4_000_000
 """Events of a rule whose groups are counted at once, in some 200 MB. Of more it is found out first where they can be many."""
@@ -82,10 +85,13 @@ class Window(Struct, frozen=True):
     whole: bool = False
 
 
-def narrow(stretch: Stretch, active: Active, *, often: float = OFTEN, timely: bool = False) -> Narrowed:
+def narrow(
+    stretch: Stretch, active: Active, *, late_us: int, often: float = OFTEN, timely: bool = False
+) -> Narrowed:
     """What these rules have to read of a stretch.
 
     Args:
+        late_us: by how much an event comes after one of a later time, at the most.
         often: see `OFTEN`.
         timely: it is read in the order of time.
 
@@ -94,18 +100,26 @@ def narrow(stretch: Stretch, active: Active, *, often: float = OFTEN, timely: bo
     """
     if stretch.engine is None:
         return Narrowed([], {})
-    return _Narrowing(stretch, stretch.engine, active, often, timely=timely).narrowed()
+    return _Narrowing(stretch, stretch.engine, active, often, late_us, timely=timely).narrowed()
 
 
 class _Narrowing:
     def __init__(
-        self, stretch: Stretch, engine: Engine, active: Active, often: float, *, timely: bool
+        self,
+        stretch: Stretch,
+        engine: Engine,
+        active: Active,
+        often: float,
+        late_us: int,
+        *,
+        timely: bool,
     ) -> None:
         self._engine = engine
         self._segments = stretch.segments
         self._active = active
         self._often = often
         self._timely = timely
+        self._lateness_us = 0 if timely else late_us
         self._outside = [*stretch.known, *stretch.loose]
         predicates = {rule.meta.id: rule.predicate for rule in active.rules}
         self._matches = Matches(stretch.segments, predicates, stretch.bounds, self._outside)
@@ -135,7 +149,7 @@ class _Narrowing:
         """For each rule on single events the share of events that fit, in a sample."""
         count, most = len(self._segments), min(SAMPLES, len(self._segments))
         sample = [self._segments[(2 * at + 1) * count // (2 * most)] for at in range(most)]
-        [(rows, *fit)] = self._engine.rows(*self._matches.counts(sample))
+        [(rows, *fit)] = self._engine.rows(*self._matches.counts(sample, SAMPLED))
         return {rule: found / max(1, rows) for rule, found in zip(self._names, fit, strict=True)}
 
     def _is_often(self, need: Need, shares: Mapping[str, float]) -> bool:
@@ -291,21 +305,6 @@ class _Narrowing:
         times = [parse_iso(event.timestamp) for event in self._outside]
         low = min([segment.min_us for segment in self._segments] + times)
         return max([segment.max_us for segment in self._segments] + times) - low
-
-    @cached_property
-    def _lateness_us(self) -> int:
-        """By how much an event comes after one of a later time, at the most."""
-        if self._timely:
-            return 0
-        sql, parameters = self._matches.times()
-        given, more = given_rows(
-            [(event.event_sequence or 0, parse_iso(event.timestamp), "", 0) for event in self._outside],
-            number=True,
-        )
-        every = f"{sql} UNION ALL SELECT s, t FROM ({given}) AS given(s, t, k, v)"  # noqa: S608
-        late = f"SELECT max(t) OVER (ORDER BY s ROWS UNBOUNDED PRECEDING) - t AS late FROM ({every})"  # noqa: S608
-        [(found,)] = self._engine.rows(f"SELECT max(late) FROM ({late})", [*parameters, *more])  # noqa: S608
-        return found or 0
 
 
 def _within(rows: Query, full: list[tuple[int, int]], window: Window, further: int) -> Query:
