@@ -91,6 +91,18 @@ def test_nothing_found_says_what_to_try(shown, data):
     assert "--from now-30d" in text
 
 
+def test_what_stood_around_an_event(run, data):
+    found = _lines(run("search", 'url.path: "/orders/5"', "--data", data))[0]
+    near = _lines(run("search", "--around", found["event.id"], "--limit", "2", "--data", data))
+    numbers = [event["event.sequence"] for event in near]
+    at = found["event.sequence"]
+    assert numbers == [at + 2, at + 1, at, at - 1, at - 2]
+    answer = run("search", "--around", "nobody", "--data", data)
+    assert answer.exit_code == USAGE
+    assert "no event nobody" in answer.stderr
+    assert run("search", "user.id: a", "--around", "nobody", "--data", data).exit_code == USAGE
+
+
 def test_tail_begins_with_the_last_lines(run, data):
     answer = run("tail", "url.path: /orders/*", "-n", "3", "--no-follow", "--data", data)
     assert [event["url.path"] for event in _lines(answer)] == ["/orders/7", "/orders/8", "/orders/9"]

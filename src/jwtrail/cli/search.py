@@ -1,7 +1,7 @@
 """`jwtrail search`: one query over everything recorded."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from jwtrail import clock
 from jwtrail.cli.common import counted, data_option, is_terminal, note, open_store, store_option
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.results import FORMATS, format_of, written
+from jwtrail.errors import QueryError
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
@@ -70,6 +71,7 @@ timeout_option = click.option(
 )
 @click.option("--save", metavar="NAME", help="Keep query and time under a name.")
 @click.option("--saved", metavar="NAME", help="The query of this name; its time too, unless one is given.")
+@click.option("--around", metavar="ID", help="The event with this id, and --limit events on each side of it.")
 @timeout_option
 @click.option(
     "--explain", is_flag=True, help="Show how the query is understood, and what its first page read."
@@ -88,6 +90,7 @@ def search(
     output: Path | None,
     save: str | None,
     saved: str | None,
+    around: str | None,
     timeout: float,
     explain: bool,
     exit_code: bool,
@@ -101,6 +104,7 @@ def search(
     jwtrail search 'url.path: /orders/* and http.response.status_code >= 400' --from now-1h
     jwtrail search 'source.ip: 10.0.0.0/8' --format csv > visits.csv
     jwtrail search --from now-7d --limit 1000000 -o week.parquet
+    jwtrail search --around 01a20ad0-222b-7cb8-910c-35f78cdefde7 --limit 5
     """
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
     from jwtrail.query.running import Run, running  # noqa: PLC0415
@@ -117,12 +121,16 @@ def search(
     )
     if save is not None:
         _keep(save, request, start, end, data)
+    form = form or _form(output, as_json=as_json)
     with running(Run(timeout)):
+        if around is not None:
+            written(_around(open_store(data, store), around, limit, request), form, output)
+            return
         if explain:
             _explain(open_store(data, store), request, now)
             return
         found = _Found(open_store(data, store), request, limit)
-        written(found, form or _form(output, as_json=as_json), output)
+        written(found, form, output)
     if is_terminal():
         note(found.summary())
     if exit_code and found.count:
@@ -135,6 +143,15 @@ def _form(output: Path | None, *, as_json: bool) -> str:
     if output is not None:
         return format_of(output)
     return "table" if is_terminal() else "ndjson"
+
+
+def _around(store: "Store", event_id: str, limit: int, request: "SearchRequest") -> "Sequence[Event]":
+    if request.query:
+        raise click.UsageError("a query, or --around and none")
+    found = store.around(event_id, min(limit, MAX_PAGE))
+    if not found:
+        raise QueryError(f"no event {event_id}", hint="--json shows the event.id of what is found")
+    return found
 
 
 def _recalled(name: str, query: str, start: str, end: str, data: Path | None) -> tuple[str, str, str]:
