@@ -170,7 +170,15 @@ PLACES = ("header:X-Access-Token", "cookie:access_token_cookie", "query:jwt")
             "headers": [(b"cookie", b"a=b"), (b"cookie", b'access_token_cookie="' + token + b'"')]
         },
         lambda token: {"query_string": b"a=b&jwt=" + token},
+        lambda token: {
+            "headers": [(b"cookie", b'access_token_cookie="' + token.replace(b"e", b"\\145") + b'"')]
+        },
+        lambda token: {
+            "headers": [(b"cookie", b'access_token_cookie="' + token.replace(b".", b"\\.") + b'"')]
+        },
         lambda token: {"query_string": b"jwt=" + token.replace(b".", b"%2E")},
+        lambda token: {"query_string": b"%6a%77t=" + token},
+        lambda token: {"query_string": b"a=b&" * 3000 + b"jwt=" + token},
         lambda token: {"query_string": b"jwt=" + token, "headers": [(b"authorization", b"Bearer a.b.c")]},
     ],
 )

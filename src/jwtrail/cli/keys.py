@@ -71,7 +71,7 @@ def list_(as_json: bool, data: Path | None, config_file: Path | None) -> None:
 @data_option
 @config_option
 def new(alg: str | None, data: Path | None, config_file: Path | None) -> None:
-    """Make a key. It signs after the next rotation, or at once when it is the first.
+    """Make a key. It signs at once when it is the first; otherwise keys wait in the order they were made, one rotation each.
 
     Until then it is published, so that everybody who fetches the keys has it in time.
     """
@@ -140,8 +140,8 @@ def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> 
 @data_option
 @config_option
 def import_(passphrase_file: Path | None, kid: str, data: Path | None, config_file: Path | None) -> None:
-    """Take over the private key on stdin: PKCS#8 as PEM. It signs after the next rotation, or at once when it is the first.
-    A key that is there already stays as it is.
+    """Take over the private key on stdin: PKCS#8 as PEM. It signs at once when it is the first, otherwise in its turn, as one
+    that was made here. A key that is there already stays as it is.
 
     \b
     jwtrail keys import < signing-key.pem

@@ -13,11 +13,10 @@ __all__ = ["MAX_PLACES", "Places"]
 MAX_PLACES = 8
 """Places that are named; libraries know three."""
 
-MAX_FIELDS = 64
-"""Parameters of a query that are looked at."""
-
 _PLACE = re.compile(r"(header|cookie|query):([A-Za-z0-9!#$%&'*+.^_`|~-]{1,64})")
 _TOKEN = re.compile(r"[\w-]++\.[\w-]++\.[\w-]++", re.ASCII)
+# How a quoted cookie spells a character in another way (RFC 2109 section 4.1, as `http.cookies` reads it).
+_SPELLED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 
 
 class Places:
@@ -60,7 +59,14 @@ class Places:
             yield from headers.all(name)
         if self._cookies:
             pairs = (pair.partition("=") for value in headers.all(b"cookie") for pair in value.split(";"))
-            yield from (value for name, _, value in pairs if name.strip() in self._cookies)
-        if self._queries and query:
-            fields = parse_qsl(b"&".join(query.split(b"&", MAX_FIELDS)[:MAX_FIELDS]).decode("latin-1"))
-            yield from (value for name, value in fields if name in self._queries)
+            yield from (_unquoted(value.strip()) for name, _, value in pairs if name.strip() in self._cookies)
+        if (
+            self._queries and query
+        ):  # all of it: what stands behind a flood is read by the application as well
+            yield from (value for name, value in parse_qsl(query.decode("latin-1")) if name in self._queries)
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        return value
+    return _SPELLED.sub(lambda match: chr(int(match[1], 8)) if match[1] else match[2], value)
