@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_trail import Trail, numbered
 
+from jwtrail import clock
 from jwtrail.ecs import event_for
 from jwtrail.errors import QueryError
 from jwtrail.kql import compile_kql
@@ -24,6 +25,8 @@ from jwtrail.query.ids import BLOCK, blocks_of
 from jwtrail.query.index import QueryIndex
 from jwtrail.query.parts import Part, PartFile
 from jwtrail.query.scan import Scan
+from jwtrail.runtime import indexer as indexer_module
+from jwtrail.runtime.indexer import Indexer
 
 START = 1_763_916_415_000_000
 
@@ -430,3 +433,23 @@ def test_parts_of_a_segment_that_cannot_be_read_any_more_are_not_made_again(
     store = LocalStore(trail, index=index)
     assert store.count(SearchRequest("event.outcome: failure")) == 80
     store.close()
+
+
+def test_the_daemon_names_each_segment_that_cannot_be_read_once(
+    tmp_path: Path, trail: Trail, caplog, monkeypatch
+) -> None:
+    monkeypatch.setattr(indexer_module, "PAUSE_S", 0.02)
+    torn = [trail.sealed[number].path for number in (2, 6)]
+    index = QueryIndex(tmp_path / "index")
+    for path in torn:
+        damaged(path, 4, path.stat().st_size // 2)
+    indexer = Indexer(trail, index)
+    indexer.start()
+    deadline = clock.monotonic_ns() + 20_000_000_000
+    while len(index.cover(trail.segments())) > 5 and clock.monotonic_ns() < deadline:
+        clock.sleep(0.02)
+    indexer.close()
+    assert [unit.rows for unit in index.cover(trail.segments())] == [80, 40, 120, 40, 120]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 1
+    assert all(path.name in told[0] for path in torn)

@@ -33,7 +33,7 @@ class Indexer:
         self._index = index
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jwtrail-indexer", daemon=True)
-        self._failed = False
+        self._told = ""
 
     def start(self) -> None:
         self._thread.start()
@@ -58,10 +58,10 @@ class Indexer:
         """One look; whether there was something to do."""
         try:
             made = self._index.keep_up(self._source.segments())
-        except JwtrailError as error:  # a full disk: searches go on without
-            if not self._failed:
-                _log.warning("the search index cannot be kept up: %s", error)
-            self._failed = True
+        except JwtrailError as error:  # a full disk, a torn segment: searches go on without
+            if str(error) != self._told:
+                _log.warning("search index: %s", error)
+            self._told = str(error)
             return False
-        self._failed = False
+        self._told = ""
         return made
