@@ -21,6 +21,7 @@ from jwtrail.elastic.provision import provision
 from jwtrail.elastic.template import index_body, index_template
 from jwtrail.ship.home import Home
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.publish import copy_log
 from jwtrail.trail.reader import TrailReader
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
@@ -224,6 +225,8 @@ def test_tampering_is_named(server: Server, namespace: str, layout: Layout) -> N
     client.call("POST", f"/{stream}/_refresh")
     assert verified(server, layout, namespace)["good"] == size
     alone = ("--checkpoint", str(layout.checkpoint), "--vkey", str(TrailReader(layout).vkey()))
+    log = layout.root.with_name("log")
+    copy_log(TrailReader(layout), log)
     layout = Layout(layout.root.with_name("nowhere"))  # of the trail, the checkpoint is enough
     found = verified(server, layout, namespace, *alone)
     assert (found["size"], found["signed"], found["good"]) == (size, True, size)
@@ -254,6 +257,11 @@ def test_tampering_is_named(server: Server, namespace: str, layout: Layout) -> N
     assert verified(server, layout, namespace, "--first", "600", "--last", "600")["counts"] == {"doubled": 1}
     found = verified(server, layout, namespace, *alone)
     assert found["signed"] is None
+    by_log = verified(server, layout, namespace, "--log", str(log), *alone[2:])
+    assert by_log["counts"] == {"altered": 4, "missing": 1, "doubled": 1, "foreign": 2}
+    assert verified(server, layout, namespace, "--log", str(log), *alone[2:], "--first", "1000")[
+        "counts"
+    ] == {"foreign": 1}
     told = {(one["kind"], one["sequence"]): one["what"] for one in found["findings"]}
     assert told == {
         ("altered", 100): "its event.hash is not that of its content",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,14 +10,16 @@ import pytest
 from ship_worlds import recorded
 
 from jwtrail.elastic.answer import Answer
-from jwtrail.errors import EngineError
+from jwtrail.errors import CorruptionError, EngineError, IntegrityError
 from jwtrail.ship.compare import Comparison
+from jwtrail.ship.logcopy import LogCopy
 from jwtrail.ship.rebuild import Rebuilt, rebuilt
 from jwtrail.ship.shipped import ShippedDocuments, entry_of_document, hash_of
 from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.tlog.merkle import EMPTY_ROOT
 from jwtrail.trail.follow import TrailFollower
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.publish import copy_log
 from jwtrail.trail.reader import TrailReader
 
 SIZE = 3
@@ -153,3 +156,52 @@ def test_what_contradicts_itself_is_named_without_the_trail(world: World) -> Non
     found = alone(world, docs[0], docs[1] | {"user.id": "x"}, *docs[3:], docs[0] | {"user.id": "y"})
     assert found.signed is None
     assert found.counts == {"altered": 1, "doubled": 1, "missing": 1}
+
+
+def by_log(world: World, log: LogCopy, *docs: dict[str, Any]) -> dict[str, int]:
+    documents = ShippedDocuments(
+        Liar(lambda query: hits(*docs) if asked(query) == "window" else b"{}"), "default"
+    )  # type: ignore[arg-type]
+    return Comparison(documents, log, goes_on=True).run(0, log.size - 1).counts
+
+
+def test_a_copy_of_the_log_names_the_document_that_was_altered_with_its_hash(
+    world: World, tmp_path: Path
+) -> None:
+    reader, docs = world
+    copy_log(reader, tmp_path)
+    log = LogCopy.open(tmp_path, reader.vkey())
+    assert log.entries(0, log.size - 1) == reader.entries(0, log.size - 1)
+    assert by_log(world, log, *docs) == {}
+    forged = docs[1] | {"http.response.status_code": 404}
+    forged["event.hash"] = hash_of(entry_of_document(forged))
+    assert by_log(world, log, docs[0], forged, *docs[2:]) == {"foreign": 1, "missing": 1}
+
+
+def test_a_copy_of_the_log_that_was_changed_is_no_copy(world: World, tmp_path: Path) -> None:
+    reader, _ = world
+    copy_log(reader, tmp_path)
+    (bundle,) = (tmp_path / "tile/entries").rglob("*.p/*")
+    good = bundle.read_bytes()
+    for data, error in (
+        (good[:-1] + bytes([good[-1] ^ 1]), IntegrityError),
+        (good[:-1], CorruptionError),
+        (good + b"x", CorruptionError),
+        (b"\0\1" + good[2:], CorruptionError),
+    ):
+        bundle.write_bytes(data)
+        with pytest.raises(error):
+            LogCopy.open(tmp_path, reader.vkey())
+    bundle.unlink()
+    with pytest.raises(CorruptionError, match="lacks a file"):
+        LogCopy.open(tmp_path, reader.vkey())
+
+
+def test_a_copy_of_a_longer_log(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    recorded(layout, 700)
+    reader = TrailReader(layout)
+    copy_log(reader, tmp_path / "log")
+    log = LogCopy.open(tmp_path / "log", reader.vkey())
+    for first, last in ((0, 0), (255, 256), (300, 699), (0, log.size - 1), (512, 512)):
+        assert log.entries(first, last) == reader.entries(first, last)

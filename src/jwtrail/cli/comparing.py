@@ -1,4 +1,4 @@
-"""`jwtrail trail verify --remote`: what an engine holds against the trail, or against a signed checkpoint alone."""
+"""`jwtrail trail verify --remote`: what an engine holds against the trail, a copy of its log, or a signed checkpoint alone."""
 
 import sys
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from jwtrail.errors import NoteError
 
 if TYPE_CHECKING:
     from jwtrail.config import Settings
-    from jwtrail.ship.compare import Finding
+    from jwtrail.ship.compare import Compared, Finding
     from jwtrail.tlog.checkpoint import Checkpoint
 
-__all__ = ["compared", "rebuilt"]
+__all__ = ["compared", "compared_with_log", "rebuilt"]
 
 
 def compared(settings: "Settings", url: str, first: int, last: int | None, *, as_json: bool) -> None:
@@ -28,6 +28,24 @@ def compared(settings: "Settings", url: str, first: int, last: int | None, *, as
 
     with progress("comparing") as tell:
         found = compare(settings, url, first=first, last=last, tell=tell)
+    _end(found, as_json=as_json)
+
+
+def compared_with_log(
+    settings: "Settings", url: str, log: Path, vkey: str, *, first: int, last: int | None, as_json: bool
+) -> None:
+    """The same with a copy of the log in the place of the trail."""
+    from jwtrail.runtime.shipping import compare_with_log  # noqa: PLC0415
+    from jwtrail.ship.logcopy import LogCopy  # noqa: PLC0415
+    from jwtrail.tlog.note import Verifier  # noqa: PLC0415
+
+    copy = LogCopy.open(log, Verifier.parse(vkey))
+    with progress("comparing") as tell:
+        found = compare_with_log(settings, url, copy, first=first, last=last, tell=tell)
+    _end(found, as_json=as_json)
+
+
+def _end(found: "Compared", *, as_json: bool) -> None:
     if as_json:
         json_line({"ok": found.ok, **msgspec.to_builtins(found)})
     else:

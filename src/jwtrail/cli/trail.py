@@ -62,6 +62,12 @@ def trail() -> None:
     help="With --remote and --vkey: recompute the root that this checkpoint signs from the engine's documents alone,"
     " without a data directory.",
 )
+@click.option(
+    "--log",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --remote and --vkey: compare with this copy of the log (jwtrail export tlog), without a data directory.",
+)
 @click.option("--first", type=click.IntRange(0), default=0, help="With --remote: from this index on.")
 @click.option(
     "--last", type=click.IntRange(0), help="With --remote: up to this index. [default: all that was shipped]"
@@ -73,6 +79,7 @@ def verify(
     vkey: str | None,
     remote: str | None,
     checkpoint: Path | None,
+    log: Path | None,
     first: int,
     last: int | None,
     as_json: bool,
@@ -87,12 +94,15 @@ def verify(
 
     if vkey is not None:
         _refuse_no_key(vkey, "'--vkey'")
-    if checkpoint is not None:
-        from jwtrail.cli.comparing import rebuilt  # noqa: PLC0415
+    if checkpoint is not None or log is not None:
+        from jwtrail.cli.comparing import compared_with_log, rebuilt  # noqa: PLC0415
 
-        if remote is None or vkey is None:
-            raise click.UsageError("--checkpoint goes with --remote and --vkey")
-        rebuilt(settings_of(data), remote, checkpoint, vkey, as_json=as_json)
+        if remote is None or vkey is None or (checkpoint is not None and log is not None):
+            raise click.UsageError("--checkpoint or --log, with --remote and --vkey")
+        if log is not None:
+            compared_with_log(settings_of(data), remote, log, vkey, first=first, last=last, as_json=as_json)
+        elif checkpoint is not None:
+            rebuilt(settings_of(data), remote, checkpoint, vkey, as_json=as_json)
         return
     layout = layout_of(data)
     if remote is not None:

@@ -13,6 +13,7 @@ from jwtrail.errors import ConfigError, JwtrailError, LockedError
 from jwtrail.ship.bulk import BulkSink
 from jwtrail.ship.compare import Compared, Comparison
 from jwtrail.ship.home import Home, homes, name_of
+from jwtrail.ship.logcopy import LogCopy
 from jwtrail.ship.rebuild import Rebuilt, rebuilt
 from jwtrail.ship.shipped import ShippedDocuments
 from jwtrail.ship.shipper import Progress, Shipper
@@ -21,7 +22,16 @@ from jwtrail.tlog.checkpoint import Checkpoint
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 
-__all__ = ["OURS", "Shipping", "compare", "engines_shipped_to", "open_sink", "rebuild", "ship_to"]
+__all__ = [
+    "OURS",
+    "Shipping",
+    "compare",
+    "compare_with_log",
+    "engines_shipped_to",
+    "open_sink",
+    "rebuild",
+    "ship_to",
+]
 
 _log = logging.getLogger("jwtrail.ship")
 
@@ -213,6 +223,26 @@ def compare(
         refused = frozenset(one.sequence for home, _ in known for one in home.dead())
         documents = ShippedDocuments(engine, settings.engine.namespace)
         return Comparison(documents, reader, refused).run(first, end, tell)
+
+
+def compare_with_log(
+    settings: Settings,
+    url: str,
+    log: LogCopy,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    tell: Callable[[int, int], None] | None = None,
+) -> Compared:
+    """Compare what was shipped to an engine with a copy of the log; no data directory is needed. As `compare`."""
+    end = log.size - 1 if last is None else last
+    if first < 0 or end >= log.size:
+        raise ConfigError(
+            f"the copy has no indexes from {first} to {end}", hint=f"it has {log.size:,} entries"
+        )
+    with connect(url, settings.engine) as engine:
+        documents = ShippedDocuments(engine, settings.engine.namespace)
+        return Comparison(documents, log, goes_on=True).run(first, end, tell)
 
 
 def rebuild(

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from jwtrail.ship.shipped import Hit, ShippedDocuments, hash_of
-from jwtrail.trail.reader import TrailReader
 
-__all__ = ["MAX_FINDINGS", "Compared", "Comparison", "Finding", "Findings"]
+__all__ = ["MAX_FINDINGS", "Compared", "Comparison", "Entries", "Finding", "Findings"]
 
 MAX_FINDINGS = 1_000
 """Told one by one; beyond it they are counted."""
@@ -77,19 +76,40 @@ class Compared(Struct, frozen=True, kw_only=True):
         return not self.counts
 
 
+class Entries(Protocol):
+    """The entries of a trail by index: a `TrailReader`, or a `LogCopy`."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def entries(self, first: int, last: int) -> list[bytes]:
+        """Those from `first` to `last`, both included."""
+
+
 class Comparison:
     """Compares one namespace of an engine with one trail; holds one window at a time.
 
     Args:
         documents: of the engine.
-        reader: the trail, whose entries are recomputed too (`jwtrail trail verify` says whether they are what was signed).
+        reader: the trail, whose entries are recomputed too (`jwtrail trail verify` says whether they are what was signed), or
+            a copy of its log.
         refused: indexes that the engine refused.
+        goes_on: the trail may be longer than `reader` knows; documents behind its end are left aside.
     """
 
-    def __init__(self, documents: ShippedDocuments, reader: TrailReader, refused: frozenset[int]) -> None:
+    def __init__(
+        self,
+        documents: ShippedDocuments,
+        reader: Entries,
+        refused: frozenset[int] = frozenset(),
+        *,
+        goes_on: bool = False,
+    ) -> None:
         self._documents = documents
         self._reader = reader
         self._refused = refused
+        self._goes_on = goes_on
         self._found = Findings()
         self._good = 0
 
@@ -108,7 +128,7 @@ class Comparison:
             self._window(low, high, hits)
             if tell is not None:
                 tell(high + 1 - first, last + 1 - first)
-        for hit in self._documents.strangers(self._reader.size):
+        for hit in self._documents.strangers(None if self._goes_on else self._reader.size):
             said = hit.source.get("event.sequence")
             at = said if isinstance(said, int) else -1
             self._found.document("foreign", at, hit, "the trail has no such index")
