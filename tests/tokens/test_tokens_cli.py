@@ -265,3 +265,19 @@ def test_sign_ins_are_a_table_for_people(run, monkeypatch, tmp_path):
     nobody = CliRunner().invoke(cli, ["token", "sessions", "bob", "--data", "d"])
     assert (nobody.exit_code, nobody.stdout) == (0, "")
     assert nobody.stderr == "bob is not signed in.\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("revoke", "jti"), ("revoke", "subject"), ("trace",), ("sessions",), ("issue",)]
+)
+@pytest.mark.parametrize(
+    "how", [str, lambda token: f"Bearer {token}", lambda token: token.replace(".", "%2e")]
+)
+def test_a_token_in_place_of_an_id_is_refused_unshown(run, tmp_path, command, how):
+    token = run("token", "issue", "alice")["access_token"]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.ndjson")}
+    done = CliRunner().invoke(cli, ["token", *command, how(token), "--data", "d"], input="y\n")
+    assert done.exit_code == USAGE
+    assert "that is a token" in done.stderr
+    assert token[-20:] not in done.output
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.ndjson")} == before

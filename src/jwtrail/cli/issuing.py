@@ -1,7 +1,6 @@
 """`jwtrail token issue|revoke|trace`: the life of a token, from the operator's side."""
 
 import getpass
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -35,12 +34,12 @@ __all__ = ["issue", "revoke", "sessions", "trace"]
 MAX_TRACED = 500
 """Events of one token that are shown."""
 
-_LOOKS_LIKE_A_TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*")
-
 
 def _no_token(context: click.Context, parameter: click.Parameter, value: str) -> str:  # noqa: ARG001  # click's signature
     """Refuse a whole token, unshown: it would end in the trail, and its holder is its user."""
-    if _LOOKS_LIKE_A_TOKEN.fullmatch(value.strip()):
+    from jwtrail.ecs.cleantoken import has_token  # noqa: PLC0415
+
+    if has_token(value):
         raise click.BadParameter(
             "that is a token, not an id, and every user of this machine could see it here; "
             "`jwtrail token inspect < FILE` says its jti"
@@ -59,7 +58,7 @@ _ACTIONS: dict[str, tuple[str, str]] = {
 
 
 @click.command()
-@click.argument("subject", metavar="SUBJECT")
+@click.argument("subject", metavar="SUBJECT", callback=_no_token)
 @click.option("--scope", default="", help="Words divided by spaces.")
 @click.option("--client", default="", help="client_id. [default: from the settings]")
 @click.option("--role", "roles", multiple=True, help="May be given several times.")
@@ -176,7 +175,7 @@ def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) 
 
 
 @click.command()
-@click.argument("subject", metavar="SUBJECT")
+@click.argument("subject", metavar="SUBJECT", callback=_no_token)
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
 )
