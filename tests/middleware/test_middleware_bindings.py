@@ -125,6 +125,7 @@ def test_the_nonce_dance(tmp_path):
     [
         ({"public_url": "https://shop.example/v1/"}, {}, "any.example", "https://shop.example/v1/x"),
         ({"public_url": API}, {"raw_path": b"/a%20b?c=d", "path": "/a b"}, "", f"{API}/a%20b"),
+        ({"public_url": API}, {"raw_path": b"http://any.example/x?c=d", "path": "/x"}, "", f"{API}/x"),
         # without it: what the server listens at
         ({}, {"server": ("127.0.0.1", 8000)}, "127.0.0.1:8000", "http://127.0.0.1:8000/x"),
         ({}, {"server": ("127.0.0.1", 8000)}, "LOCALHOST:8000", "http://localhost:8000/x"),
@@ -139,6 +140,15 @@ def test_a_proof_is_made_for_the_url_where_clients_reach_us(tmp_path, settings, 
     assert bench.ask(token, proof(token, htu=htu), host=host, **scope)[0] == 200
     evil = proof(token, htu="http://evil.example/x", jti="p2")
     assert bench.ask(token, evil, host=host, **scope)[2].event_reason == "dpop_invalid"
+
+
+@pytest.mark.parametrize("target", [".evil.example/x", "@evil.example/x", ":8443/x", "evil.example/x"])
+def test_a_request_target_does_not_go_on_with_our_host(tmp_path, target):
+    bench = BoundBench(tmp_path, public_url=API)
+    token = bench.token(BOUND)
+    scope = {"raw_path": target.encode(), "path": target}
+    event = bench.ask(token, proof(token, htu=API + target), **scope)[2]
+    assert event.event_reason == "dpop_invalid"
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,20 @@ def test_no_peer_is_no_address() -> None:
 
 
 @pytest.mark.parametrize(
+    ("trusted", "wanted"),
+    [
+        (PROXIES, Where(spoofed=True)),
+        (Networks(("unix",)), Where("203.0.113.9", proxied=True)),
+        (Networks(("unix", "203.0.113.0/24")), Where("198.51.100.1", proxied=True)),
+    ],
+)
+def test_a_proxy_on_a_unix_socket_has_no_address(trusted: Networks, wanted: Where) -> None:
+    given_headers = headers(x_forwarded_for="198.51.100.1, 203.0.113.9")
+    assert where_from(None, given_headers, trusted) == wanted
+    assert where_from(None, headers(), trusted) == Where(proxied=wanted.proxied)
+
+
+@pytest.mark.parametrize(
     ("value", "wanted"),
     [
         ("Bearer abc", Credential("abc")),

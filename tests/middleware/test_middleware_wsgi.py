@@ -1,5 +1,6 @@
 """WSGI: every answer keeps PEP 3333 (wsgiref's validator is around and inside), and every request has its one event."""
 
+import sys
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -18,6 +19,10 @@ from jwtrail.middleware.wsgianswer import MAX_HELD
 from jwtrail.tokens.restraint import Restraint
 
 pytestmark = pytest.mark.filterwarnings("error")
+
+
+WSGI: dict = {"SCRIPT_NAME": "", "QUERY_STRING": ""}
+setup_testing_defaults(WSGI)
 
 
 def hello(environ, start):
@@ -78,10 +83,11 @@ def test_a_bad_token_is_refused_with_a_dull_answer_and_the_reason_in_the_trail(t
     assert bench.event.jwtrail_durability == "sync"
 
 
-def test_two_credentials_that_the_server_joined_are_none(tmp_path):
+def test_two_credentials_that_the_server_joined_are_several(tmp_path):
     bench = Wsgi(tmp_path)
     token = bench.bearer()["HTTP_AUTHORIZATION"]
     assert bench.get(HTTP_AUTHORIZATION=f"{token},{token}")[0] == 401
+    assert bench.event.event_reason == "multiple_credentials"
 
 
 def test_a_denial_waits_until_its_event_is_on_the_disk(tmp_path):
@@ -190,16 +196,18 @@ def test_a_stream_leaves_piece_by_piece(tmp_path):
     assert read == [0]
 
 
-def test_a_denial_of_any_length_is_let_go(tmp_path):
+@pytest.mark.parametrize(("head", "told"), [({}, None), ({"Content-Length": "200000"}, 200_000)])
+def test_a_denial_of_any_length_is_let_go_after_its_event(tmp_path, head, told):
     def denied(environ, start):
-        start("403 Forbidden", [("Content-Type", "text/plain")])
+        start("403 Forbidden", [("Content-Type", "text/plain"), *head.items()])
         yield from [b"x" * 1000] * 200
 
     bench = Wsgi(tmp_path, denied)
-    status, _, body = bench.get()
-    assert (status, len(body)) == (403, 200_000)
-    assert len(body) > MAX_HELD
-    assert bench.event.http_response_bytes == 200_000
+    status, _, body = bench.get(read=1)
+    assert (status, len(body)) == (403, 1000)
+    assert bench.event.jwtrail_durability == "sync"
+    assert bench.event.http_response_bytes == told
+    assert len(bench.get()[2]) == 200_000 > MAX_HELD
 
 
 def test_what_is_recorded_on_the_way_is_on_the_disk_before_the_head_leaves(tmp_path):
@@ -243,6 +251,131 @@ def test_the_route_a_hook_found_is_in_the_event(tmp_path):
     bench = Wsgi(tmp_path, routed)
     bench.get("/orders/7")
     assert (bench.event.http_route, bench.event.jwtrail_object_id) == ("/orders/{order_id}", "7")
+
+
+def test_what_was_written_the_old_way_is_not_all_kept_in_memory(tmp_path):
+    waits = []
+
+    def old(environ, start):
+        write = start("200 OK", [("Content-Type", "text/plain")])
+        for _ in range(20):
+            write(b"x" * 10_000)
+            waits.append(len(got))
+        return [b"end"]
+
+    bench = Wsgi(tmp_path, old)
+    got: list[bytes] = []
+    answer = bench.wsgi(
+        {**bench.bearer(), "PATH_INFO": "/x", "REQUEST_METHOD": "GET", "SERVER_NAME": "x", "SERVER_PORT": "1"}
+        | WSGI,
+        lambda *_: got.append,
+    )
+    body = b"".join(got) + b"".join(answer)
+    answer.close()
+    assert body == b"x" * 200_000 + b"end"
+    assert waits[0] == 0
+    assert waits[-1] == 20 - MAX_HELD // 10_000
+    assert bench.event.http_response_bytes == len(body)
+
+
+def test_code_behind_the_last_piece_runs(tmp_path):
+    ran = []
+
+    def known(environ, start):
+        start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+        yield b"ab"
+        ran.append(1)
+
+    bench = Wsgi(tmp_path, known)
+    assert bench.get()[2] == b"ab"
+    assert ran == [1]
+
+
+def test_an_answer_may_be_begun_again_until_something_left(tmp_path):
+    def again(environ, start):
+        start("200 OK", [("Content-Type", "text/plain")])
+        try:
+            int("x")
+        except ValueError:
+            start("500 Oops", [("Content-Type", "text/plain")], sys.exc_info())
+        yield b"sorry"
+        try:
+            int("y")
+        except ValueError:
+            start("500 Oops", [("Content-Type", "text/plain")], sys.exc_info())
+
+    bench = Wsgi(tmp_path, again)
+    with pytest.raises(ValueError, match="y"):
+        bench.get()
+    assert (bench.event.http_response_status_code, bench.event.error_type) == (500, "ValueError")
+
+    def twice(environ, start):
+        start("200 OK", [("Content-Type", "text/plain")])
+        start("200 OK", [("Content-Type", "text/plain")])
+
+    with pytest.raises(RuntimeError, match="twice"):
+        WsgiMiddleware(twice, bench.middleware._frame)(WSGI | {"PATH_INFO": "/x"}, lambda *_: None)
+    assert bench.memory.events[1][0].error_type == "RuntimeError"
+
+
+def test_an_answer_that_is_not_given_leaves_no_cookie(tmp_path):
+    def signs_in(environ, start):
+        current.get().answer_headers.append((b"set-cookie", b"__Host-jwtrail=secret"))
+        bench.middleware._frame._recorder.record("login")
+        return hello(environ, start)
+
+    bench = Wsgi(tmp_path, signs_in, write_failure="closed", sync_timeout_s=0.05)
+    bench.memory.hold = True
+    status, headers, body = bench.get()
+    assert (status, body) == (503, b'{"error":"temporarily_unavailable"}')
+    assert "set-cookie" not in headers
+    assert headers["cache-control"] == "no-store"
+    assert bench.memory.events[-1][0].http_response_status_code in (200, 503)
+
+
+def test_the_error_of_the_application_is_heard_also_when_the_disk_fails(tmp_path):
+    def broken(environ, start):
+        start("200 OK", [("Content-Type", "text/plain")])
+        yield b"one"
+        bench.memory.fail = WriteError("full")
+        raise ZeroDivisionError
+
+    bench = Wsgi(tmp_path, broken, write_failure="closed")
+    with pytest.raises(ZeroDivisionError):
+        bench.get()
+
+
+def test_an_environment_that_is_shown_does_not_show_the_token(tmp_path):
+    from pprint import pformat
+
+    shown = []
+
+    def page(environ, start):
+        shown.append(
+            pformat({name: value for name, value in environ.items() if not name.startswith("HTTP_")})
+        )
+        assert not isinstance(
+            environ[SCOPE], dict | list | tuple
+        )  # Django looks into these, and masks nothing there
+        return hello(environ, start)
+
+    bench = Wsgi(tmp_path, page)
+    token = bench.bearer()
+    bench.get(**token)
+    assert token["HTTP_AUTHORIZATION"][7:] not in shown[0]
+    assert "<request>" in shown[0]
+
+
+def test_what_has_read_the_forwarded_address_already_is_believed():
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    peers = []
+    app = ProxyFix(lambda environ, start: peers.append(scope_of(environ)["client"]))
+    environ = {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "4711", "PATH_INFO": "/"}
+    setup_testing_defaults(environ)
+    app(environ | {"HTTP_X_FORWARDED_FOR": "192.0.2.7"}, None)
+    app(dict(environ), None)
+    assert peers == [("192.0.2.7", 0), ("127.0.0.1", 4711)]
 
 
 @pytest.mark.parametrize("port", ["", "x", "²", None])

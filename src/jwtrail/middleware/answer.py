@@ -7,7 +7,7 @@ from typing import Any
 from jwtrail import clock
 from jwtrail.errors import WriteError
 from jwtrail.middleware.account import Outcome
-from jwtrail.middleware.answers import AWAY, mime_of, respond
+from jwtrail.middleware.answers import AWAY, DENIED, mime_of, respond
 from jwtrail.middleware.exchange import Exchange
 from jwtrail.middleware.frame import Frame
 
@@ -90,8 +90,9 @@ class Answer:
         )
         self._bytes += len(message.get("body", b""))
         try:
-            if last and not self._written:
-                self._write(None, ended=True)
+            # Of a denial that comes in pieces, as every answer below Starlette's BaseHTTPMiddleware does, none may be ahead.
+            if (last or (self._head is not None and self._status in DENIED)) and not self._written:
+                self._write(None, ended=True, size=self._bytes if last else None)
             if self.exchange.pending:
                 await stored(self._frame, self.exchange)
         except WriteError:
@@ -107,7 +108,7 @@ class Answer:
 
     def _must_wait(self) -> bool:
         """Whether the head stays here until an event is on the disk. A stream of events would wait for its first one."""
-        if self._mime == "text/event-stream":
+        if self._mime == "text/event-stream" and self._status not in DENIED:
             return False
         return bool(self.exchange.pending) or self._frame.durability_of(self._status or 500) == "sync"
 
@@ -121,14 +122,14 @@ class Answer:
         """Called once when the application is done: an answer that never ended still gets its event."""
         if self._written:
             return
-        self._write(error)
         try:
+            self._write(error, size=self._bytes)
             await stored(self._frame, self.exchange)
         except WriteError:
             if error is None:  # else the application's own error is the one to hear of
                 raise
 
-    def _write(self, error: BaseException | None, *, ended: bool = False) -> None:
+    def _write(self, error: BaseException | None, *, size: int | None, ended: bool = False) -> None:
         self._written = True
         # A head that was held and never left is no answer: the server, or whoever is outside of us, sends a 500.
         status = self._status if self._status is not None and (self._left or ended) else 500
@@ -137,7 +138,7 @@ class Answer:
             self._started_us,
             clock.monotonic_ns() - self._started_ns,
             self._frame.durability_of(status),
-            self._bytes,
+            size,
             self._mime,
             self._failure(error, ended=ended),
         )

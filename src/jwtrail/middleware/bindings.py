@@ -173,8 +173,12 @@ class Bindings:
         if not origin:
             return ""
         raw = scope.get("raw_path")
-        path = raw.decode("latin-1").partition("?")[0] if raw else quote(str(scope.get("path", "")))
-        return origin + path
+        path = raw.decode("latin-1").partition("?")[0] if raw else ""
+        if not path.startswith(
+            "/"
+        ):  # a whole URL (RFC 9112 section 3.2.2), or `.evil.example/x` to go on with our host
+            path = quote(str(scope.get("path", "")))
+        return origin + path if path.startswith("/") else ""
 
     def _certificate(self, headers: Headers, where: Where) -> str:
         """Thumbprint of the client certificate, if a trusted proxy tells of exactly one."""

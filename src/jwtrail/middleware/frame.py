@@ -14,6 +14,7 @@ from jwtrail.middleware.exchange import SCOPE_KEY, Exchange
 from jwtrail.middleware.gate import Gate
 from jwtrail.middleware.http import Headers, Networks, template_of, where_from
 from jwtrail.middleware.observed import Observer
+from jwtrail.middleware.paths import perhaps_below, surely_below
 from jwtrail.middleware.recorder import Durability, Recorder
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.restraint import Held, RestraintView
@@ -125,7 +126,7 @@ class Frame:
             facts |= {"user.id": claims.act or claims.sub, "jwt.jti": claims.jti, "jwt.family": claims.family}
         template = template_of(scope, str(scope.get("root_path", "")))
         # Where credentials are given, a token of one's own must not buy free guesses at those of others.
-        entrance = str(scope.get("path", "")).startswith(self.settings.open_paths)
+        entrance = perhaps_below(scope, self.settings.open_paths)
         held = self._restraints.check(
             facts, template or "", isinstance(verdict, Accepted), clock.now_us(), entrance=entrance
         )
@@ -134,8 +135,7 @@ class Frame:
         return held
 
     def _answers(self, scope: Scope) -> bool:
-        path = scope.get("path", "")
-        return self.settings.bad_token != "pass" and not path.startswith(self.settings.open_paths)  # noqa: S105
+        return self.settings.bad_token != "pass" and not surely_below(scope, self.settings.open_paths)  # noqa: S105
 
     def _find_route(self, scope: Scope) -> None:
         if self._resolve is not None:

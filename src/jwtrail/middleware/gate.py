@@ -10,6 +10,7 @@ from jwtrail.middleware.bindings import Bindings
 from jwtrail.middleware.cookies import Cookies
 from jwtrail.middleware.exchange import Exchange
 from jwtrail.middleware.http import Credential, Headers, credential_of
+from jwtrail.middleware.paths import perhaps_below
 from jwtrail.middleware.settings import HttpSettings
 from jwtrail.tokens.verdict import ABSENT, Accepted, Rejected, Verdict
 
@@ -135,7 +136,7 @@ class Gate:
             return False
         exchange.flags.add("revocation_unknown")
         settings = self._settings
-        return settings.state_away == "closed" or str(scope.get("path", "")).startswith(settings.strict_paths)
+        return settings.state_away == "closed" or perhaps_below(scope, settings.strict_paths)
 
 
 def _note(exchange: Exchange, verdict: Rejected) -> None:

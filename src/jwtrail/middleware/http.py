@@ -13,6 +13,7 @@ from jwtrail.ecs.clean import FLAG_CUT, redact_query
 from jwtrail.ecs.cleantoken import has_token
 
 __all__ = [
+    "UNIX",
     "Credential",
     "Headers",
     "Networks",
@@ -25,6 +26,9 @@ __all__ = [
     "trace_of",
     "where_from",
 ]
+
+UNIX = "unix"
+"""Among trusted proxies: whoever comes over a Unix socket, which only this machine's file permissions let in."""
 
 MAX_HOPS = 16
 """Addresses of `X-Forwarded-For` that are looked at; a chain of proxies is shorter, a flood is not worth reading."""
@@ -45,18 +49,22 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Networks:
-    """A list of networks to look an address up in."""
+    """A list of networks to look an address up in. The word `unix` stands for peers that have none: a Unix socket."""
 
     def __init__(self, networks: Iterable[str]) -> None:
-        self._networks = tuple(ipaddress.ip_network(network, strict=False) for network in networks)
+        named = set(networks)
+        self._unix = UNIX in named
+        self._networks = tuple(ipaddress.ip_network(network, strict=False) for network in named - {UNIX})
 
-    def __contains__(self, address: Address) -> bool:
+    def __contains__(self, address: Address | None) -> bool:
+        if address is None:
+            return self._unix
         if not self._networks:  # usual, and asked at every request
             return False
         return any(address.version == network.version and address in network for network in self._networks)
 
     def __bool__(self) -> bool:
-        return bool(self._networks)
+        return self._unix or bool(self._networks)
 
 
 class Headers:
@@ -122,7 +130,7 @@ def where_from(client: tuple[str, int | None] | None, headers: Headers, trusted:
     if client and client[1] == 0 and forwarded:
         # The server has read the header already (uvicorn does, for loopback, and marks it by port 0): its setting decides.
         return Where(name)
-    if peer is None or peer not in trusted:
+    if peer not in trusted:
         return Where(name, client[1] if client else None, spoofed=bool(forwarded))
     hops = ",".join(forwarded).rsplit(",", MAX_HOPS)[-MAX_HOPS:] if forwarded else []
     derived = peer
@@ -134,7 +142,7 @@ def where_from(client: tuple[str, int | None] | None, headers: Headers, trusted:
         if address not in trusted:
             break
     return Where(
-        _text_of(derived),
+        _text_of(derived) if derived else None,
         None if derived != peer else client[1] if client else None,
         name if derived != peer else None,
         proxied=True,
@@ -186,13 +194,14 @@ def credential_of(headers: Headers) -> Credential:
     if not values:
         return _NO_CREDENTIAL
     value = values[0]
-    if value.startswith("Bearer ey") and len(values) == 1:
+    if value.startswith("Bearer ey") and len(values) == 1 and "," not in value:
         return Credential(value[7:].rstrip())
     scheme, _, token = value.strip().partition(" ")
     scheme = scheme.lower()
     if scheme not in ("bearer", "dpop"):
         return Credential(several=len(values) > 1)
-    return Credential(token.strip(), scheme, len(values) > 1)
+    # No token has a comma (RFC 6750 section 2.1): WSGI servers and proxies join two headers of one name by it.
+    return Credential(token.strip(), scheme, len(values) > 1 or "," in token)
 
 
 _NO_CREDENTIAL = Credential()

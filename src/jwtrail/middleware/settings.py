@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from jwtrail.errors import ConfigError
+from jwtrail.middleware.http import UNIX
 from jwtrail.middleware.places import Places
 from jwtrail.tokens.htu import normal_url
 
@@ -20,14 +21,16 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """How requests are read and answered.
 
     Args:
-        trusted_proxies: networks (`10.0.0.0/8`) or addresses whose `X-Forwarded-For` is believed; none by default.
+        trusted_proxies: networks (`10.0.0.0/8`) or addresses whose `X-Forwarded-For` is believed, and `unix` for a proxy that
+            comes over a Unix socket; none by default.
         query_allow: names of query parameters whose values are kept; all others are written as `…`.
         claims_allow: names of further claims that are kept in `jwt.claims`; none by default.
         bad_token: `reject` answers 401 at once to a token that does not verify; `pass` leaves it to the route's `require`;
             `observe` leaves tokens to the application, which checks them itself, and only records what became of them.
         token_places: where an application that is observed reads tokens from beside `Authorization`: `header:X-Access-Token`,
             `cookie:access_token_cookie`, `query:jwt`.
-        open_paths: path prefixes where a bad token is never answered for the application, such as the sign-in.
+        open_paths: paths where, and below which, a bad token is never answered for the application, such as the sign-in; without
+            what the application is mounted at. A path that can be read in two ways (`//`, `..`, `%`) is none of them.
         durability: `batch` (on disk within 50 ms) or `sync` (on disk before the answer) for requests that were served;
             denials and everything about sign-in and tokens are always `sync`.
         write_failure: `closed` answers 503 when a `sync` event cannot be written, `open` serves and counts the gap.
@@ -43,7 +46,7 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
         cookie_refresh_path: where the refresh cookie is sent to: the path under which the token routes are mounted.
         state_away: what becomes of good tokens while revocations cannot be followed: `open` serves with what was known, `closed`
             answers 503.
-        strict_paths: path prefixes that are always `closed` then, such as `/admin`.
+        strict_paths: path prefixes that are always `closed` then, such as `/admin`; a path that can be read in two ways is too.
         sync_timeout_s: seconds a request waits for the disk before `write_failure` decides.
     """
 
@@ -68,11 +71,13 @@ class HttpSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
+            if network == UNIX:
+                continue
             try:
                 ipaddress.ip_network(network, strict=False)
             except ValueError as error:
                 raise ConfigError(
-                    str(error), where="http.trusted_proxies", hint="write 10.0.0.0/8 or 192.0.2.1"
+                    str(error), where="http.trusted_proxies", hint="write 10.0.0.0/8, 192.0.2.1 or unix"
                 ) from error
         Places(self.token_places)  # refuses what is no place
         if self.token_places and self.bad_token != "observe":  # noqa: S105

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from collections import UserDict
 from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -80,12 +81,12 @@ def reply(start: StartResponse, status: int, body: bytes, headers: Any) -> list[
 def scope_of(environ: Environ) -> Scope:
     """The request in the words of ASGI, which everything behind the doors speaks.
 
-    PEP 3333 has text as bytes that were read as latin-1, and joins headers of one name with commas: two credentials are
-    one malformed one here.
+    PEP 3333 has text as bytes that were read as latin-1, and joins headers of one name with commas: two credentials are told
+    by the comma.
     """
     root = _text(environ.get("SCRIPT_NAME", ""))
     target = environ.get("RAW_URI") or environ.get("REQUEST_URI")  # gunicorn and werkzeug; uwsgi and mod_wsgi
-    return {
+    scope = {
         "type": "http",
         "http_version": environ.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
         "method": environ["REQUEST_METHOD"],
@@ -97,6 +98,7 @@ def scope_of(environ: Environ) -> Scope:
         "headers": _headers(environ),
         "client": _peer(environ),
     }
+    return _Unshown(scope)
 
 
 def _headers(environ: Environ) -> list[tuple[bytes, bytes]]:
@@ -113,6 +115,9 @@ def _headers(environ: Environ) -> list[tuple[bytes, bytes]]:
 
 def _peer(environ: Environ) -> tuple[str, int | None] | None:
     address, port = environ.get("REMOTE_ADDR"), str(environ.get("REMOTE_PORT", ""))
+    before = environ.get("werkzeug.proxy_fix.orig")
+    if before and before.get("REMOTE_ADDR") != address:
+        port = "0"  # as uvicorn says that it has read `X-Forwarded-For` already; the proxy's port is not the client's
     if not address:  # a Unix socket has none
         return None
     return address, int(port) if port.isascii() and port.isdigit() else None
@@ -120,6 +125,13 @@ def _peer(environ: Environ) -> tuple[str, int | None] | None:
 
 def _text(raw: str) -> str:
     return raw.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+class _Unshown(UserDict[str, Any]):
+    """Debug pages and error mails show the environment, and mask only what they know: here are the token and the cookies again."""
+
+    def __repr__(self) -> str:
+        return "<request>"
 
 
 class _Aside:
