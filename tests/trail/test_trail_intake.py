@@ -196,11 +196,11 @@ def test_other_spellings_are_ours():
 
     doc = made(**{
         "event.action": "Token_Issued", "event.outcome": "SUCCESS", "user.email": "kim@example.org",
-        "client.address": "2001:DB8::7", "client.geo.country_iso_code": "KR", "url.full": "https://h/a?b",
+        "client.address": "2001:DB8::7", "client.geo": {"country_iso_code": "KR", "location": {"lat": 37.5, "lon": 127}}, "url.full": "https://h/a?b",
     })  # fmt: skip
     assert (doc["event.action"], doc["event.outcome"]) == ("token-issued", "success")
     assert (doc["user.name"], doc["user.id"]) == ("kim@example.org", "kim@example.org")
-    assert doc["source.geo.country_iso_code"] == "KR"
+    assert (doc["source.geo.country_iso_code"], doc["source.geo.location"]) == ("KR", "37.5000,127.0000")
     assert doc["source.ip"].lower() == "2001:db8::7"
     assert doc["url.path"] == "/a"
     assert doc["labels"]["original.event.action"] == "Token_Issued"

@@ -20,7 +20,7 @@ from jwtrail.ecs import CATALOGUE, Event, Field, event_for
 from jwtrail.ecs.clean import redact_query
 from jwtrail.ecs.vocabulary import Dataset
 from jwtrail.trail.intake.line import Line, Unreadable, is_ip, provenance, redacted_url
-from jwtrail.trail.intake.spelling import action_of, reason_of, renamed, user_of
+from jwtrail.trail.intake.spelling import ALIASES, action_of, reason_of, renamed, user_of
 
 __all__ = ["parse"]
 
@@ -43,7 +43,8 @@ _WKT = re.compile(r"\s*POINT\s*\(\s*(\S{1,24})\s+(\S{1,24})\s*\)\s*", re.IGNOREC
 
 DATASETS: tuple[Dataset, ...] = ("jwtrail.access", "jwtrail.audit", "jwtrail.alerts")
 _FLATTENED = tuple(name for name, field in CATALOGUE.items() if field.type == "flattened")
-_WHOLE = frozenset(name for name, field in CATALOGUE.items() if field.type in ("flattened", "geo_point"))
+_OURS_WHOLE = frozenset(name for name, field in CATALOGUE.items() if field.type in ("flattened", "geo_point"))
+_WHOLE = _OURS_WHOLE | {name for name, ours in ALIASES.items() if ours in _OURS_WHOLE}
 _OURS = frozenset(
     {"@timestamp", "event.id", "event.action", "event.module", "ecs.version", "jwtrail.wal", "@version"}
 )
