@@ -157,7 +157,7 @@ class BulkSink:
             raise ConfigError(
                 f"the engine has no template for {stream}",
                 where=str(self._engine.address),
-                hint="once: jwtrail provision with this address",
+                hint=f"once: jwtrail provision {self._engine.address}",
             )
 
     def _creates(self, documents: Sequence[Document]) -> bytes:
