@@ -15,6 +15,7 @@ from jwtrail import clock
 from jwtrail.ecs import decode_line
 from jwtrail.errors import TokenError
 from jwtrail.fastapi import Binding, Claims, JWTrail
+from jwtrail.flask import JWTrail as FlaskTrail
 from jwtrail.tokens import RefreshError
 from jwtrail.tokens.base64url import encode
 from jwtrail.tokens.thumbprint import thumbprint
@@ -200,3 +201,20 @@ def test_what_is_bound_twice_stays_so_and_is_exchanged_with_both(shop):
 def test_what_is_no_thumbprint_binds_nothing(shop, binding):
     with pytest.raises(TokenError, match="no thumbprint"):
         shop.issuer.issue("u1", binding=binding)
+
+
+def test_flask_answers_the_same(tmp_path):
+    app = Flask("shop")
+    trail = FlaskTrail(app, data=str(tmp_path / "data"), **{"http.public_url": "http://testserver"})
+
+    @app.post("/login")
+    def login():
+        return trail.issue("u1", binding=trail.proven(required=True))
+
+    client = app.test_client()
+    for headers in ({}, {"DPoP": "junk"}):
+        answer = client.post("/login", headers=headers)
+        assert (answer.status_code, answer.get_json()) == (400, {"error": "invalid_dpop_proof"})
+        assert answer.headers["WWW-Authenticate"].startswith('DPoP error="invalid_dpop_proof", algs="ES256 ')
+    assert client.post("/login", headers={"DPoP": proof("/login")}).get_json()["token_type"] == "DPoP"
+    trail.close()
