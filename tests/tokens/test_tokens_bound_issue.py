@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Depends, FastAPI
+from flask import Flask
 from starlette.testclient import TestClient
 
 from jwtrail import clock
