@@ -15,13 +15,18 @@ from jwtrail.trail.layout import Layout
 from jwtrail.trail.manifest import Position
 from jwtrail.trail.orderlog import OrderLog, OrderRecord
 from jwtrail.trail.row import Row, make_row
-from jwtrail.trail.tail import Tail, TailLine
+from jwtrail.trail.storable import unknown_fields, why_not_storable
+from jwtrail.trail.tail import MAX_FINDINGS, Tail, TailLine
+from jwtrail.trail.wal import WalLine
 
 __all__ = ["BATCH", "Ordered", "Sequencer"]
 
 BATCH = 1024
 """Lines taken from one writer at a time: bounds the memory of a long backlog and the length of a step. What belongs to
 so many lines stays in a core's cache from the first look to the last."""
+
+MAX_NAME = 100
+"""Characters of a field's name in a finding."""
 
 _NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError)
 
@@ -58,6 +63,8 @@ class Sequencer:
         self._order = OrderLog(layout.order, size)
         self._staged: list[TailLine] = []
         self._refused: list[CorruptionError] = []
+        self._held: set[str] = set()  # writers whose next line only another version understands
+        self._kept: set[str] = set()  # writers with a line that got no index
         self.size = size
 
     def replay(self) -> list[Row]:
@@ -133,17 +140,41 @@ class Sequencer:
         rows: list[Row] = []
         events: list[Event] = []
         for tailed in staged:
+            line = tailed.line
+            if self._held and line.writer in self._held:
+                continue
             row = make_row(tailed, self.size + len(rows), ingested)
             try:
-                events.append(row.event)
+                event = row.event
+                problem = why_not_storable(event, line.public, line.personal)
             except _NO_EVENT as error:  # the format let it pass, the record refuses it
-                where = str(self._layout.wal / row.writer)
-                self._refused.append(
-                    CorruptionError(f"number {row.number} is not an event: {error}", where=where)
-                )
+                problem = str(error)
+            if problem:
+                self._refuse(line, problem)
             else:
                 rows.append(row)
+                events.append(event)
         return Ordered(rows, events)
+
+    def _refuse(self, line: WalLine, problem: str) -> None:
+        """A line with fields of another version holds its log until that version runs, so that nothing is lost; any other is left out.
+
+        Its log stays, as evidence.
+        """
+        self._kept.add(line.writer)
+        if unknown := unknown_fields(line):
+            self._held.add(line.writer)
+            self._tell(
+                line, f"has a field that this version does not know: {unknown[0][:MAX_NAME]}",
+                "its log waits: upgrade jwtrail serve, then it goes on by itself",
+            )  # fmt: skip
+        else:
+            self._tell(line, f"is not an event: {problem}", "the file is kept")
+
+    def _tell(self, line: WalLine, what: str, hint: str) -> None:
+        if len(self._refused) < MAX_FINDINGS:
+            where = str(self._layout.wal / line.writer)
+            self._refused.append(CorruptionError(f"number {line.number} {what}", where=where, hint=hint))
 
     def _accept(self, rows: list[Row]) -> None:
         self.size += len(rows)
@@ -152,7 +183,8 @@ class Sequencer:
 
     def _gather(self) -> list[TailLine]:
         with storage_errors("read the logs", self._layout.wal):
-            batches = [self._tail(writer).read(BATCH) for writer in self._layout.writers()]
+            writers = [writer for writer in self._layout.writers() if writer not in self._held]
+            batches = [self._tail(writer).read(BATCH) for writer in writers]
         filled = [batch for batch in batches if batch]
         if len(filled) == 1:
             return filled[0]
@@ -189,7 +221,7 @@ class Sequencer:
         self._order.drop(size)
         with storage_errors("remove sealed logs from", self._layout.wal):
             for writer, tail in list(self._tails.items()):
-                if tail.drop_sealed(sealed.get(writer, Position()).n):
+                if writer not in self._kept and tail.drop_sealed(sealed.get(writer, Position()).n):
                     del self._tails[writer]
 
     def close(self) -> None:

@@ -152,6 +152,8 @@ class LogAudit:
                 return "" if fits else "the clean-close mark does not fit"
             if 0 < int(doc[_WAL]["n"]) < self._expected:
                 return self._again(doc[_WAL])
+            if unknown := sorted(doc.keys() - CATALOGUE.keys() - {_WAL}):
+                return self._waits(int(doc[_WAL]["n"]), unknown[0])
             read = _read(doc, self.writer)
             canonical, announced = _canonical_line(doc), _announced(doc)
         except _MALFORMED as error:
@@ -169,6 +171,13 @@ class LogAudit:
         self._expected, self._chain = read.number + 1, read.chain
         self.entries[read.number] = read.entry
         self.announced = self.announced.more(announced)
+        return ""
+
+    def _waits(self, number: int, field: str) -> str:
+        """A line of another version: it has no index, or its index has no line, which is said where the order is followed."""
+        detail = f"number {number} waits: it has a field that this version does not know, {field[:100]}"
+        self._findings.add("unreadable", detail, file=f"wal/{self.writer}", note=True)
+        self._expected, self._chain = number + 1, None
         return ""
 
     def _again(self, wal: dict[str, Any]) -> str:
