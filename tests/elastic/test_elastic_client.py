@@ -1,8 +1,10 @@
 """The client on the wire: errors in the engine's words, bounded answers, no request twice, trust only where it is said."""
 
+import contextlib
 import datetime as dt
 import gzip
 import hashlib
+import socket
 import ssl
 import threading
 
@@ -183,6 +185,28 @@ def test_answers_are_bounded_in_size_and_time(monkeypatch: pytest.MonkeyPatch) -
         enough.set()
     assert away.value.timed_out
     assert len(server.seen) == 1
+
+
+def test_an_answer_that_comes_drop_by_drop_ends_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stop = threading.Event()
+
+        def drip() -> None:
+            taken, _ = listening.accept()
+            with taken, contextlib.suppress(OSError):
+                taken.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+                while not stop.wait(0.02):
+                    taken.sendall(b" ")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        began = clock.monotonic_ns()
+        with pytest.raises(EngineAway) as away, engine_at(listening.getsockname()[1]) as engine:
+            engine.request("POST", "/_search", body={}, timeout_s=0.3)
+        stop.set()
+        thread.join()
+    assert away.value.timed_out
+    assert clock.monotonic_ns() - began < 5e9
 
 
 def test_bodies_are_packed_for_other_machines() -> None:

@@ -104,7 +104,8 @@ class Node:
         body = bytearray()
         whole = False
         try:
-            for part in response.stream(_CHUNK, decode_content=True):
+            # What is there, not until a part is full: else each byte of a slow answer would have the whole time anew.
+            while part := response.read1(_CHUNK, decode_content=True):
                 body += part
                 self._bound(len(body), end_ns)
             whole = True
