@@ -1,16 +1,16 @@
-"""The door for Flask: `trail = JWTrail(app)`, then `trail.issue`, `@trail.require`, `trail.claims`, `trail.record`."""
+"""The door for Flask: `trail = JWTrail(app)`, or `trail = JWTrail()` and `trail.init_app(app)` in a factory, then `trail.issue`, `@trail.require`, `trail.claims`, `trail.record`."""
 
 import re
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Blueprint, Flask, Response, abort, json, request
+from flask import Blueprint, Flask, Response, abort, current_app, json, request
 from werkzeug.exceptions import HTTPException
 
-from jwtrail.errors import StateError, TokenError
+from jwtrail.errors import ConfigError, StateError, TokenError
 from jwtrail.middleware.answers import AWAY
 from jwtrail.middleware.exchange import current
 from jwtrail.middleware.frame import Scope
@@ -35,7 +35,7 @@ class JWTrail(Door):
     """Signs people in, checks their tokens and records every request of a Flask application.
 
     Args:
-        app: the application; its `wsgi_app` is wrapped.
+        app: the application; its `wsgi_app` is wrapped. Without it call `init_app` later, once.
         keys: in observe mode, what the application verifies its tokens with, such as `KeySet(load_secret(b"…"))`: refused tokens
             get their right reason, and one that was revoked here is stopped.
         policy: in observe mode, what the application asks of its tokens.
@@ -50,7 +50,7 @@ class JWTrail(Door):
 
     def __init__(
         self,
-        app: Flask,
+        app: Flask | None = None,
         *,
         keys: KeySource | None = None,
         policy: VerifyPolicy | None = None,
@@ -59,10 +59,26 @@ class JWTrail(Door):
         **settings: Any,
     ) -> None:
         super().__init__(settings, config=config, daemon=daemon)
-        self._app = app
-        app.before_request(_note_route)
+        self._verifier = self._judge(policy, keys)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Wrap an application that was made later, in a factory.
+
+        Raises:
+            ConfigError: it has a trail already: each request would have two events.
+        """
+        if "jwtrail" in app.extensions:
+            raise ConfigError(
+                f"the application {app.name!r} has a trail already",
+                hint="make one JWTrail for each application",
+            )
+        app.extensions["jwtrail"] = self
+        # Runs before what the application registered itself, which may answer in the place of the view.
+        app.url_value_preprocessor(_note_route)
         app.register_error_handler(StateError, _away)
-        frame = self._worker.frame(resolve=self._resolve, verifier=self._judge(policy, keys))
+        frame = self._worker.frame(resolve=partial(_resolve, app), verifier=self._verifier)
         app.wsgi_app = WsgiMiddleware(  # type: ignore[method-assign]  # the way Flask documents for middleware
             app.wsgi_app, frame, on_startup=self._worker.start
         )
@@ -122,7 +138,7 @@ class JWTrail(Door):
                 denial = denial_of(exchange_of(request.environ), scopes, roles)
                 if denial is not None:
                     raise _exception(denial)
-                return self._app.ensure_sync(view)(*args, **kwargs)  # type: ignore[no-any-return]  # of a view of any kind
+                return current_app.ensure_sync(view)(*args, **kwargs)  # type: ignore[no-any-return]  # of a view of any kind
 
             return guarded
 
@@ -185,21 +201,27 @@ class JWTrail(Door):
         """
         return self._cookies_for(self._worker.pair_of(pair["access_token"], pair["refresh_token"]))
 
-    def _resolve(self, scope: Scope) -> None:
-        """Find the route of a request that is refused before routing."""
-        root = str(scope["root_path"])
-        urls = self._app.url_map.bind("", script_name=root or None, path_info=str(scope["path"])[len(root) :])
-        try:
-            rule, params = urls.match(method=str(scope["method"]), return_rule=True)
-        except HTTPException:
-            return
-        _note(scope, rule.rule, params)
+
+def _resolve(app: Flask, scope: Scope) -> None:
+    """Find the route of a request that is refused before routing."""
+    path, root = str(scope["path"]), str(scope["root_path"])
+    host = (
+        next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if app.url_map.host_matching
+        else b""
+    )
+    try:
+        urls = app.url_map.bind(host.decode("latin-1"), script_name=root or None, path_info=path[len(root) :])
+        rule, params = urls.match(method=str(scope["method"]), return_rule=True)
+    except HTTPException:
+        return
+    _note(scope, rule.rule, params)
 
 
-def _note_route() -> None:
+def _note_route(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     """The rule is known here and gone when the WSGI application has answered."""
     if request.url_rule is not None and SCOPE in request.environ:
-        _note(request.environ[SCOPE], request.url_rule.rule, request.view_args or {})
+        _note(request.environ[SCOPE], request.url_rule.rule, dict(values or {}))
 
 
 def _note(scope: Scope, rule: str, params: Mapping[str, Any]) -> None:

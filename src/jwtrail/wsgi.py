@@ -78,7 +78,11 @@ class Trail(Door):
         return self._endpoints.answer(path, form, exchange_of(environ))
 
     def claims(self, environ: Environ) -> Claims | None:
-        """Whose request this is; None without a token that counts."""
+        """Whose request this is; None without a token that counts.
+
+        Raises:
+            ConfigError: the request did not come through what `wrap` gave.
+        """
         verdict = exchange_of(environ).verdict
         return verdict.claims if isinstance(verdict, Accepted) else None
 

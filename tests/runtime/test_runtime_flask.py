@@ -8,11 +8,12 @@ from typing import Any
 
 import jwt
 import pytest
-from flask import Flask, Response, abort, request
+from flask import Blueprint, Flask, Response, abort, request
 from werkzeug.serving import make_server
 
 from jwtrail import clock
 from jwtrail.ecs import Event, decode_line
+from jwtrail.errors import ConfigError
 from jwtrail.flask import JWTrail
 from jwtrail.tokens import KeySet, load_secret
 
@@ -197,6 +198,56 @@ def test_many_threads_of_a_real_server_write_one_event_for_each_request(shop):
     assert {event.source_ip for event in events} == {"127.0.0.1"}
 
 
+def test_a_factory(tmp_path):
+    trail = JWTrail(data=str(tmp_path / "data"))
+    routes = Blueprint("shop", "shop")
+
+    @routes.get("/me")
+    @trail.require()
+    def me() -> str:
+        assert trail.claims is not None
+        return trail.claims.sub
+
+    app = Flask("shop")
+    trail.init_app(app)
+    app.register_blueprint(routes)
+    token = trail.issue("u42")["access_token"]
+    assert app.test_client().get("/me", headers={"Authorization": f"Bearer {token}"}).text == "u42"
+    with pytest.raises(ConfigError, match="has a trail already"):
+        trail.init_app(app)
+    with app.test_request_context("/me"), pytest.raises(ConfigError, match="did not come through"):
+        me()
+    trail.close()
+
+
+def test_an_answer_in_the_place_of_the_view_has_its_route(tmp_path):
+    app = Flask("shop")
+    app.before_request(lambda: ("closed", 503))
+    trail = JWTrail(app, data=str(tmp_path / "data"))
+    app.add_url_rule("/orders/<int:order_id>", "order", lambda order_id: "never")
+    assert app.test_client().get("/orders/7").status_code == 503
+    trail.close()
+    (event,) = events_in(tmp_path)
+    assert (event.http_route, event.jwtrail_object_id) == ("/orders/{order_id}", "7")
+
+
+def test_a_refusal_has_its_route_where_hosts_have_their_own(tmp_path):
+    app = Flask("shop", host_matching=True, static_host="static.example")
+    trail = JWTrail(app, data=str(tmp_path / "data"))
+    app.add_url_rule("/orders/<order_id>", "order", lambda order_id: "never", host="api.example")
+    bad = {"Authorization": "Bearer a.b.c"}
+    for host in ("api.example", "other.example", "\xff.example", "a" * 70 + ".example"):
+        assert app.test_client().get("/orders/7", headers={"Host": host, **bad}).status_code == 401
+    trail.close()
+    found = [event.http_route for event in events_in(tmp_path)]
+    assert found == ["/orders/{order_id}", None, None, None]
+
+
+def events_in(data: Path) -> list[Event]:
+    lines = [line for path in data.rglob("*.ndjson") for line in path.read_bytes().splitlines()]
+    return [decode_line(line) for line in lines if b'"http-request"' in line]
+
+
 def test_an_application_with_a_token_library_of_its_own(tmp_path):
     secret = "9f2c1e7ab4d8036f5e1a92c7d4b80f63"
     app = Flask("other")
@@ -218,6 +269,5 @@ def test_an_application_with_a_token_library_of_its_own(tmp_path):
         token = jwt.encode({"sub": "u1", "exp": now + lives}, secret, "HS256")
         assert client.get("/me", headers={"Authorization": f"Bearer {token}"}).status_code == status
     trail.close()
-    lines = [line for path in tmp_path.rglob("*.ndjson") for line in path.read_bytes().splitlines()]
-    served, old = [decode_line(line) for line in lines if b'"http-request"' in line]
+    served, old = events_in(tmp_path)
     assert (served.user_id, old.event_reason) == ("u1", "expired")

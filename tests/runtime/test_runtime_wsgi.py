@@ -9,9 +9,11 @@ from types import ModuleType
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+import starlette.testclient
 
 from jwtrail import wsgi
 from jwtrail.ecs import Event, decode_line
+from jwtrail.errors import ConfigError
 
 PAGES = Path(__file__).parents[2] / "docs/how-to"
 
@@ -47,23 +49,27 @@ def django(tmp_path, monkeypatch):
     shop, trail, views = ModuleType("shop"), ModuleType("shop.trail"), ModuleType("shop.views")
     for module in (shop, trail, views):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(page[1], trail.__dict__)
+    exec(page[0], trail.__dict__)
     exec(
-        f"from django.http import JsonResponse\nfrom django.urls import path\nfrom shop.trail import trail\n{page[2]}\n"
+        f"from django.http import JsonResponse\nfrom django.urls import path\nfrom shop.trail import trail\n{page[3]}\n"
         "def boom(request): raise RuntimeError\n"
-        "urlpatterns = [path('orders/<int:order_id>', order), path('boom', boom)]",
+        "from django.urls import re_path\n"
+        "urlpatterns = [path('orders/<int:order_id>', order), path('boom', boom),"
+        r" re_path(r'^api/notes/(?P<pk>[^/.]+)\.(?P<format>[a-z]+)/?\Z', boom)]",
         views.__dict__,
     )
+    made: dict = {}
+    exec(page[2], made)
     if not settings.configured:
         settings.configure(
             ROOT_URLCONF="shop.views",
-            MIDDLEWARE=["shop.trail.Routes"],
+            MIDDLEWARE=made["MIDDLEWARE"],
             ALLOWED_HOSTS=["*"],
             LOGGING_CONFIG=None,
             USE_TZ=True,
         )
     project = ModuleType("project")
-    exec(page[0], project.__dict__)
+    exec(page[1], project.__dict__)
     yield project.application, trail.trail
     trail.trail.close()
 
@@ -82,12 +88,39 @@ def test_a_django_application_is_recorded(django, tmp_path):
     )
     assert ask(application, "/boom")[0] == 500
     assert ask(application, "/none")[0] == 404
+    assert ask(application, "/api/notes/7.json")[0] == 500
     trail.close()
-    served, missing, bad, boom, none = requests(tmp_path)
+    served, missing, bad, boom, none, note = requests(tmp_path)
+    assert (note.http_route, note.jwtrail_object_type) == ("/api/notes/{pk}.{format}/", None)
+    assert (bad.http_route, bad.jwtrail_object_id) == ("/orders/{order_id}", "7")
     assert (served.user_id, served.http_route, served.jwtrail_object_id) == ("u42", "/orders/{order_id}", "7")
     assert (missing.http_response_status_code, bad.event_reason) == (401, "malformed_base64")
     assert (boom.http_response_status_code, boom.http_route) == (500, "/boom")
     assert (none.http_response_status_code, none.http_route) == (404, None)
+
+
+def test_a_django_application_under_asgi(django, tmp_path):
+    from django.core.asgi import get_asgi_application
+
+    from jwtrail import asgi
+    from jwtrail.django import find_route
+
+    other = asgi.Trail(data=str(tmp_path / "other"))
+    app = other.wrap(get_asgi_application(), resolve=find_route)
+    client = starlette.testclient.TestClient(app, raise_server_exceptions=False)  # Django has no lifespan
+    assert client.get("/boom").status_code == 500
+    assert client.get("/orders/7", headers={"Authorization": "Bearer a.b.c"}).status_code == 401
+    other.close()
+    boom, bad = requests(tmp_path / "other")
+    assert (boom.http_response_status_code, boom.http_route) == (500, "/boom")
+    assert (bad.event_reason, bad.http_route) == ("malformed_base64", "/orders/{order_id}")
+
+
+def test_a_request_past_the_trail_is_told_from_one_without_a_token(tmp_path):
+    trail = wsgi.Trail(data=str(tmp_path / "data"))
+    with pytest.raises(ConfigError, match="did not come through the trail"):
+        trail.claims({"PATH_INFO": "/"})
+    trail.close()
 
 
 def test_the_flask_page(tmp_path, monkeypatch):

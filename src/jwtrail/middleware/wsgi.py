@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from jwtrail.errors import ConfigError
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
 from jwtrail.middleware.frame import UNAVAILABLE, Frame, Refusal, Scope
 from jwtrail.middleware.wsgianswer import App, Environ, StartResponse, WsgiAnswer
@@ -65,7 +66,16 @@ class WsgiMiddleware:
 
 
 def exchange_of(environ: Environ) -> Exchange:
-    """The notes of the request with this environment."""
+    """The notes of the request with this environment.
+
+    Raises:
+        ConfigError: it did not come through the middleware.
+    """
+    if SCOPE not in environ:
+        raise ConfigError(
+            "this request did not come through the trail",
+            hint="serve what `trail.wrap` gave, and in tests of Flask ask `app.test_client()`",
+        )
     exchange: Exchange = environ[SCOPE][SCOPE_KEY]
     return exchange
 
