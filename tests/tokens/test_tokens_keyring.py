@@ -115,7 +115,10 @@ def test_a_plain_ring_of_secrets_never_publishes_them(tmp_path):
     with pytest.raises(KeyRefusedError) as mixed:
         ring.create("EdDSA")
     assert mixed.value.reason == "key_set_mixed"
+    with pytest.raises(KeyRefusedError):
+        ring.adopt(pem_of(ed25519.Ed25519PrivateKey.generate()))
     assert states(ring) == ["active"]
+    assert len([*tmp_path.glob("*.pem")]) == 1  # no private key is left of what was refused
 
 
 def test_what_is_published_verifies_elsewhere(ring):

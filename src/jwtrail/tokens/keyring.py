@@ -135,7 +135,7 @@ class KeyRing:
             active = first(ring, "active")
             if active is None:
                 active = self._made(self._algorithm, "active")
-                self._store((*ring.keys, active))
+                self._store((*ring.keys, active), active)
             return active
 
     def create(self, alg: str | None = None) -> KeyEntry:
@@ -151,7 +151,7 @@ class KeyRing:
             active = first(ring, "active")
             alg = alg or (active.alg if active else self._algorithm)
             made = self._made(alg, "next" if active else "active")
-            self._store((*ring.keys, made))
+            self._store((*ring.keys, made), made)
             return made
 
     def adopt(self, pem: bytes, passphrase: bytes | None = None, *, kid: str = "") -> Adopted:
@@ -182,7 +182,7 @@ class KeyRing:
                     "key_set_ambiguous", f"another key is called {kid}", where="kid", hint="choose another id"
                 )
             made = self._made(alg, "next" if first(ring, "active") else "active", private, kid)
-            self._store((*ring.keys, made))
+            self._store((*ring.keys, made), made)
             return Adopted(made, is_new=True)
 
     def rotate(self, overlap_s: int, *, at_once: bool = False) -> KeyEntry:
@@ -205,12 +205,15 @@ class KeyRing:
             if old is not None and not at_once:
                 check_published(old, coming, now)
             alg = old.alg if old else self._algorithm
-            coming = coming or self._made(alg, "next")
+            made = [self._made(alg, "next")]
+            if coming is None:
+                coming = self._made(alg, "next")
+                made.append(coming)
             kept = [entry for entry in ring.keys if entry not in (old, coming)]
             if old is not None:
                 kept.append(moved(old, "retiring", now, now + overlap_s * 1_000_000))
             active = moved(coming, "active", now)
-            self._store((*kept, active, self._made(alg, "next")))
+            self._store((*kept, active, made[0]), *made)
             return active
 
     def retire(self, kid: str) -> KeyEntry:
@@ -317,7 +320,7 @@ class KeyRing:
         self, alg: str, state: KeyState, private: keyfile.PrivateKey | None = None, kid: str = ""
     ) -> KeyEntry:
         kid = kid or base64url.encode(os.urandom(_KID_BYTES)).replace("-", "0").replace("_", "1")
-        keyfile.save(self._path(kid), private or keyfile.generate(alg), self._passphrase)
+        self._private[kid] = private or keyfile.generate(alg)
         now = self._now_us()
         entry = KeyEntry(kid=kid, alg=alg, state=state, created_us=now, changed_us=now)
         return msgspec.structs.replace(entry, thumbprint=print_of(self._key(entry)))
@@ -348,7 +351,8 @@ class KeyRing:
             )
         return entry
 
-    def _store(self, entries: tuple[KeyEntry, ...]) -> None:
+    def _store(self, entries: tuple[KeyEntry, ...], *made: KeyEntry) -> None:
+        """Write the index, and before it the keys that were made; nothing when the ring would be unfit."""
         live = [entry for entry in entries if entry.state != "retired"]
         if len(live) > MAX_KEYS:
             raise KeyRefusedError(
@@ -358,4 +362,6 @@ class KeyRing:
                 hint="retire some",
             )
         KeySet(*(self._key(entry) for entry in live))  # refuses a mixture before it is on disk
+        for entry in made:
+            keyfile.save(self._path(entry.kid), self._private[entry.kid], self._passphrase)
         keyfile.write_atomically(self._directory / _INDEX, msgspec.json.encode(Ring(keys=entries)))
