@@ -12,13 +12,13 @@ from jwtrail.middleware.asgi import App, TrailMiddleware
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange
 from jwtrail.middleware.gate import Judge
 from jwtrail.middleware.observed import Identify
-from jwtrail.runtime.door import Door, binding_of
+from jwtrail.runtime.door import Denial, Door, binding_of, denial_of
 from jwtrail.runtime.endpoints import Endpoints
 from jwtrail.runtime.routes import TokenRoutes
 from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Accepted, Binding, Claims
 
-__all__ = ["Binding", "Claims", "TokenPair", "Trail"]
+__all__ = ["Binding", "Claims", "Denial", "TokenPair", "Trail"]
 
 Scope = MutableMapping[str, Any]
 Resolve = Callable[[Scope], None]
@@ -70,6 +70,15 @@ class Trail(Door):
         """Whose request this is; None without a token that counts."""
         exchange: Exchange = scope[SCOPE_KEY]
         return exchange.verdict.claims if isinstance(exchange.verdict, Accepted) else None
+
+    def denial(self, scope: Scope, *scopes: str, roles: tuple[str, ...] = ()) -> Denial | None:
+        """Why this request may not go on, for the answer; None when it may. The trail learns the reason.
+
+        Args:
+            scopes: all of these are asked for.
+            roles: one of these is, when any are given.
+        """
+        return denial_of(scope[SCOPE_KEY], scopes, roles)
 
     def issue(self, subject: str, *, name: str | None = None, **about: Any) -> TokenPair:
         """Sign somebody in; see `jwtrail.fastapi.JWTrail.issue`."""

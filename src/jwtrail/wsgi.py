@@ -12,12 +12,12 @@ from jwtrail.middleware.gate import Judge
 from jwtrail.middleware.observed import Identify
 from jwtrail.middleware.wsgi import SCOPE, WsgiMiddleware, exchange_of, reply
 from jwtrail.middleware.wsgianswer import App, Environ, StartResponse
-from jwtrail.runtime.door import Door, binding_of
+from jwtrail.runtime.door import Denial, Door, binding_of, denial_of
 from jwtrail.runtime.endpoints import MAX_FORM_BYTES, PATHS, Endpoints, Reply, form_of
 from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.verdict import Accepted, Binding, Claims
 
-__all__ = ["SCOPE", "Binding", "Claims", "TokenPair", "Trail"]
+__all__ = ["SCOPE", "Binding", "Claims", "Denial", "TokenPair", "Trail"]
 
 
 class Trail(Door):
@@ -85,6 +85,15 @@ class Trail(Door):
         """
         verdict = exchange_of(environ).verdict
         return verdict.claims if isinstance(verdict, Accepted) else None
+
+    def denial(self, environ: Environ, *scopes: str, roles: tuple[str, ...] = ()) -> Denial | None:
+        """Why this request may not go on, for the answer; None when it may. The trail learns the reason.
+
+        Args:
+            scopes: all of these are asked for.
+            roles: one of these is, when any are given.
+        """
+        return denial_of(exchange_of(environ), scopes, roles)
 
     def issue(self, subject: str, *, name: str | None = None, **about: Any) -> TokenPair:
         """Sign somebody in; see `jwtrail.fastapi.JWTrail.issue`."""

@@ -82,6 +82,11 @@ def test_a_django_application_is_recorded(django, tmp_path):
         b'{"order": 7, "for": "u42"}',
     )
     assert ask(application, "/orders/7")[0] == 401
+    weak = trail.issue("u42", scope="orders:write").access_token
+    assert ask(application, "/orders/7", HTTP_AUTHORIZATION=f"Bearer {weak}") == (
+        403,
+        b'{"error": "forbidden"}',
+    )
     assert ask(application, "/orders/7", HTTP_AUTHORIZATION="Bearer a.b.c") == (
         401,
         b'{"error":"invalid_token"}',
@@ -90,7 +95,8 @@ def test_a_django_application_is_recorded(django, tmp_path):
     assert ask(application, "/none")[0] == 404
     assert ask(application, "/api/notes/7.json")[0] == 500
     trail.close()
-    served, missing, bad, boom, none, note = requests(tmp_path)
+    served, missing, forbidden, bad, boom, none, note = requests(tmp_path)
+    assert (missing.event_reason, forbidden.event_reason) == ("token_missing", "scope_insufficient")
     assert (note.http_route, note.jwtrail_object_type) == ("/api/notes/{pk}.{format}/", None)
     assert (bad.http_route, bad.jwtrail_object_id) == ("/orders/{order_id}", "7")
     assert (served.user_id, served.http_route, served.jwtrail_object_id) == ("u42", "/orders/{order_id}", "7")
