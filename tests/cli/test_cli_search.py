@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from jwtrail import clock
 from jwtrail.cli.exits import FOUND, INTERRUPTED, OK, USAGE
 from jwtrail.cli.plain import visible
 from jwtrail.ecs import event_for
@@ -125,6 +126,26 @@ def test_tail_follows_without_a_daemon(tmp_path):
             process.kill()
     writer.close()
     assert seen == ["bob", "bob"]
+
+
+def test_ctrl_c_within_a_statement_is_no_traceback():
+    slow = "SELECT count(*) FROM range(1000000000) a, range(100) b WHERE a.range % 7 = b.range"
+    program = (
+        "import duckdb\nfrom jwtrail.cli.exits import orderly\n"
+        "with orderly():\n"
+        "    print('ready', flush=True)\n"
+        f"    duckdb.connect().execute({slow!r}).fetchall()\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            clock.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == INTERRUPTED
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
 
 
 def test_tail_shows_all_of_a_burst_and_nothing_twice(tmp_path):

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import click
 
@@ -74,8 +75,17 @@ def orderly() -> Iterator[None]:
         click.echo(f"jwtrail: error: {visible(str(error.filename))}: {error.strerror}", err=True)
         sys.exit(ERROR)
     except KeyboardInterrupt:
-        click.echo(err=True)
-        sys.exit(INTERRUPTED)
+        _interrupted()
+    except RuntimeError as error:
+        # What DuckDB makes of Ctrl+C while it runs a statement: of an audit or an export as well as of a query.
+        if str(error) != "Query interrupted":
+            raise
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    click.echo(err=True)
+    sys.exit(INTERRUPTED)
 
 
 def _caret(error: KqlError) -> list[str]:
