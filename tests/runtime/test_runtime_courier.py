@@ -282,13 +282,14 @@ def test_a_mail_goes_to_a_real_server(tmp_path):
     assert "Subject: [critical] B2 Reused" in got
 
 
-def test_a_mail_server_that_drips_is_hung_up_on(tmp_path):
+@pytest.mark.parametrize("kind", ["email", "slack"])
+def test_a_receiver_that_drips_is_hung_up_on(tmp_path, kind):
     def drip(listening):
         peer, _ = listening.accept()
         with peer:
-            for _ in range(200):
+            for letter in "2" * 200 if kind == "email" else "HTTP/1.1 200 OK\r\n" + "X-A: b\r\n" * 30:
                 try:
-                    peer.sendall(b"2")
+                    peer.sendall(letter.encode())
                 except OSError:
                     return
                 time.sleep(0.05)
@@ -300,6 +301,9 @@ def test_a_mail_server_that_drips_is_hung_up_on(tmp_path):
             "kind": "email", "host": "127.0.0.1", "port": listening.getsockname()[1], "tls": "none",
             "sender": "jwtrail@example.org", "to": ["ops@example.org"], "timeout_s": 0.5,
         }  # fmt: skip
+        if kind == "slack":
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/hook"
+            channel = {"kind": "slack", "url": url, "timeout_s": 0.5}
         settings = config.load({"data": str(tmp_path), "notify": {"post": channel}}).settings
         notice = Notice(id="n", alert="a", code="", rule="", title="t", level="low", at=clock.iso(NOW))
         began = time.monotonic()
