@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any
 
-from jwtrail.detect.fields import MAX_VALUE, field_reader, key_of, number_reader, values_reader
+from jwtrail.detect.fields import MAX_VALUE, key_of, number_reader, value_reader, values_reader
 from jwtrail.detect.machines import Correlated, Fired, Hits
 from jwtrail.detect.measures import holds, measured, sampled, take
 from jwtrail.detect.windows import Firing, Group, kept_for, see
@@ -30,8 +29,10 @@ class Counter(Correlated):
         self._what = _what_of(rule) if self.keyed is not None else None
 
     def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        what = None if self._what is None else self._what(event)
-        if type(what) is not str or len(what) > MAX_VALUE:
+        what = "" if self._what is None else self._what(event)
+        if what is None:
+            return None
+        if self._what is None or len(what) > MAX_VALUE:
             return super().take(event, at_us, key)
         group = self.groups.find(key)
         if group is None or at_us - group.touched_us > self.groups.grain_us:
@@ -56,13 +57,13 @@ class Counter(Correlated):
         return tuple(self._rules[step] for step in steps) if self._values is None else self._values(event)
 
 
-def _what_of(rule: Correlation) -> Callable[[Event], Any] | None:
+def _what_of(rule: Correlation) -> Callable[[Event], str | None] | None:
     """Reads the one text that an event counts as; None where it takes more than that."""
     match rule.shape:
         case EventCount() if rule.allow is None:
             return attrgetter("event_id")
-        case ValueCount(fields=(field,)) if rule.allow is None:
-            return field_reader(field)
+        case ValueCount(fields=fields) if rule.allow is None:
+            return value_reader(fields)
     return None
 
 

@@ -102,6 +102,17 @@ def _bounded(value: str) -> str:
     return value if len(value) <= MAX_VALUE else _cut(value)
 
 
+def value_reader(fields: tuple[str, ...]) -> Callable[[Event], str | None] | None:
+    """The one value that `values_reader` reads where there is never more than one, of any length; None for other fields."""
+    found = resolve(fields[0]) if len(fields) == 1 else None
+    if found is None or found[0].many or found[0].type == "flattened":
+        return None
+    read = field_reader(fields[0])
+    if found[0].sql_type == "VARCHAR":
+        return read
+    return lambda event: None if (value := read(event)) is None else str(value)
+
+
 def number_reader(field: str) -> Callable[[Event], int | None]:
     """The number in a field, or in a label whose text is one."""
     read = field_reader(field)

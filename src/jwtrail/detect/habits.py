@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from jwtrail.detect.fields import MAX_VALUE, field_reader, key_reader, number_reader, values_reader
+from jwtrail.detect.fields import MAX_VALUE, key_reader, number_reader, value_reader, values_reader
 from jwtrail.detect.machines import Fired, Machine
 from jwtrail.detect.measures import nearest_rank
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, see
@@ -71,11 +71,11 @@ class FirstSeen(Habit):
         self._history_us = rule.watch.history_us
         self._after_us = rule.watch.after_us
         self._values = values_reader(rule.watch.fields)
-        self._one = field_reader(rule.watch.fields[0]) if len(rule.watch.fields) == 1 else None
+        self._one = value_reader(rule.watch.fields)
 
     def take(self, event: Event, at_us: int, key: str) -> Fired | None:
         value = None if self._one is None else self._one(event)
-        if type(value) is not str or len(value) > MAX_VALUE:
+        if value is None or len(value) > MAX_VALUE:
             return super().take(event, at_us, key) if self._values(event) else None
         group = self.groups.find(key)
         # By far the most: the group has shown this value and no other.
@@ -153,7 +153,8 @@ class Baseline(Habit):
         elif self._values is None:
             group.total += 1
         elif len(group.terms) < MAX_TERMS:
-            group.terms.update(dict.fromkeys(self._values(event), 0))
+            for value in self._values(event):
+                group.terms[value] = 0
             if len(group.terms) != group.total:
                 group.total = len(group.terms)
                 self.groups.weigh(group, at_us)

@@ -195,7 +195,9 @@ class Correlated(Machine, ABC):
     def take(self, event: Event, at_us: int, key: str) -> Fired | None:
         if self._allows is not None and self._allows(event):
             return None
-        group = self.groups.touch(key, at_us)
+        group = self.groups.find(key)
+        if group is None or at_us - group.touched_us > self.groups.grain_us:
+            group = self.groups.touch(key, at_us)
         return self._fired(group, event, at_us) if self._counts(group, event, at_us, _FIRST) else None
 
     def _parts(self, event: Event, source: str, inherited: dict[str, str]) -> tuple[str, ...] | None:

@@ -1,5 +1,6 @@
 """Numbers of a group's events in its sliding window: their sum, mean, median and percentiles."""
 
+import operator
 from bisect import insort
 from collections.abc import Callable, Collection
 from statistics import median
@@ -14,18 +15,21 @@ MAX_SAMPLES = 5_000
 so that no sum gets too small; mean, median and percentile are those of the latest ones."""
 
 _COMPARE: dict[Op, Callable[[float, float], bool]] = {
-    "lt": lambda left, right: left < right,
-    "lte": lambda left, right: left <= right,
-    "gt": lambda left, right: left > right,
-    "gte": lambda left, right: left >= right,
-    "eq": lambda left, right: left == right,
-    "neq": lambda left, right: left != right,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "eq": operator.eq,
+    "neq": operator.ne,
 }
 
 
 def holds(bounds: tuple[Bound, ...], value: float) -> bool:
     """Whether a value fulfils every comparison."""
-    return all(_COMPARE[bound.op](value, bound.value) for bound in bounds)
+    for bound in bounds:  # noqa: SIM110  # a generator costs more than what it asks
+        if not _COMPARE[bound.op](value, bound.value):
+            return False
+    return True
 
 
 def take(group: Group, value: int, at_us: int, event: str, *, span_us: int, adding: bool) -> bool:
@@ -38,13 +42,17 @@ def take(group: Group, value: int, at_us: int, event: str, *, span_us: int, addi
         return False
     group.latest_us = max(group.latest_us, at_us)
     samples = group.samples
-    insort(samples, (at_us, event, value))
+    if not samples or at_us > samples[-1][0]:
+        samples.append((at_us, event, value))
+    else:
+        insort(samples, (at_us, event, value))
     group.total += value
     oldest, gone = group.latest_us - span_us, 0
     while samples[gone][0] < oldest:
         group.total -= samples[gone][2]
         gone += 1
-    del samples[:gone]
+    if gone:
+        del samples[:gone]
     if len(samples) > MAX_SAMPLES:
         first = samples.pop(0)
         if adding:

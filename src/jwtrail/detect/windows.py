@@ -93,14 +93,11 @@ def see(  # noqa: PLR0917  # named arguments cost a tenth of it, and every event
     seen = group.seen
     if at_us >= group.latest_us:
         group.latest_us = at_us
-        if what not in seen:
-            seen[what] = (at_us, event)
-        elif len(seen) == 1:
-            seen[what] = (at_us, event)
-            return True
-        else:
-            del seen[what]
-            seen[what] = (at_us, event)
+        entry = (at_us, event)
+        if seen.setdefault(what, entry) is not entry:
+            if len(seen) > 1:
+                del seen[what]  # the newest stands last
+            seen[what] = entry
     elif at_us < group.latest_us - span_us:
         return False
     else:
