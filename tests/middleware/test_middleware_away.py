@@ -2,6 +2,9 @@
 
 import pytest
 from test_middleware_asgi import Bench, hello
+from test_middleware_wsgi import Wsgi
+
+from jwtrail.errors import StateError
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,31 @@ def test_who_has_no_good_token_is_not_concerned(tmp_path) -> None:
     assert bench.run()[0]["status"] == 200
     bench.memory.events.clear()
     assert bench.run(headers=bench.bearer("x.y.z"))[0]["status"] == 401
+
+
+class Starts:
+    """Fails at first, as a store that is not there yet."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == 1:
+            raise StateError("not there yet")
+
+
+def test_nobody_is_served_before_it_is_known_what_is_revoked(tmp_path) -> None:
+    bench = Bench(tmp_path, hello)
+    bench.middleware._on_startup, bench.middleware._started = Starts(), False
+    assert bench.run()[0]["status"] == 503
+    assert (bench.event.http_response_status_code, bench.event.error_type) == (503, "StateError")
+    assert bench.run()[0]["status"] == 200
+
+
+def test_nobody_is_served_before_under_wsgi(tmp_path) -> None:
+    bench = Wsgi(tmp_path)
+    bench.wsgi._on_startup = Starts()
+    assert bench.get()[0] == 503
+    assert (bench.event.http_response_status_code, bench.event.error_type) == (503, "StateError")
+    assert bench.get()[0] == 200

@@ -243,6 +243,33 @@ def test_a_refusal_has_its_route_where_hosts_have_their_own(tmp_path):
     assert found == ["/orders/{order_id}", None, None, None]
 
 
+def test_the_second_thread_waits_until_it_is_known_what_is_revoked(tmp_path, monkeypatch):
+    shop = Shop(tmp_path / "data")
+    headers = shop.sign_in()
+    assert shop.client.post("/logout", headers=headers).status_code == 204
+    shop.trail.close()
+
+    again = Shop(tmp_path / "data")
+    loading, may_load = threading.Event(), threading.Event()
+    load = again.trail._worker.live.refresh
+
+    def slow() -> None:
+        loading.set()
+        assert may_load.wait(10)
+        load()
+
+    monkeypatch.setattr(again.trail._worker.live, "refresh", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(again.app.test_client().get, "/orders/7", headers=headers)
+        assert loading.wait(10)
+        second = pool.submit(again.app.test_client().get, "/orders/7", headers=headers)
+        clock.sleep(0.2)
+        assert not second.done()
+        may_load.set()
+        assert [asked.result(10).status_code for asked in (first, second)] == [401, 401]
+    again.trail.close()
+
+
 def events_in(data: Path) -> list[Event]:
     lines = [line for path in data.rglob("*.ndjson") for line in path.read_bytes().splitlines()]
     return [decode_line(line) for line in lines if b'"http-request"' in line]

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from jwtrail import clock
-from jwtrail.errors import WriteError
+from jwtrail.errors import StateError, WriteError
 from jwtrail.middleware.account import Outcome
 from jwtrail.middleware.answer import Answer, stored
 from jwtrail.middleware.answers import Message, Send, respond
@@ -45,24 +45,33 @@ class TrailMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
-            if not self._started:
-                await (
-                    self._start()
-                )  # a mounted application, or a server without lifespan, never hears of a start
+            ready = self._started or await self._is_ready()
             serve = self._http if scope["type"] == "http" else self._websocket
-            await serve(scope, receive, send)
+            await serve(scope, receive, send, ready=ready)
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _is_ready(self) -> bool:
+        """A mounted application, or a server without lifespan, never hears of a start. False while it cannot be read what is
+        revoked.
+        """
+        try:
+            await self._start()
+        except StateError:
+            return False
+        return True
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, *, ready: bool) -> None:
         frame = self._frame
         exchange = frame.open(scope)
         answer = Answer(frame, scope, exchange, send)
         token = current.set(exchange)
         try:
-            if not (frame.gate.is_settled(exchange) or await frame.gate.settle(scope, exchange)):
+            if not ready:
+                await _refuse(answer, frame.unready(exchange))
+            elif not (frame.gate.is_settled(exchange) or await frame.gate.settle(scope, exchange)):
                 await _refuse(answer, UNAVAILABLE)
             elif (refusal := frame.refusal(scope, exchange)) is not None:
                 await _refuse(answer, refusal)
@@ -75,7 +84,7 @@ class TrailMiddleware:
         finally:
             current.reset(token)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, *, ready: bool) -> None:
         frame = self._frame
         exchange = frame.open(scope)
         token = current.set(exchange)
@@ -92,7 +101,9 @@ class TrailMiddleware:
             await send(message)
 
         try:
-            served = await frame.gate.settle(scope, exchange) and frame.held(scope, exchange) is None
+            served = (
+                ready and await frame.gate.settle(scope, exchange) and frame.held(scope, exchange) is None
+            )
             if not served or isinstance(exchange.verdict, Rejected):
                 await send({"type": "websocket.close", "code": 1008})  # before accept: the server answers 403
             else:

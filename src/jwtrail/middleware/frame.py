@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from jwtrail import clock
-from jwtrail.errors import WriteError
+from jwtrail.errors import StateError, WriteError
 from jwtrail.middleware.account import Accounts, Outcome
 from jwtrail.middleware.answers import AWAY, DENIED
 from jwtrail.middleware.bindings import challenge_of
@@ -98,6 +98,11 @@ class Frame:
         self.gate.expect(scope, exchange)
         scope[SCOPE_KEY] = exchange
         return exchange
+
+    def unready(self, exchange: Exchange) -> Refusal:
+        """The answer while this process has never read what is revoked: whatever the policy, nobody can tell what counts."""
+        exchange.fields["error_type"] = StateError.__name__
+        return UNAVAILABLE
 
     def refusal(self, scope: Scope, exchange: Exchange) -> Refusal | None:
         """Why the application does not get this request, whose token is settled; None when it does."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from jwtrail.errors import ConfigError
+from jwtrail.errors import ConfigError, StateError
 from jwtrail.middleware.exchange import SCOPE_KEY, Exchange, current
 from jwtrail.middleware.frame import UNAVAILABLE, Frame, Refusal, Scope
 from jwtrail.middleware.wsgianswer import App, Environ, StartResponse, WsgiAnswer
@@ -37,15 +37,14 @@ class WsgiMiddleware:
         self._aside = _Aside()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if self._on_startup is not None:
-            self._on_startup()
+        ready = self._is_ready()  # before the first look at a token
         scope = scope_of(environ)
         environ[SCOPE] = scope
         exchange = self._frame.open(scope)
         answer = WsgiAnswer(self._frame, scope, exchange, start_response)
         token = current.set(exchange)
         try:
-            refusal = self._refusal(scope, exchange)
+            refusal = self._refusal(scope, exchange) if ready else self._frame.unready(exchange)
             if refusal is None:
                 answer.take(self.app(environ, answer.start))
             else:
@@ -57,6 +56,15 @@ class WsgiMiddleware:
         finally:
             current.reset(token)
         return answer
+
+    def _is_ready(self) -> bool:
+        """False while it cannot be read what is revoked."""
+        try:
+            if self._on_startup is not None:
+                self._on_startup()
+        except StateError:
+            return False
+        return True
 
     def _refusal(self, scope: Scope, exchange: Exchange) -> Refusal | None:
         gate = self._frame.gate

@@ -105,17 +105,23 @@ class Worker:
 
     def start(self) -> None:
         """Called when the server has started this process, or with its first request: begin to watch for revocations,
-        start the daemon if asked. Once a process, however often it is called.
+        start the daemon if asked. Once a process, however often it is called; who calls meanwhile waits, for nobody may be let
+        in before it is known what is revoked.
+
+        Raises:
+            StateError: what is revoked cannot be read; the next call tries again.
         """
+        if self._started_in == os.getpid():
+            return
         with self._lock:
             if self._started_in == os.getpid():
                 return
+            self.live.start()
+            if self.federation is not None:
+                self.federation.start()
+            if self._daemon_command is not None:
+                self._daemon = self._start_daemon(self._daemon_command)
             self._started_in = os.getpid()
-        self.live.start()
-        if self.federation is not None:
-            self.federation.start()
-        if self._daemon_command is not None:
-            self._daemon = self._start_daemon(self._daemon_command)
 
     def close(self) -> None:
         """Write what is queued, stop the watchers, stop the daemon this process started. Idempotent."""
