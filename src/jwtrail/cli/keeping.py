@@ -67,7 +67,7 @@ def _tell(done: "Pruned", go: str, begin: str) -> None:
         click.echo(f"nothing is older than {done.kept_since}")
     if done.held_back:
         note(
-            f"The clock says that {counted(done.held_back, 'event')} more may go, but {counted(done.uncounted_days, 'day')}"
+            f"The clock says that {counted(done.held_back, 'further event')} may go, but {counted(done.uncounted_days, 'day')}"
             " of that the trail did not see pass: it was silent, or the clock was set ahead. --trust-clock counts them"
         )
 
