@@ -134,7 +134,7 @@ def test_ctrl_c_within_a_statement_is_no_traceback():
         "import duckdb\nfrom jwtrail.cli.exits import orderly\n"
         "with orderly():\n"
         "    print('ready', flush=True)\n"
-        f"    duckdb.connect().execute({slow!r}).fetchall()\n"
+        f"    duckdb.connect(config={{'threads': 1}}).execute({slow!r}).fetchall()\n"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

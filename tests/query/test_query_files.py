@@ -148,6 +148,12 @@ def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) 
                 assert (
                     sum(count for _, count in users.values) == store.count(SearchRequest(WHOLE)) == number + 1
                 )
+            deadline = clock.monotonic_ns() + 20_000_000_000
+            while (
+                len(files.segments()) >= most and clock.monotonic_ns() < deadline
+            ):  # the last merge is under way
+                keeper.step(clock.now_us())
+                clock.sleep(0.01)
         finally:
             done.set()
             thread.join()
