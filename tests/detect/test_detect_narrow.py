@@ -7,10 +7,12 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from detect_kit import BASES, SECOND, START_US, ruleset
 from msgspec.structs import replace
 
 from jwtrail import clock
+from jwtrail.cli.main import cli
 from jwtrail.detect import Alert, Detector
 from jwtrail.detect.endings import LATENESS_US
 from jwtrail.detect.relevant import (
@@ -194,6 +196,14 @@ def told(alerts: Sequence[Alert], without: AbstractSet[str] = frozenset()) -> li
 def test_every_test_is_tried_above():
     tests = {type(need.test) for need in needs_of(RULES.active())}
     assert tests == {Crowded, Fresh, Linked, Peaked, Silent, Stepped, Summed, Turned, type(None)}
+
+
+def test_the_command_says_how_many_events_came_late(tmp_path):
+    source, _ = recorded(tmp_path, traffic(2, max(PACES.values())))
+    late = replayed(source, RULES).late
+    said = CliRunner().invoke(cli, ["detect", "--data", str(tmp_path)]).stderr
+    assert late > 0
+    assert f"{late} events came later than 2 s" in said
 
 
 def test_groups_that_cannot_fire_are_not_read(tmp_path):
