@@ -243,6 +243,23 @@ def test_a_refusal_has_its_route_where_hosts_have_their_own(tmp_path):
     assert found == ["/orders/{order_id}", None, None, None]
 
 
+def test_a_person_is_stopped_whose_token_names_him_as_simplejwt_does(tmp_path):
+    secret = "9f2c1e7ab4d8036f5e1a92c7d4b80f63"
+    app = Flask("other")
+    keys = KeySet(load_secret(secret.encode(), "HS256"))
+    trail = JWTrail(app, keys=keys, data=str(tmp_path), **{"http.bad_token": "observe"})
+    app.add_url_rule("/me", "me", lambda: "served")
+    now = clock.now_us() // 1_000_000
+    token = jwt.encode({"user_id": 7, "jti": "j1", "iat": now - 9, "exp": now + 60}, secret, "HS256")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert app.test_client().get("/me", headers=headers).status_code == 200
+    trail.logout_everywhere("7")
+    assert app.test_client().get("/me", headers=headers).status_code == 401
+    trail.close()
+    stopped = events_in(tmp_path)[1]
+    assert (stopped.user_id, stopped.event_reason) == ("7", "revoked_subject")
+
+
 def test_the_second_thread_waits_until_it_is_known_what_is_revoked(tmp_path, monkeypatch):
     shop = Shop(tmp_path / "data")
     headers = shop.sign_in()

@@ -3,13 +3,25 @@
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+from msgspec import structs
+
 from jwtrail.middleware.exchange import Exchange, current
 from jwtrail.middleware.http import Credential, Headers
 from jwtrail.middleware.places import Places
+from jwtrail.tokens.revocation import Revocations, Revoked
 from jwtrail.tokens.verdict import ABSENT, Absent, Accepted, Claims, Rejected, Verdict
 from jwtrail.tokens.verifier import fingerprint_of
 
-__all__ = ["MAX_TOKENS", "MAX_WORDS", "Identify", "Observer", "claims_of", "seen"]
+__all__ = [
+    "MAX_TOKENS",
+    "MAX_WORDS",
+    "Identify",
+    "ObservedRevocations",
+    "Observer",
+    "claims_of",
+    "seen",
+    "whose",
+]
 
 Identify = Callable[[MutableMapping[str, Any]], Mapping[str, Any] | None]
 """Gives the claims that the application verified in this request, or None."""
@@ -67,10 +79,16 @@ class Observer:
         if credential.token is None and others:
             credential = Credential(others[0], several=credential.several)
         for one in dict.fromkeys((credential.token, *others)):
-            verdict = self._classify(one)
+            verdict = self._judge(one)
             if isinstance(verdict, Rejected) and verdict.revoked is not None:
                 return credential, verdict
         return credential, ABSENT
+
+    def _judge(self, token: str | None) -> Verdict:
+        verdict = self._classify(token)
+        if isinstance(verdict, Rejected) and verdict.claims is not None:
+            return structs.replace(verdict, claims=whose(verdict.claims))
+        return verdict
 
     def conclude(self, scope: MutableMapping[str, Any], exchange: Exchange, status: int) -> None:
         """Look at the request once more before its event is written."""
@@ -81,11 +99,29 @@ class Observer:
                 exchange.verdict = Accepted(claims_of(payload, token))
         if status not in _REFUSED or not isinstance(exchange.verdict, Absent):
             return
-        exchange.verdict = self._classify(token) if token is not None else ABSENT
+        exchange.verdict = self._judge(token) if token is not None else ABSENT
         if isinstance(exchange.verdict, Rejected):
             exchange.reason = exchange.reason or exchange.verdict.reason
         elif isinstance(exchange.verdict, Absent):
             exchange.reason = exchange.reason or ("token_missing" if status == 401 else None)
+
+
+class ObservedRevocations:
+    """What is revoked here, for tokens that name their subject as other libraries do (`user_id`)."""
+
+    def __init__(self, revocations: Revocations) -> None:
+        self._revocations = revocations
+
+    def check(self, claims: Claims, now_us: int) -> Revoked | None:
+        """See `Revocations.check`."""
+        return self._revocations.check(whose(claims), now_us)
+
+
+def whose(claims: Claims) -> Claims:
+    """The claims with their subject, also when the library that made them does not call it `sub`."""
+    if claims.sub or not (subject := _first(claims.extra, _SUBJECTS)):
+        return claims
+    return structs.replace(claims, sub=subject)
 
 
 def seen(payload: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from jwtrail.ecs import CATALOGUE
 from jwtrail.errors import ConfigError, TokenError
 from jwtrail.middleware.bindings import challenge_of, error_of, proof_challenge
 from jwtrail.middleware.exchange import Exchange, current, proven_by
-from jwtrail.middleware.observed import seen
+from jwtrail.middleware.observed import ObservedRevocations, seen
 from jwtrail.runtime.worker import Worker
 from jwtrail.tokens.pairs import TokenPair
 from jwtrail.tokens.sessions import Session
@@ -63,7 +63,7 @@ class Door:
             policy: what the application asks of its tokens.
             keys: what it verifies them with, such as `KeySet(load_secret(b"…"))` or `KeySet(load_pem(text))`.
         """
-        return Verifier(policy, keys, self._worker.live.revocations)
+        return Verifier(policy, keys, ObservedRevocations(self._worker.live.revocations))
 
     def _judge(self, policy: VerifyPolicy | None, keys: KeySource | None) -> Verifier | None:
         return None if keys is None else self.verifier(policy or VerifyPolicy(), keys)
