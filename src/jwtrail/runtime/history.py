@@ -105,7 +105,11 @@ def _said(stretch: Stretch, ruleset: RuleSet, end_us: int, often: float) -> tupl
     others = frozenset(rule.meta.id for rule in ruleset.everything()) - steps
     gaps, looked = _run(stretch, _without(ruleset, others), end_us, often, late.most_us, timely=False)
     found, read = _run(stretch, _without(ruleset, steps), end_us, often, late.most_us, timely=True)
-    return sorted([*gaps, *found], key=lambda alert: (alert.at_us, alert.id)), len(read) + len(looked - read), 0
+    return (
+        sorted([*gaps, *found], key=lambda alert: (alert.at_us, alert.id)),
+        len(read) + len(looked - read),
+        0,
+    )
 
 
 def _run(
