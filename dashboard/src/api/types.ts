@@ -1263,7 +1263,7 @@ export interface components {
          *         Args:
          *             rules: how many were tried.
          *             ignored: why none of them counts the event; empty when they do.
-         *             near: those that one condition alone kept from it.
+         *             near: those that find in it all that they look for, and that one exception alone kept from it.
          */
         Trial: {
             rules: number;
@@ -1280,6 +1280,8 @@ export interface components {
          *             conditions: each of them; in an alternative only those that hold, when one does.
          *             feeds: codes of the correlations that count events of this rule.
          *             alone: whether a match raises an alert by itself.
+         *             beside: fields that tell whose earlier events a match is held against; empty where it is not, or against all.
+         *             compares: whether a match is held against earlier events, and alerts only when it is out of the usual.
          */
         Tried: {
             rule: string;
@@ -1291,6 +1293,10 @@ export interface components {
             feeds: string[];
             /** @default true */
             alone: boolean;
+            /** @default [] */
+            beside: string[];
+            /** @default false */
+            compares: boolean;
         };
         /**
          * Undone
