@@ -11,8 +11,10 @@ from jwtrail.ecs import event_for
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
+from jwtrail.runtime import daemon
 from jwtrail.runtime.daemon import Daemon
 from jwtrail.runtime.history import replayed
+from jwtrail.runtime.upkeep import CURSOR
 from jwtrail.tlog.tlogproof import verify_proof
 from jwtrail.trail import fsck
 from jwtrail.trail.intake import ecsdoc, take
@@ -219,3 +221,33 @@ def test_what_was_imported_is_never_answered(tmp_path: Path) -> None:
         assert replayed(TrailFiles(again.layout), again.rules).alerts
     finally:
         again.close()
+
+
+def test_a_daemon_with_nothing_new_saves_nothing_and_a_long_snapshot_waits_longer_for_the_next(
+    tmp_path: Path, writer: TrailWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "SNAPSHOT_US", 1000)
+    following = Daemon(settings(tmp_path))
+    saved: list[int] = []
+    commit = following.state.commit
+
+    def counted(**what: object) -> tuple[str, ...]:
+        if "cursor" in what and what["cursor"][0] == CURSOR:
+            saved.append(clock.now_us())
+            clock.sleep(0.05)  # a large one
+        return commit(**what)
+
+    monkeypatch.setattr(following.state, "commit", counted)
+    following.start()
+    try:
+        for number in range(20):
+            writer.put(event_for("login", user_name=f"n{number}"), "sync").result(10)
+            clock.sleep(0.02)
+        assert saved
+        assert len(saved) <= 3  # 20 of 50 ms are the pause between two
+        wait(lambda: not following._unsaved)
+        before = len(saved)
+        clock.sleep(0.3)
+        assert len(saved) == before
+    finally:
+        following.close()

@@ -55,7 +55,7 @@ def test_a_segment_that_cannot_be_read_is_an_event_and_new_events_are_judged(tmp
     writer.close()
     wait(lambda: first.keeper.size >= 12 and first.keeper.segments)
     first.state.commit(cursor=(CURSOR, Detector(first.rules).snapshot()))
-    first._saved_us = 1 << 62  # as after a crash: no snapshot of the end
+    first._save_us = 1 << 62  # as after a crash: no snapshot of the end
     first._save = lambda: None
     first.close()
     for segment in first.layout.segments.glob("*.parquet"):

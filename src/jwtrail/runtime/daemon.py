@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -31,6 +30,7 @@ from jwtrail.runtime.indexer import Indexer
 from jwtrail.runtime.lowwater import LowWater
 from jwtrail.runtime.metrics import Meter
 from jwtrail.runtime.pruning import Pruned, pruned_event, remove
+from jwtrail.runtime.recently import Recently
 from jwtrail.runtime.remotefollow import RemoteFeed, remote_store
 from jwtrail.runtime.rulewatch import RuleWatch
 from jwtrail.runtime.scheduled import ScheduledPruning
@@ -56,6 +56,9 @@ IDLE_S = 0.01
 
 SNAPSHOT_US = 5_000_000
 """Between two snapshots of the detector; after a crash this much of the trail is read again."""
+
+SNAPSHOT_SHARE = 20
+"""A snapshot takes at the most one part in so many of the time: one of 100 MB takes two seconds, and is made every forty."""
 
 HOUSEKEEPING_US = 60_000_000
 """Between two clean-ups of rows whose time is over."""
@@ -144,8 +147,9 @@ class Daemon:
         self._due: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._on_events = on_events
         self._on_alerts = on_alerts
-        self._recent: deque[tuple[int, int]] = deque()
-        self._saved_us = self._cleaned_us = self._looked_us = self.started_us
+        self._recently = Recently()
+        self._save_us = self._cleaned_us = self._looked_us = self.started_us
+        self._unsaved = False
         self._told: set[str] = set()
         self._stop = threading.Event()
         self._closed = False
@@ -215,8 +219,7 @@ class Daemon:
 
     def events_per_minute(self) -> int:
         """Events sequenced within the last minute."""
-        self._forget(clock.now_us())
-        return sum(count for _, count in tuple(self._recent))
+        return self._recently.within_a_minute(clock.now_us())
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -243,16 +246,14 @@ class Daemon:
         self._tell_damage()
         events = sequenced if self.feed is None else self.feed.take()
         if events:
-            self._recent.append((now, len(events)))
-            self._forget(now)
+            self._recently.see(len(events), now)
             self._follow(events)
             if self._on_events is not None:
                 self._on_events(self._hidden.among(events))
         if self._waiting:
             self._answer()
         self._do_due()
-        if now - self._saved_us > SNAPSHOT_US:
-            self._saved_us = now
+        if self._unsaved and now >= self._save_us:
             self._save()
         if now - self._cleaned_us > HOUSEKEEPING_US:
             self._cleaned_us = now
@@ -330,7 +331,7 @@ class Daemon:
             _log.warning("rules were not taken: %s", error)
             return
         self.rules, self.detector = rules, detector
-        self._saved_us = 0  # a start finds what these rules remember
+        self._unsaved, self._save_us = True, 0  # a start finds what these rules remember
         self._evicted = detector.stats().evicted
         count, refused = detector.stats().rules, len(rules.refused)
         self.record(
@@ -340,6 +341,7 @@ class Daemon:
     def _follow(self, events: Sequence[Event]) -> None:
         # What was imported is the past: `jwtrail detect` looks into it, and nobody is revoked because of it.
         live = [event for event in events if not event.tags or IMPORTED not in event.tags]
+        self._unsaved = True
         self._crowd.see(live)
         self._waiting += self.detector.feed(live)
 
@@ -379,8 +381,11 @@ class Daemon:
                 return
 
     def _save(self) -> None:
+        began_ns = clock.monotonic_ns()
         self.state.commit(cursor=(self._cursor, self.detector.snapshot()))
         self.state.commit(cursor=(CROWD, self._crowd.save()))
+        took_us = (clock.monotonic_ns() - began_ns) // 1000
+        self._unsaved, self._save_us = False, clock.now_us() + max(SNAPSHOT_US, SNAPSHOT_SHARE * took_us)
         evicted = self.detector.stats().evicted
         if evicted > self._evicted:
             lost = evicted - self._evicted
@@ -393,8 +398,3 @@ class Daemon:
 
     def _is_recorded(self, event_id: str) -> bool:
         return self._local.get(event_id) is not None
-
-    def _forget(self, now: int) -> None:
-        with contextlib.suppress(IndexError):
-            while self._recent[0][0] < now - 60_000_000:
-                self._recent.popleft()
