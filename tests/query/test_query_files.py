@@ -160,7 +160,7 @@ def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) 
         assert len(files.segments()) < most
         while index.keep_up(files.segments()):
             pass
-        assert len(index.cover(files.segments())) < len(files.segments())
+        assert any(unit.path.parent == index.folder for unit in index.cover(files.segments()))
         assert store.count(SearchRequest(WHOLE)) == 80
         store.close()
     writer.close()
