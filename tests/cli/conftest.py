@@ -49,7 +49,7 @@ def filled(tmp_path_factory):
             source_ip="198.51.100.7",
         )
         ids.append(event.event_id)
-        writer.put(event, "sync").result(10)
+        writer.put(event, "sync").result(60)
     writer.close()
     with Keeper(layout, TrailSettings()) as keeper:
         while keeper.step(clock.now_us()):

@@ -58,8 +58,8 @@ def test_a_long_title_stays_in_its_column(shown, copy):
     long = event_for(
         "alert-raised", rule_name="X1 " + "a title without end " * 9, user_id="bob", event_kind="alert"
     )
-    writer.put(long, "sync").result(10)
-    writer.put(event_for("login", user_id="bob"), "sync").result(10)
+    writer.put(long, "sync").result(60)
+    writer.put(event_for("login", user_id="bob"), "sync").result(60)
     writer.close()
     text, code = shown("tail", "-n", "5", "--no-follow", "--data", copy, TERM="dumb")
     assert code == OK
@@ -165,5 +165,5 @@ def test_a_channel_is_tried_out(run, data, tmp_path):
         assert "hint: is the address under [notify.gone] right" in gone.stderr
         assert run("alerts", "notify-test", "other", "--data", data).exit_code == USAGE
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
     assert got[0]["text"].startswith("Test: ")

@@ -117,7 +117,7 @@ def test_tail_follows_without_a_daemon(tmp_path):
         try:
             writer = TrailWriter(layout, TrailSettings())
             for user in ("alice", "bob") * 2:
-                writer.put(event_for("login", user_id=user), "sync").result(10)
+                writer.put(event_for("login", user_id=user), "sync").result(60)
             seen = [json.loads(process.stdout.readline())["user.id"] for _ in range(2)]
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == INTERRUPTED
@@ -152,7 +152,7 @@ def test_tail_shows_all_of_a_burst_and_nothing_twice(tmp_path):
     layout = Layout(tmp_path / "data")
     layout.create()
     writer = TrailWriter(layout, TrailSettings())
-    writer.put(event_for("login", user_id="before"), "sync").result(10)
+    writer.put(event_for("login", user_id="before"), "sync").result(60)
     command = [sys.executable, "-m", "jwtrail", "tail", "user.id: *", "-n", "1", "--data", str(layout.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -160,10 +160,10 @@ def test_tail_shows_all_of_a_burst_and_nothing_twice(tmp_path):
             process.send_signal(signal.SIGSTOP)  # more than a page comes between two looks
             for number in range(1200):
                 writer.put(event_for("login", user_id=f"u{number}"), "batch")
-            writer.put(event_for("login", user_id="last"), "sync").result(10)
+            writer.put(event_for("login", user_id="last"), "sync").result(60)
             process.send_signal(signal.SIGCONT)
             seen = [json.loads(process.stdout.readline())["user.id"] for _ in range(1201)]
-            writer.put(event_for("login", user_id="after"), "sync").result(10)
+            writer.put(event_for("login", user_id="after"), "sync").result(60)
             assert json.loads(process.stdout.readline())["user.id"] == "after"
         finally:
             process.kill()

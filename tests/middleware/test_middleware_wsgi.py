@@ -104,7 +104,7 @@ def test_a_denial_waits_until_its_event_is_on_the_disk(tmp_path):
     assert not done.done()
     for waiter in bench.memory.waiting:
         waiter.set_result(None)
-    assert done.result(5)[0] == 401
+    assert done.result(60)[0] == 401
     thread.join()
 
 
@@ -226,7 +226,7 @@ def test_what_is_recorded_on_the_way_is_on_the_disk_before_the_head_leaves(tmp_p
     for waiter in bench.memory.waiting:
         waiter.set_result(None)
     bench.memory.hold = False
-    assert done.result(5)[0] == 200
+    assert done.result(60)[0] == 200
 
 
 def test_the_old_way_to_write_is_counted(tmp_path):

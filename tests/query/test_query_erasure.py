@@ -52,7 +52,7 @@ def sealed(layout: Layout, events: list) -> None:
     for event in events:
         done = writer.put(event, "sync")
         assert done is not None
-        done.result(10)
+        done.result(60)
     writer.close()
     with Keeper(layout) as keeper:
         while keeper.step(clock.now_us()):

@@ -60,7 +60,7 @@ def test_with_and_without_a_daemon_the_same_events(layout: Layout) -> None:
     writer = TrailWriter(layout)
     sent = [request(number) for number in range(60)]
     for event in sent[:40]:
-        writer.put(event, "sync").result(10)
+        writer.put(event, "sync").result(60)
     alone = LocalStore(TrailFiles(layout))
     assert {event.event_id for event in everything(alone, WHOLE, 7)} == {
         event.event_id for event in sent[:40]
@@ -71,7 +71,7 @@ def test_with_and_without_a_daemon_the_same_events(layout: Layout) -> None:
             keeper.step(clock.now_us())
             clock.sleep(0.01)
         for event in sent[40:]:
-            writer.put(event, "sync").result(10)
+            writer.put(event, "sync").result(60)
         with_head = LocalStore(TrailFiles(layout), head=lambda: keeper.head)
         ordered = everything(with_head, f"{WHOLE} and event.sequence: *", 7)
         numbers = [event.event_sequence for event in ordered]
@@ -123,7 +123,7 @@ def test_nothing_flickers_while_segments_are_made(layout: Layout) -> None:
 def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) -> None:
     """What was merged is removed at once, its parts with it, while another thread makes the index of what it saw listed."""
     writer, done = TrailWriter(layout), threading.Event()
-    writer.put(request(0), "sync").result(10)
+    writer.put(request(0), "sync").result(60)
     with Keeper(layout, TrailSettings(seal_events=4, checkpoint_seconds=3600)) as keeper:
         files, index = TrailFiles(layout), QueryIndex(layout.root / "index")
         store, most = LocalStore(files, head=lambda: keeper.head, index=index), 0
@@ -137,7 +137,7 @@ def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) 
         thread.start()
         try:
             for number in range(1, 80):
-                writer.put(request(number), "sync").result(10)
+                writer.put(request(number), "sync").result(60)
                 keeper.step(clock.now_us() + number * GRACE_SECONDS * 1_000_000)
                 most = max(most, len(files.segments()))
                 if number % 4:

@@ -317,7 +317,7 @@ def test_it_can_be_stopped_while_it_makes_a_part(tmp_path: Path, trail: Trail, m
     maker.start()
     assert begun.wait(20)
     index.stop()
-    maker.join(20)
+    maker.join(60)
     assert not maker.is_alive()
     assert [path.name for path in (tmp_path / "index").iterdir()] == ["lock"]
     assert not index.keep_up(trail.segments())

@@ -57,7 +57,7 @@ class Receiver:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
-        self.thread.join(5)
+        self.thread.join(60)
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """From the decisive event to the receiver, with real servers; and what a receiver that is away costs nobody else."""
 
+import contextlib
+import itertools
 import json
 import random
 import smtplib
 import socket
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -20,6 +21,7 @@ from jwtrail.runtime.courier import LONGEST_PAUSE_S, MAX_TRIES, Courier, pause_s
 from jwtrail.runtime.daemon import Daemon
 from jwtrail.state.outbox import Delivery, Outbox
 from jwtrail.trail.writer import TrailWriter
+from waiting import LONG_S, until
 
 NOW = 1_767_225_600_000_000
 SECRET = "a secret of more than twenty-four bytes"
@@ -162,12 +164,12 @@ def test_a_summary_is_repeated_as_it_was_and_what_comes_meanwhile_is_in_the_next
 
 def test_a_channel_that_hangs_holds_up_no_other(outbox):
     hanging, told = threading.Event(), threading.Event()
-    senders = {"slow": lambda _: hanging.wait(20), "ops": lambda _: told.set()}
+    senders = {"slow": lambda _: hanging.wait(LONG_S), "ops": lambda _: told.set()}
     courier = Courier(outbox, senders, lambda _: None, now_us=lambda: NOW)
     outbox.add(waiting(1, "slow"), waiting(2, "ops"))
     courier.start()
-    assert told.wait(5)
-    _until(lambda: [row.channel for row in outbox.listed(state="waiting")] == ["slow"])
+    assert told.wait(LONG_S)
+    until(lambda: [row.channel for row in outbox.listed(state="waiting")] == ["slow"])
     hanging.set()
     courier.close()
 
@@ -195,14 +197,7 @@ def http():
     yield server
     server.shutdown()
     server.server_close()
-    thread.join(5)
-
-
-def _until(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+    thread.join(60)
 
 
 def test_a_reused_refresh_token_is_told_once_with_what_was_done(tmp_path, http, monkeypatch):
@@ -220,9 +215,9 @@ def test_a_reused_refresh_token_is_told_once_with_what_was_done(tmp_path, http, 
         "refresh-reused", event_outcome="failure", event_reason="refresh_reused", jwt_family="fam-1",
         user_id="alice", source_ip="203.0.113.7",
     )  # fmt: skip
-    writer.put(event, "sync").result(10)
-    _until(lambda: [status for status, _, _ in http.got] == [503, 200])
-    _until(lambda: daemon.outbox.listed(state="sent"))
+    writer.put(event, "sync").result(60)
+    until(lambda: [status for status, _, _ in http.got] == [503, 200])
+    until(lambda: daemon.outbox.listed(state="sent"))
     writer.close()
     daemon.close()
     (_, first, one), (_, second, two) = http.got
@@ -276,7 +271,7 @@ def test_a_mail_goes_to_a_real_server(tmp_path):
             at=clock.iso(NOW),
         )
         senders_of(settings)["post"](notice)
-        thread.join(5)
+        thread.join(60)
     assert "rcpt TO:<ops@example.org>" in got
     assert "rcpt TO:<boss@example.org>" in got
     assert "Subject: [critical] B2 Reused" in got
@@ -286,13 +281,11 @@ def test_a_mail_goes_to_a_real_server(tmp_path):
 def test_a_receiver_that_drips_is_hung_up_on(tmp_path, kind):
     def drip(listening):
         peer, _ = listening.accept()
-        with peer:
-            for letter in "2" * 200 if kind == "email" else "HTTP/1.1 200 OK\r\n" + "X-A: b\r\n" * 30:
-                try:
-                    peer.sendall(letter.encode())
-                except OSError:
-                    return
-                time.sleep(0.05)
+        endless = itertools.repeat("2") if kind == "email" else itertools.cycle("X-A: b\r\n")
+        with peer, contextlib.suppress(OSError):
+            for letter in itertools.chain("" if kind == "email" else "HTTP/1.1 200 OK\r\n", endless):
+                peer.sendall(letter.encode())
+                clock.sleep(0.02)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=drip, args=(listening,), daemon=True)
@@ -306,11 +299,9 @@ def test_a_receiver_that_drips_is_hung_up_on(tmp_path, kind):
             channel = {"kind": "slack", "url": url, "timeout_s": 0.5}
         settings = config.load({"data": str(tmp_path), "notify": {"post": channel}}).settings
         notice = Notice(id="n", alert="a", code="", rule="", title="t", level="low", at=clock.iso(NOW))
-        began = time.monotonic()
         with pytest.raises(NotifyError):
             senders_of(settings)["post"](notice)
-        assert time.monotonic() - began < 5
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -320,7 +311,7 @@ def test_mail_to_a_server_that_offers_no_tls_is_not_sent_in_the_clear(tmp_path, 
         thread = threading.Thread(target=_smtp, args=(listening, got), daemon=True)
         thread.start()
         channel = {
-            "kind": "email", "host": "127.0.0.1", "port": listening.getsockname()[1], "timeout_s": 3,
+            "kind": "email", "host": "127.0.0.1", "port": listening.getsockname()[1], "timeout_s": 30,
             "sender": "jwtrail@example.org", "to": ["ops@example.org"],
         }  # fmt: skip
         settings = config.load({"data": str(tmp_path), "notify": {"post": channel}}).settings
@@ -328,7 +319,7 @@ def test_mail_to_a_server_that_offers_no_tls_is_not_sent_in_the_clear(tmp_path, 
             senders_of(settings)["post"](
                 Notice(id="n", alert="a", code="", rule="", title="t", level="low", at=clock.iso(NOW))
             )
-        thread.join(5)
+        thread.join(60)
     assert not [line for line in got if line.startswith("mail")]
 
 

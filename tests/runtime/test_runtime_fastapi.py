@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from jwtrail import clock
 from jwtrail.ecs import Event, decode_line
 from jwtrail.fastapi import Claims, JWTrail, TokenPair
+from waiting import until
 
 USERNAME, PASSWORD = "kim", "correct horse"
 
@@ -326,10 +327,7 @@ def test_one_command_is_enough_when_the_application_starts_the_daemon(tmp_path: 
     second = Shop(data, daemon=True, **{"serve.port": 0})  # another worker: finds the daemon started
     with shop.client, second.client:
         shop.sign_in()
-        deadline = clock.monotonic_ns() + 30_000_000_000
-        while TrailReader(Layout(data)).size < 4:
-            assert clock.monotonic_ns() < deadline
-            clock.sleep(0.05)
+        until(lambda: TrailReader(Layout(data)).size >= 4)
         assert shop.trail._worker._daemon is not None
         assert second.trail._worker._daemon is None
     assert shop.trail._worker._daemon.poll() is not None
@@ -353,9 +351,7 @@ def test_a_mounted_application_sees_revocations_too(tmp_path: Path) -> None:
             other.revoke(
                 Revocation(kind="family", value=family, at_us=now, until_us=now + 60_000_000, cause="test")
             )
-        deadline = clock.monotonic_ns() + 5_000_000_000
-        while client.get("/api/orders/1", headers=headers).status_code != 401:
-            assert clock.monotonic_ns() < deadline
+        until(lambda: client.get("/api/orders/1", headers=headers).status_code == 401)
     event = shop.requests()[0]
     assert event.http_route == "/login"  # as this application knows it
 

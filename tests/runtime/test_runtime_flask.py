@@ -177,7 +177,7 @@ def test_many_threads_of_a_real_server_write_one_event_for_each_request(shop):
     headers = shop.sign_in()
 
     def ask(number: int) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         bad = {"Authorization": "Bearer a.b.c"}
         connection.request("GET", f"/orders/{number}", headers=headers if number % 2 else bad)
         answer = connection.getresponse()
@@ -272,18 +272,18 @@ def test_the_second_thread_waits_until_it_is_known_what_is_revoked(tmp_path, mon
 
     def slow() -> None:
         loading.set()
-        assert may_load.wait(10)
+        assert may_load.wait(60)
         load()
 
     monkeypatch.setattr(again.trail._worker.live, "refresh", slow)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(again.app.test_client().get, "/orders/7", headers=headers)
-        assert loading.wait(10)
+        assert loading.wait(60)
         second = pool.submit(again.app.test_client().get, "/orders/7", headers=headers)
         clock.sleep(0.2)
         assert not second.done()
         may_load.set()
-        assert [asked.result(10).status_code for asked in (first, second)] == [401, 401]
+        assert [asked.result(60).status_code for asked in (first, second)] == [401, 401]
     again.trail.close()
 
 

@@ -61,7 +61,7 @@ def test_a_daemon_that_is_killed_loses_no_alert_and_doubles_none(tmp_path: Path)
             clock.sleep(chance.random() * 0.01)
         clock.sleep(chance.random() * 0.25)
         process.kill()
-        process.join(timeout=10)
+        process.join(timeout=60)
         assert process.exitcode == -9
         process.close()
     writer.close()

@@ -72,7 +72,7 @@ def test_on_a_disk_that_is_full_the_reserve_lets_the_last_events_land(tmp_path):
         layout.create()
         writer, told = TrailWriter(layout), []
         watch = LowWater(layout, told.append)
-        writer.put(event_for("login"), "sync").result(5)
+        writer.put(event_for("login"), "sync").result(60)
         watch.look()
         assert layout.reserve.exists()
         with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
@@ -82,7 +82,7 @@ def test_on_a_disk_that_is_full_the_reserve_lets_the_last_events_land(tmp_path):
         assert [event.event_action for event in told] == ["disk-low"]
         assert not layout.reserve.exists()
         for number in range(1000):
-            writer.put(event_for("access-denied", message="x" * 200, user_id=f"u{number}"), "sync").result(5)
+            writer.put(event_for("access-denied", message="x" * 200, user_id=f"u{number}"), "sync").result(60)
         writer.close()
         with Keeper(layout) as keeper:
             assert len(keeper.step(clock.now_us())) == 1003

@@ -1,6 +1,5 @@
 """Two workers of two hosts share their revocations through Redis; the trail tells when it is away."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from fastapi.testclient import TestClient
 from jwtrail.ecs import decode_line
 from jwtrail.fastapi import Claims, JWTrail, TokenPair
 from redis_server import Server
+from waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -49,13 +49,6 @@ def events(data: Path, action: str):
     )
 
 
-def wait_for(condition, seconds=8):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_a_sign_out_on_one_host_counts_on_the_other(server, tmp_path):
     with (
         TestClient(shop(tmp_path / "a", server.url)) as here,
@@ -67,7 +60,7 @@ def test_a_sign_out_on_one_host_counts_on_the_other(server, tmp_path):
         exchanged = there.post("/token/refresh", json={"refresh_token": pair["refresh_token"]})
         assert exchanged.status_code == 200
         assert here.post("/logout", headers=bearer).status_code == 204
-        wait_for(lambda: there.get("/open", headers=bearer).status_code == 401)
+        until(lambda: there.get("/open", headers=bearer).status_code == 401)
 
 
 def test_the_server_goes_away_and_comes_back(server, tmp_path):
@@ -75,12 +68,12 @@ def test_the_server_goes_away_and_comes_back(server, tmp_path):
     with TestClient(shop(data, server.url)) as client:
         bearer = {"Authorization": f"Bearer {client.post('/login').json()['access_token']}"}
         server.stop()
-        wait_for(lambda: events(data, "revocation-check-failed"))
+        until(lambda: events(data, "revocation-check-failed"))
         assert client.get("/open", headers=bearer).status_code == 200
         assert client.get("/strict", headers=bearer).status_code == 503
         assert client.post("/login").status_code == 503
         server.start()
-        wait_for(lambda: len(events(data, "revocation-check-failed")) == 2)
+        until(lambda: len(events(data, "revocation-check-failed")) == 2)
         assert client.get("/strict", headers=bearer).status_code == 200
     gone, back = events(data, "revocation-check-failed")
     assert (gone.event_outcome, back.event_outcome) == ("failure", "success")

@@ -54,7 +54,7 @@ def test_the_daemon_takes_changed_rules_and_keeps_what_the_others_remember(tmp_p
     def act(number: int) -> None:
         waiting = writer.put(event_for(f"deed-{number}", user_id="u1"), "sync")
         assert waiting is not None
-        waiting.result(timeout=10)
+        waiting.result(timeout=60)
         for _ in range(3):
             daemon._step()
 

@@ -1,7 +1,5 @@
 """Taking back an answer where that is sound, and the story of one event, on a real trail with its daemon."""
 
-import time
-
 import pytest
 
 from jwtrail import clock, config
@@ -12,6 +10,7 @@ from jwtrail.runtime.explain import explain
 from jwtrail.runtime.undo import undo
 from jwtrail.state.records import AlertRow, Restraint, Revocation
 from jwtrail.trail.writer import TrailWriter
+from waiting import until
 
 ALERT = "a" * 32
 HOUR = 3_600_000_000
@@ -68,12 +67,9 @@ def _held(number, now, alert=ALERT):
 def _put(daemon, action, **fields):
     writer = TrailWriter(daemon.layout, daemon.settings.trail)
     event = event_for(action, **fields)
-    writer.put(event, "sync").result(10)
+    writer.put(event, "sync").result(60)
     writer.close()
-    end = time.monotonic() + 15
-    while daemon.store.get(event.event_id) is None:
-        assert time.monotonic() < end, "the event did not arrive"
-        time.sleep(0.01)
+    until(lambda: daemon.store.get(event.event_id), "the event did not arrive")
     return event.event_id
 
 
@@ -130,12 +126,13 @@ def test_the_story_of_a_reused_refresh_token(daemon):
         source_ip="192.0.2.9",
     )
     later = _put(daemon, "http-request", event_outcome="failure", event_reason="revoked_session", **told)
-    end = time.monotonic() + 15
-    while len((made := explain(daemon.store, daemon.reader, daemon.rules, event_id)).alerts) < 1 or not (
-        made.alerts[0].answers and made.place.signed and made.later
-    ):
-        assert time.monotonic() < end, made
-        time.sleep(0.05)
+
+    def told_whole():
+        made = explain(daemon.store, daemon.reader, daemon.rules, event_id)
+        whole = made.alerts and made.alerts[0].answers and made.place.signed and made.later
+        return made if whole else None
+
+    made = until(told_whole)
     assert (made.verdict.kind, made.verdict.reason) == ("rejected", "refresh_reused")
     assert made.place.index >= 0
     assert made.token["jwt.jti"] == "j1"

@@ -128,7 +128,7 @@ def receiver() -> Iterator[tuple[int, list[bytes]]]:
         thread = threading.Thread(target=take)
         thread.start()
         yield server.getsockname()[1], got
-        thread.join(5)
+        thread.join(60)
 
 
 def unframed(data: bytes) -> list[bytes]:

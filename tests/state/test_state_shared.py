@@ -216,13 +216,13 @@ def test_another_process_sees_a_revocation_within_100_ms(open_shared, request):
     worker = context.Process(target=_follow, args=(open_shared, queue, stop))
     worker.start()
     try:
-        assert queue.get(timeout=20) == "ready"
+        assert queue.get(timeout=60) == "ready"
         store = open_shared()
         delays = []
         for number in range(100):
             started = time.monotonic_ns()
             store.revoke(revocation(value=f"v{number}"))
-            value, seen = queue.get(timeout=10)
+            value, seen = queue.get(timeout=60)
             assert value == f"v{number}"
             delays.append((seen - started) / 1e6)
     finally:

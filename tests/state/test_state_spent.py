@@ -45,7 +45,7 @@ def test_of_many_threads_and_processes_one_is_first(tmp_path):
     racers = [context.Process(target=_race, args=(path, queue)) for _ in range(4)]
     for racer in racers:
         racer.start()
-    assert sum(queue.get(timeout=30) for _ in racers) == 50
+    assert sum(queue.get(timeout=60) for _ in racers) == 50
     for racer in racers:
         racer.join()
 

@@ -130,7 +130,7 @@ def test_of_two_processes_that_rotate_at_once_exactly_one_wins(store, method):
     ]
     for worker in workers:
         worker.start()
-    won = [queue.get(timeout=30) for _ in workers]
+    won = [queue.get(timeout=60) for _ in workers]
     for worker in workers:
         worker.join()
     assert sorted(won) == [False, True]
@@ -277,7 +277,7 @@ def test_processes_that_open_a_new_file_together_wait_for_each_other(tmp_path):
         workers = [context.Process(target=_open, args=(path, barrier, queue)) for _ in range(6)]
         for worker in workers:
             worker.start()
-        assert [queue.get(timeout=30) for _ in workers] == [True] * 6
+        assert [queue.get(timeout=60) for _ in workers] == [True] * 6
         for worker in workers:
             worker.join()
 

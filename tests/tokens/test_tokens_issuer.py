@@ -241,7 +241,7 @@ def test_of_two_processes_that_exchange_at_once_exactly_one_wins_and_the_family_
     ]
     for worker in workers:
         worker.start()
-    outcomes = sorted(queue.get(timeout=30) for _ in workers)
+    outcomes = sorted(queue.get(timeout=60) for _ in workers)
     for worker in workers:
         worker.join()
     assert outcomes in (["exchanged", "refresh_reused"], ["exchanged", "revoked_session"])

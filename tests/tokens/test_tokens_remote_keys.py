@@ -49,7 +49,7 @@ class Source:
         """The keys, after a fetch that is under way has ended."""
         found = self.remote.current()
         if (flight := self.remote._flight) is not None:
-            flight.result(10)
+            flight.result(60)
         return self.remote.current() if not found.keys else found
 
     def wait(self, count):
@@ -131,7 +131,7 @@ def test_invented_key_ids_cause_no_storm():
     assert source.remote.ask() is None
     source.now += COOLDOWN_S * SECOND
     asked = source.remote.ask()
-    asked.result(10)
+    asked.result(60)
     assert not asked.cancel()
     for _ in range(100):
         assert source.remote.ask() is None
@@ -179,7 +179,7 @@ def test_a_fork_in_the_middle_of_a_fetch_does_not_wait_forever():
     queue = context.Queue()
     child = context.Process(target=_child, args=(source, queue))
     child.start()
-    assert queue.get(timeout=10) == 2
+    assert queue.get(timeout=60) == 2
     child.join()
     source.gate.set()
     source.wait(1)

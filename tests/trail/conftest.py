@@ -50,7 +50,7 @@ def fill(layout, make_event):
         writer = TrailWriter(layout)
         for number in range(start, start + count - 1):
             writer.put(make_event(number))
-        writer.put(make_event(start + count - 1), "sync").result(10)
+        writer.put(make_event(start + count - 1), "sync").result(60)
         if close:
             writer.close()
         return writer

@@ -67,11 +67,11 @@ def lived(layout):
     writer = TrailWriter(layout)
     for event in events():
         writer.put(event)
-    writer.put(event_for("login", user_id="u-1"), "sync").result(10)
+    writer.put(event_for("login", user_id="u-1"), "sync").result(60)
     with Keeper(layout, TrailSettings(seal_events=40)) as keeper:
         while keeper.step(clock.now_us()) or keeper.sealing:
             pass
-    writer.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(10)
+    writer.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(60)
     now = clock.now_us()
     with StateStore(layout.state) as state:
         state.issued(
@@ -149,7 +149,7 @@ def test_no_byte_of_the_person_is_left_and_old_proofs_hold(layout, settings, liv
         f"""SELECT count("user.id") FROM read_parquet('{layout.segments}/*.parquet', union_by_name = true)"""
     )
     assert rows.fetchall()[0][0] == 60 + 1 + 1 + 1  # theirs, u-47, u-1, and who erased
-    lived.put(event_for("login", user_id="u-2"), "sync").result(10)
+    lived.put(event_for("login", user_id="u-2"), "sync").result(60)
     second = erase(settings, WHO, by="root", reason="")
     assert (second.events, second.log_lines, second.state_rows) == (0, 0, 0)
     assert fsck.verify(layout.root).ok
@@ -162,7 +162,7 @@ def test_no_byte_of_the_person_is_left_and_old_proofs_hold(layout, settings, liv
 
 def test_a_daemon_goes_on_after_an_erasure(layout, settings, lived):
     erase(settings, WHO, by="root", reason="")
-    lived.put(event_for("login", user_id="u-3"), "sync").result(10)
+    lived.put(event_for("login", user_id="u-3"), "sync").result(60)
     with Keeper(layout) as keeper:
         events = keeper.step(clock.now_us())
     assert [event.user_id for event in events if event.event_action == "login"] == ["u-3"]
@@ -249,8 +249,8 @@ def test_the_daemon_erases_when_the_period_is_over_and_says_so_once(layout, kept
     daemon = Daemon(kept, on_events=shown.extend)
     daemon.start()
     try:
-        lived.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(10)
-        lived.put(event_for("login", user_id="u-5"), "sync").result(10)
+        lived.put(event_for("login", user_id=WHO, source_ip="203.0.113.99"), "sync").result(60)
+        lived.put(event_for("login", user_id="u-5"), "sync").result(60)
         _until(lambda: any(event.user_id == "u-5" for event in shown))
         assert WHO not in {event.user_id for event in shown}
         daemon._erasures.look()

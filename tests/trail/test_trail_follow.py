@@ -40,7 +40,7 @@ def test_every_event_once_in_order(tmp_path_factory, steps) -> None:
                 for _ in range(3):
                     writer.put(event_for("http-request", user_id=f"u-{written}", labels={"k": "\u00e9\"'"}))
                     written += 1
-                writer.put(event_for("login", event_outcome="failure"), "sync").result(10)
+                writer.put(event_for("login", event_outcome="failure"), "sync").result(60)
                 written += 1
             case "order":
                 known += keeper.step(NOW)

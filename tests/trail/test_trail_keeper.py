@@ -46,7 +46,7 @@ def test_events_come_out_in_order_with_their_derived_fields(layout, fill, drain)
 def test_logs_are_merged_by_time_and_keep_their_own_order(layout, make_event, drain):
     one, two = TrailWriter(layout), TrailWriter(layout)
     for number in range(30):
-        (one if number % 3 else two).put(make_event(number, user_name="x"), "sync").result(10)
+        (one if number % 3 else two).put(make_event(number, user_name="x"), "sync").result(60)
     one.close()
     two.close()
     with Keeper(layout) as keeper:
@@ -113,7 +113,7 @@ def test_followed_while_written_and_sealed_on_the_way(layout, make_event):
         for number in range(300):
             done = writer.put(make_event(number), "sync" if number % 40 == 0 else "batch")
             if done:
-                done.result(10)
+                done.result(60)
             if number % 8 == 0:
                 seen += keeper.step(clock.now_us())
         writer.close()
@@ -361,7 +361,7 @@ def fill_up(path):
 
 def write_some(writer, make_event):
     for number in range(30):
-        writer.put(make_event(number), "sync").result(10)
+        writer.put(make_event(number), "sync").result(60)
 
 
 def test_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path, make_event, drain):
@@ -377,7 +377,7 @@ def test_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path, make_event
     try:
         layout = Layout(disk / "data")
         writer = TrailWriter(layout)
-        writer.put(make_event(0), "sync").result(10)
+        writer.put(make_event(0), "sync").result(60)
         ballast = disk / "ballast"
         with pytest.raises(OSError, match="No space"):
             fill_up(ballast)
@@ -386,7 +386,7 @@ def test_a_full_disk_says_so_and_goes_on_when_there_is_room(tmp_path, make_event
         with pytest.raises(WriteError, match="No space left"):
             Keeper(layout)
         ballast.unlink()
-        writer.put(make_event(99), "sync").result(10)
+        writer.put(make_event(99), "sync").result(60)
         writer.close()
         with Keeper(layout) as keeper:
             events = drain(keeper)

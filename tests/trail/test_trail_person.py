@@ -114,7 +114,7 @@ def crowded(layout, settings):
     writer = TrailWriter(layout)
     for who in PEOPLE:
         writer.put(event_for("login", user_id=who, source_ip="192.0.2.1"))
-    writer.put(event_for("login", user_id="u-1", user_roles=("admin",)), "sync").result(10)
+    writer.put(event_for("login", user_id="u-1", user_roles=("admin",)), "sync").result(60)
     writer.close()
     with Keeper(layout) as keeper:
         while keeper.step(clock.now_us()) or keeper.sealing:

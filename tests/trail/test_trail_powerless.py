@@ -30,7 +30,7 @@ def lived(monkeypatch, root, forget=""):
             with Keeper(layout, SETTINGS) as keeper:
                 for step in range(8):
                     event = event_for("login", user_id=f"u-{number}-{step}", message="x" * 300)
-                    writer.put(event, "sync").result(10)
+                    writer.put(event, "sync").result(60)
                     promised.append(event.event_id)
                     keeper.step(clock.now_us())
                 writer.close()

@@ -196,7 +196,7 @@ def test_a_disk_that_fails_between_two_files_takes_no_line_with_it(layout, make_
     """What was read of a file is handed over, whatever becomes of the next one; the failure is told once."""
     writer = TrailWriter(layout, TrailSettings(wal_file_bytes=4096))
     for number in range(20):
-        writer.put(make_event(number), "sync").result(10)
+        writer.put(make_event(number), "sync").result(60)
     writer.close()
     (name,) = layout.writers()
     assert len(layout.wal_files(name)) > 2

@@ -75,7 +75,7 @@ def test_sync_waiters_of_a_batch_share_a_future(layout, make_event):
     futures = [writer.put(make_event(number), "sync") for number in range(200)]
     for future in futures:
         assert not future.cancel()
-        future.result(10)
+        future.result(60)
     assert len({id(future) for future in futures}) < 200
     assert writer.stats().durable >= 200
     writer.close()
@@ -92,7 +92,7 @@ def test_batch_events_are_durable_soon_and_visible_sooner(layout, make_event):
 def test_files_rotate_by_size(layout, make_event):
     writer = TrailWriter(layout, TrailSettings(wal_file_bytes=4096))
     for number in range(40):
-        writer.put(make_event(number), "sync").result(10)
+        writer.put(make_event(number), "sync").result(60)
     writer.close()
     (name,) = layout.writers()
     assert len(layout.wal_files(name)) > 2
@@ -126,7 +126,7 @@ def test_a_full_queue_refuses_sync_and_counts_the_rest(layout, make_event, monke
 @pytest.mark.parametrize("call", ["sync", "append"])
 def test_after_an_error_a_new_file_has_everything(layout, make_event, monkeypatch, call):
     writer = TrailWriter(layout)
-    writer.put(make_event(0), "sync").result(10)
+    writer.put(make_event(0), "sync").result(60)
     real = getattr(walfile.WalFile, call)
     used = []
 
@@ -140,8 +140,8 @@ def test_after_an_error_a_new_file_has_everything(layout, make_event, monkeypatc
 
     monkeypatch.setattr(walfile.WalFile, call, fail_once)
     with pytest.raises(WriteError, match="Input/output error"):
-        writer.put(make_event(1), "sync").result(10)
-    writer.put(make_event(2), "sync").result(10)
+        writer.put(make_event(1), "sync").result(60)
+    writer.put(make_event(2), "sync").result(60)
     writer.close()
     found, tail = only(layout)
     assert [one.line.number for one in found] == [1, 2, 3, 4, 5]
@@ -169,18 +169,18 @@ def test_a_failing_disk_bounds_memory_and_ends_with_an_error(layout, make_event,
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_writes_a_log_of_its_own(layout, make_event):
     writer = TrailWriter(layout)
-    writer.put(make_event(0), "sync").result(10)
+    writer.put(make_event(0), "sync").result(60)
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            writer.put(make_event(1), "sync").result(10)
+            writer.put(make_event(1), "sync").result(60)
             writer.close()
             status = 0
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    writer.put(make_event(2), "sync").result(10)
+    writer.put(make_event(2), "sync").result(60)
     writer.close()
     found = lines(layout)
     assert sorted(len(one) for one, _ in found.values()) == [3, 4]
@@ -252,7 +252,7 @@ def test_an_event_that_columns_could_not_give_back_becomes_a_note(layout, make_e
     """Only an event made past `event_for` can be one; it must not stop the log, nor the sealing."""
     writer = TrailWriter(layout)
     writer.put(msgspec.structs.replace(make_event(1, user_name='C:\\temp "x"'), **change))
-    writer.put(make_event(2), "sync").result(10)
+    writer.put(make_event(2), "sync").result(60)
     writer.close()
     found, tail = only(layout)
     assert not tail.findings

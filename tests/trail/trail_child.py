@@ -95,7 +95,7 @@ def live(root, acknowledged):
     for number in range(24):
         event = event_for("login", user_id=f"u-{number}", message="x" * 300)
         try:
-            writer.put(event, "sync").result(10)
+            writer.put(event, "sync").result(60)
             acknowledged.say(event.event_id)
             keeper = keeper or Keeper(layout, SMALL)
             keeper.step(clock.now_us())

@@ -105,7 +105,7 @@ class World:
         events = [_request(number) for number in range(30)]
         writer = TrailWriter(self.layout, TrailSettings())
         for event in events:
-            writer.put(event, "sync").result(10)
+            writer.put(event, "sync").result(60)
         writer.close()
         with Keeper(self.layout, TrailSettings(), lambda: NOW) as keeper:
             while keeper.step(NOW):

@@ -27,7 +27,7 @@ def server(world):
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     world.live.close()
     running.should_exit = True
-    thread.join(10)
+    thread.join(60)
     listening.close()
 
 

@@ -38,6 +38,9 @@ from jwtrail.trail.writer import TrailWriter
 
 __all__ = ["Worker"]
 
+DAEMON_END_S = 60
+"""How long the daemon that this process started may take to order, sign and save what is there when it ends."""
+
 
 class Worker:
     """The parts of one worker process, wired.
@@ -133,7 +136,7 @@ class Worker:
         self.writer.close()
         if self._daemon is not None:
             self._daemon.terminate()
-            self._daemon.wait(timeout=10)
+            self._daemon.wait(timeout=DAEMON_END_S)
         self.store.close()
 
     def sign_in(self, subject: str, *, name: str, **about: Any) -> TokenPair:

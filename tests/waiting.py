@@ -1,0 +1,23 @@
+"""Waiting for a state that another thread or process brings about.
+
+A test waits for what it means and for as long as a busy machine needs; how fast something is, the benches say.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from jwtrail import clock
+
+LONG_S = 60
+"""Limit of every wait in the tests. It says only how long a failure takes, so it is far beyond what is usual."""
+
+T = TypeVar("T")
+
+
+def until(holds: Callable[[], T], what: str = "it did not happen", *, seconds: float = LONG_S) -> T:
+    """The first true answer of `holds`, asked again and again."""
+    end = clock.monotonic_ns() + int(seconds * 1e9)
+    while not (found := holds()):
+        assert clock.monotonic_ns() < end, f"{what} within {seconds} s"
+        clock.sleep(0.01)
+    return found
