@@ -1,6 +1,7 @@
 """The ASGI middleware around bare applications: every way a request can end gives exactly one event."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -32,6 +33,8 @@ class Memory:
         self.hold = False
         self.waiting: list[Future[None]] = []
 
+        self._lock = threading.Lock()
+
     def put(self, event: Event, durability: str = "batch") -> Future[None] | None:
         if self.fail is not None:
             raise self.fail
@@ -39,11 +42,19 @@ class Memory:
         if durability != "sync":
             return None
         done: Future[None] = Future()
-        if self.hold:
+        with self._lock:
             self.waiting.append(done)
-        else:
-            done.set_result(None)
+        if not self.hold:
+            self.release()
         return done
+
+    def release(self) -> None:
+        """The disk has it all, and from now on everything at once."""
+        self.hold = False
+        with self._lock:
+            waiting, self.waiting = self.waiting, []
+        for done in waiting:
+            done.set_result(None)
 
 
 class Bench:
