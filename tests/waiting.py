@@ -1,8 +1,9 @@
-"""Waiting for a state that another thread or process brings about.
+"""Time in tests: waiting for a state that another thread or process brings about, and what a piece of work costs.
 
 A test waits for what it means and for as long as a busy machine needs; how fast something is, the benches say.
 """
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -21,3 +22,18 @@ def until(holds: Callable[[], T], what: str = "it did not happen", *, seconds: f
         assert clock.monotonic_ns() < end, f"{what} within {seconds} s"
         clock.sleep(0.01)
     return found
+
+
+AT_ONCE_S = 0.5
+"""What a hostile input may cost. Refusing one takes milliseconds; what grows with its square or worse takes far longer."""
+
+
+def cost_s(work: Callable[[], object], tries: int = 3) -> float:
+    """CPU seconds that this thread needs for it, the least of a few tries: what else the machine does is not counted."""
+
+    def once() -> float:
+        began = time.thread_time()
+        work()
+        return time.thread_time() - began
+
+    return min(once() for _ in range(tries))

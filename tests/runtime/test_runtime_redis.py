@@ -8,14 +8,15 @@ from fastapi.testclient import TestClient
 
 from jwtrail.ecs import decode_line
 from jwtrail.fastapi import Claims, JWTrail, TokenPair
-from redis_server import Server
+from redis_server import Server, patient
 from waiting import until
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
+    patient(monkeypatch)
     made = Server()
     yield made
     made.stop()

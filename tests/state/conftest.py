@@ -3,7 +3,7 @@
 import pytest
 
 from jwtrail.state import StateStore
-from redis_server import Server
+from redis_server import Server, patient
 
 
 @pytest.fixture(scope="session")
@@ -14,13 +14,14 @@ def redis_server():
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.engine)])
-def open_shared(request, tmp_path):
+def open_shared(request, tmp_path, monkeypatch):
     """Opens the store under test; every call gives another connection to the same data."""
     if request.param == "sqlite":
         opened = [lambda: StateStore(tmp_path / "state.db")]
     else:
         from jwtrail.state.redisstore import RedisStore
 
+        patient(monkeypatch)
         server = request.getfixturevalue("redis_server")
         server.clear()
         opened = [lambda: RedisStore(server.url)]

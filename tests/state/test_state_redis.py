@@ -1,7 +1,6 @@
 """Redis comes and goes: nothing is forgotten, nothing leaks, and somebody is told."""
 
 import threading
-import time
 
 import pytest
 
@@ -11,14 +10,16 @@ from jwtrail.state import AlertRow, Family, IssuedToken, Restraint, Revocation, 
 from jwtrail.state.split import forget_shared, shared_rows_about
 from jwtrail.tokens import LiveState
 from jwtrail.tokens.verdict import Claims
-from redis_server import Server
+from redis_server import Server, patient
+from waiting import LONG_S, until
 
 pytestmark = pytest.mark.engine
 HOUR = 3_600_000_000
 
 
 @pytest.fixture
-def server():
+def server(monkeypatch):
+    patient(monkeypatch)
     made = Server()
     yield made
     made.stop()
@@ -31,13 +32,6 @@ def revocation(value="t1", **more):
 
 def alert(alert_id):
     return AlertRow(id=alert_id, rule="b2", severity="high", group="g", at_us=clock.now_us(), doc="{}")
-
-
-def wait_for(condition, seconds=8):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_server_that_is_not_there_is_refused_at_start_without_its_password(tmp_path):
@@ -72,13 +66,13 @@ def test_a_restart_that_loses_the_data_ends_no_revocation(server, tmp_path):
         Restraint(id="r", field="user.id", value="u", at_us=1, until_us=clock.now_us() + HOUR, per_minute=0)
     )
     claims = Claims(jti="t1")
-    wait_for(lambda: live.revocations.check(claims, clock.now_us()) and live.restraints.active)
+    until(lambda: live.revocations.check(claims, clock.now_us()) and live.restraints.active)
     server.stop()
-    wait_for(lambda: live.failing)
+    until(lambda: live.failing)
     assert live.revocations.check(claims, clock.now_us()) is not None
     server.start()
-    wait_for(lambda: not live.failing)
-    wait_for(lambda: [row.value for row in store.revocations(clock.now_us())] == ["t1"])
+    until(lambda: not live.failing)
+    until(lambda: [row.value for row in store.revocations(clock.now_us())] == ["t1"])
     assert live.revocations.check(claims, clock.now_us()) is not None
     assert [row.id for row in store.restraints(clock.now_us())] == ["r"]
     assert [bool(text) for text in health] == [True, False]
@@ -92,10 +86,10 @@ def test_a_lost_message_is_noticed_by_the_counter(server, tmp_path):
     told = threading.Event()
     follower = store.watch(told.set)
     follower.start()
-    assert told.wait(5)
+    assert told.wait(LONG_S)
     told.clear()
     server.command("INCR", "{jwtrail}:version")  # a change whose message never came
-    assert told.wait(2)
+    assert told.wait(LONG_S)
     follower.close()
     store.close()
 

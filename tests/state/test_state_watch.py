@@ -6,6 +6,7 @@ import sys
 import threading
 
 from jwtrail.state import Revocation, StateStore, Watch
+from waiting import LONG_S
 
 NOW = 1_800_000_000_000_000
 REVOKE = """
@@ -28,10 +29,10 @@ def test_a_change_of_this_process_and_of_another_is_told(tmp_path):
         watch.start()
         watch.start()
         store.revoke(row("a"))
-        assert changed.wait(1)
+        assert changed.wait(LONG_S)
         changed.clear()
         subprocess.run([sys.executable, "-c", REVOKE, path], check=True)
-        assert changed.wait(1)
+        assert changed.wait(LONG_S)
         watch.close()
         changed.clear()
         store.revoke(row("b"))
@@ -48,9 +49,9 @@ def test_the_watch_goes_on_in_a_forked_child(tmp_path):
         if child == 0:
             changed.clear()
             store.revoke(row("child"))
-            os._exit(0 if changed.wait(5) else 1)
+            os._exit(0 if changed.wait(LONG_S) else 1)
         assert os.waitpid(child, 0)[1] == 0
-        assert changed.wait(1)
+        assert changed.wait(LONG_S)
         watch.close()
 
 
@@ -69,6 +70,6 @@ def test_a_file_that_is_away_for_a_moment_does_not_end_the_watch(tmp_path):
         watch = Watch(path, read)
         watch.start()
         store.revoke(row("a"))
-        assert told.wait(2)
+        assert told.wait(LONG_S)
         assert len(calls) == 2
         watch.close()

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -15,6 +14,7 @@ from tokens_forge import NOW_S, SECRET, forge, good, text
 
 from jwtrail.ecs import REASONS
 from jwtrail.tokens.vectors import judge
+from waiting import AT_ONCE_S, cost_s
 
 KEY = {"kty": "oct", "k": text(SECRET)}
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -107,10 +107,10 @@ def test_cve_2025_52999_nesting(levels):
     "number", [b"9" * 5000, b"-" + b"9" * 5000, b"1e999", b"NaN", b"Infinity", b"-Infinity"]
 )
 def test_cve_2020_10735_endless_and_impossible_numbers(number):
-    started = time.perf_counter()
     for name in (b"exp", b"x"):
-        assert verdict(forge(None, b'{"' + name + b'":' + number + b"}")) == "claim_invalid"
-    assert time.perf_counter() - started < 0.25
+        token = forge(None, b'{"' + name + b'":' + number + b"}")
+        assert verdict(token) == "claim_invalid"
+        assert cost_s(lambda: verdict(token)) < AT_ONCE_S  # noqa: B023
 
 
 def test_cve_2025_30204_many_dots():

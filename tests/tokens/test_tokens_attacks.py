@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import time
 
 import jwt
 import pytest
@@ -14,6 +13,7 @@ from jwtrail.errors import KeyRefusedError
 from jwtrail.tokens import Key, KeySet, Verifier, VerifyPolicy, load_jwk, load_pem, load_secret
 from jwtrail.tokens.keyhealth import check_rsa
 from jwtrail.tokens.keys import key_of
+from waiting import AT_ONCE_S, cost_s
 
 ORDER_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -139,10 +139,9 @@ def test_cve_2024_53861_issuer_only_partly_equal(reason_of):
     ],
     ids=range(9),
 )  # fmt: skip
-def test_cve_2025_27144_pathological_tokens_are_refused_in_milliseconds(reason_of, token):
-    started = time.perf_counter()
+def test_cve_2025_27144_pathological_tokens_are_refused_at_once(reason_of, token):
+    assert cost_s(lambda: reason_of(token)) < AT_ONCE_S
     assert reason_of(token) != "accepted"
-    assert time.perf_counter() - started < 0.25  # loose: the machine that tests is shared
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"])

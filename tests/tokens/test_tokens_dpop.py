@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import time
 
 import jwt
 import pytest
@@ -16,6 +15,7 @@ from jwtrail.tokens.dpop import MAX_AGE_S, MAX_JTI, MAX_PROOF_BYTES, Proof, chec
 from jwtrail.tokens.htu import normal_url
 from jwtrail.tokens.thumbprint import thumbprint
 from jwtrail.tokens.verdict import UNBOUND, Binding
+from waiting import AT_ONCE_S, cost_s
 
 NOW_S = 1_800_000_000
 NOW_US = NOW_S * 1_000_000
@@ -291,12 +291,11 @@ def test_only_bound_tokens_cost_a_check():
     assert wants_check(Binding(x5t="c"), "bearer")
 
 
-def test_a_hostile_proof_is_refused_within_milliseconds():
+def test_a_hostile_proof_is_refused_at_once():
     bombs = [
         "a." * 4000,
         "[" * 8000,
         base64.urlsafe_b64encode(b'{"a":' * 1200).decode().rstrip("=") + ".e30.e30",
     ]
-    started = time.perf_counter()
     assert {judged(bomb).reason for bomb in bombs} == {"dpop_invalid"}
-    assert time.perf_counter() - started < 0.05
+    assert max(cost_s(lambda: judged(bomb)) for bomb in bombs) < AT_ONCE_S  # noqa: B023

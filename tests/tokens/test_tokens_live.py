@@ -5,13 +5,13 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 
 import pytest
 from tokens_forge import NOW_S, NOW_US
 
 from jwtrail.state import Restraint, Revocation, StateStore
 from jwtrail.tokens import Accepted, Claims, KeyRing, LiveState, RestraintView, RevocationView, Verifier
+from waiting import until
 
 HOUR_US = 3_600_000_000
 
@@ -52,11 +52,12 @@ def test_a_revocation_by_another_process_is_seen_within_moments(shop):
         stdin=subprocess.PIPE,
     )
     assert other.stdout.readline() == b"done\n"
-    deadline = time.monotonic() + 1
-    while isinstance(verdict := verifier.verify(pair.access_token, shop.now_us), Accepted):
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    assert verdict.reason == "revoked_token"
+
+    def refused():
+        verdict = verifier.verify(pair.access_token, shop.now_us)
+        return None if isinstance(verdict, Accepted) else verdict
+
+    assert until(refused).reason == "revoked_token"
     assert live.failing == ""
     other.communicate(b"\n")
     live.close()
@@ -66,10 +67,7 @@ def test_live_state_follows_restraints_too(shop):
     live = LiveState(shop.store, clock=lambda: shop.now_us).start()
     assert not live.restraints.active
     shop.store.restrain(restraint())
-    deadline = time.monotonic() + 1
-    while not live.restraints.active:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    until(lambda: live.restraints.active)
     live.close()
 
 
@@ -246,9 +244,6 @@ def test_a_store_that_is_away_leaves_the_views_as_they_were(tmp_path):
     store.close()
     with StateStore(tmp_path / "state.db") as other:
         other.unrevoke("jti", "t1")
-        deadline = time.monotonic() + 1
-        while not live.failing:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
+        until(lambda: live.failing)
     assert live.revocations.check(Claims(jti="t1"), NOW_US) is not None
     live.close()

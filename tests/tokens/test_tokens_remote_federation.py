@@ -1,7 +1,6 @@
 """Tokens of several issuers, each judged by its own keys and its own rules."""
 
 import asyncio
-import time
 
 import pytest
 from tokens_shop import open_shop
@@ -11,6 +10,7 @@ from jwtrail.tokens import Accepted, Rejected, RevocationView, TokenSettings, Ve
 from jwtrail.tokens.federation import FederatedVerifier, remote_verifiers
 from jwtrail.tokens.remotesettings import RemoteIssuer
 from provider import Provider
+from waiting import until
 
 
 @pytest.fixture
@@ -36,10 +36,7 @@ class World:
 
     def settled(self):
         self.verifier.start()
-        end = time.monotonic() + 5
-        while not all(verifier.keys.current().keys for verifier in self.remote.values()):
-            assert time.monotonic() < end
-            time.sleep(0.005)
+        until(lambda: all(verifier.keys.current().keys for verifier in self.remote.values()))
         return self
 
     def reason(self, token):
@@ -95,10 +92,8 @@ def test_a_new_key_is_fetched_once_for_all_who_wait(world, providers):
 
     assert {type(verdict) for verdict in asyncio.run(crowd())} == {Accepted}
     assert provider.asked.count("/keys") == asked + 1
-    deadline = clock.monotonic_ns() + 5_000_000_000
-    while "jwks-changed" not in {news.action for news in world.news}:  # told after those who wait are let go
-        assert clock.monotonic_ns() < deadline
-        clock.sleep(0.01)
+    # told after those who wait are let go
+    until(lambda: "jwks-changed" in {news.action for news in world.news})
 
 
 def test_without_a_loop_too(world, providers):
@@ -143,10 +138,7 @@ def test_keys_survive_the_provider(world, providers):
     keys = world.remote[provider.issuer].keys
     keys._due_us = 0
     keys.current()
-    end = time.monotonic() + 8
-    while "jwks-failed" not in {news.action for news in world.news}:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: "jwks-failed" in {news.action for news in world.news})
     assert world.reason(provider.token()) == "Accepted"
 
 

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import threading
-import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -13,6 +12,7 @@ from jwtrail.tokens.discovery import MAX_KEYS, jwks_uri_of, metadata_urls, read_
 from jwtrail.tokens.keys import key_of
 from jwtrail.tokens.remote import BACKOFF_S, COOLDOWN_S, Fetched, RemoteKeys
 from jwtrail.tokens.remotesettings import RemoteIssuer
+from waiting import LONG_S, until
 
 NOW = 1_800_000_000_000_000
 SECOND = 1_000_000
@@ -40,7 +40,7 @@ class Source:
 
     def fetch(self):
         self.fetches += 1
-        assert self.gate.wait(10)
+        assert self.gate.wait(LONG_S)
         if self.fails:
             raise TokenError("jwks_unavailable", "away")
         return Fetched(self.keys, self.life_s, 1)
@@ -53,10 +53,7 @@ class Source:
         return self.remote.current() if not found.keys else found
 
     def wait(self, count):
-        end = time.monotonic() + 5
-        while len(self.news) < count:
-            assert time.monotonic() < end
-            time.sleep(0.005)
+        until(lambda: len(self.news) >= count)
 
 
 def test_the_first_question_never_waits():
@@ -158,9 +155,7 @@ def test_an_outage_is_survived_with_the_old_keys_and_then_not():
     source.fails = False
     source.now = source.remote._due_us + BACKOFF_S * SECOND
     source.remote.current()
-    end = time.monotonic() + 5
-    while not source.remote.current().keys:
-        assert time.monotonic() < end
+    until(lambda: source.remote.current().keys)
 
 
 def _child(source, queue):
