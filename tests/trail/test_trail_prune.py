@@ -299,7 +299,7 @@ def test_a_hold_leaves_traces_and_removing_its_file_ends_nothing(aged, settings)
 
 def test_what_hands_do_to_a_hold_is_recorded(aged, settings):
     told = []
-    watch = HoldWatch(aged, told.append)
+    watch = HoldWatch(aged, told.append, LocalStore(TrailFiles(aged)), lambda: TrailReader(aged).size)
     watch.look()
     retention.hold(aged.hold, "case 8")
     watch.look()
@@ -308,6 +308,7 @@ def test_what_hands_do_to_a_hold_is_recorded(aged, settings):
     watch.look()
     assert [(one.event_action, one.jwtrail_ticket) for one in told] == [("legal-hold-begun", "case 8")]
     announce(aged, settings, told[0])
+    keep(aged, settings)
     watch.look()
     aged.hold.unlink()
     for _ in range(3):
@@ -340,7 +341,13 @@ def test_the_daemon_removes_what_is_old_when_it_is_told_to(aged, settings):
 
 
 def test_a_schedule_is_off_unless_set_and_never_shorter_than_the_period(aged, settings):
-    pruning = ScheduledPruning(settings, lambda _: pytest.fail("removed unasked"), lambda _: None)
+    pruning = ScheduledPruning(
+        settings,
+        lambda _: pytest.fail("removed unasked"),
+        lambda _: None,
+        LocalStore(TrailFiles(aged)),
+        lambda: TrailReader(aged).size,
+    )
     pruning.look()
     with pytest.raises(ConfigError, match="days-30 is shorter than kr-1y"):
         TrailSettings(retention="kr-1y", prune_after="days-30")

@@ -143,7 +143,9 @@ class Daemon:
         self._evicted = self.detector.stats().evicted
         self._waiting: list[Alert] = []
         self._erasures = DueErasures(settings, self._erase)
-        self._pruning = ScheduledPruning(settings, self._prune, self.record)
+        self._pruning = ScheduledPruning(
+            settings, self._prune, self.record, self._local, lambda: self.keeper.size
+        )
         self._due: SimpleQueue[tuple[Callable[[], None], Future[None]]] = SimpleQueue()
         self._on_events = on_events
         self._on_alerts = on_alerts

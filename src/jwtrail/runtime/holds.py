@@ -7,6 +7,7 @@ from jwtrail.errors import HoldError
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
+from jwtrail.query.store import Store
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.retention import hold_reason, refuse_on_hold
 
@@ -24,8 +25,18 @@ def announced(layout: Layout) -> Event | None:
     Raises:
         QueryError: a segment cannot be read.
     """
-    found = LocalStore(TrailFiles(layout)).search(SearchRequest(_ASKED, limit=1)).events
-    return found[0] if found and found[0].event_action == BEGUN else None
+    return _open(_newest(LocalStore(TrailFiles(layout)), 0))
+
+
+def _newest(store: Store, first: int) -> Event | None:
+    """What was said last of a hold by events from an index on."""
+    query = f"event.sequence >= {first} and {_ASKED}" if first else _ASKED
+    found = store.search(SearchRequest(query, limit=1)).events
+    return found[0] if found else None
+
+
+def _open(said: Event | None) -> Event | None:
+    return said if said is not None and said.event_action == BEGUN else None
 
 
 def refuse_held(layout: Layout) -> None:
@@ -63,11 +74,19 @@ class HoldWatch:
     Args:
         layout: whose.
         record: puts an event into the trail.
+        store: everything in it, nothing hidden.
+        size: how many events have an index.
     """
 
-    def __init__(self, layout: Layout, record: Callable[[Event], None]) -> None:
+    def __init__(
+        self, layout: Layout, record: Callable[[Event], None], store: Store, size: Callable[[], int]
+    ) -> None:
         self._layout = layout
         self._record = record
+        self._store = store
+        self._size = size
+        self._looked = 0
+        self._said: Event | None = None
         self._seen = self._told = ""
 
     def look(self) -> None:
@@ -76,7 +95,7 @@ class HoldWatch:
         Raises:
             JwtrailError: the trail cannot be read, or written.
         """
-        reason, begun = hold_reason(self._layout.hold), announced(self._layout)
+        reason, begun = hold_reason(self._layout.hold), self._begun()
         odd = "" if (reason is None) == (begun is None) else "gone" if reason is None else "new"
         if odd and odd == self._seen != self._told:
             self._record(self._event(odd, reason or ""))
@@ -84,6 +103,13 @@ class HoldWatch:
         if not odd:
             self._told = ""
         self._seen = odd
+
+    def _begun(self) -> Event | None:
+        """As `announced`, of what is new since the last look: a trail only grows, and may be large."""
+        size = self._size()
+        self._said = _newest(self._store, self._looked) or self._said
+        self._looked = size
+        return _open(self._said)
 
     def _event(self, odd: str, reason: str) -> Event:
         if odd == "new":

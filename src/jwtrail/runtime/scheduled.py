@@ -6,6 +6,7 @@ from collections.abc import Callable
 from jwtrail.config import Settings
 from jwtrail.ecs import Event
 from jwtrail.errors import HoldError
+from jwtrail.query.store import Store
 from jwtrail.runtime.holds import HoldWatch, refuse_held
 from jwtrail.runtime.pruning import Pruned, overdue, refused_event
 from jwtrail.runtime.ticking import Ticker
@@ -33,16 +34,22 @@ class ScheduledPruning:
         settings: which trail, and `trail.prune_after`.
         take: announces and removes what was found; returns when that is done.
         record: puts an event into the trail.
+        store, size: see `HoldWatch`.
     """
 
     def __init__(
-        self, settings: Settings, take: Callable[[Pruned], None], record: Callable[[Event], None]
+        self,
+        settings: Settings,
+        take: Callable[[Pruned], None],
+        record: Callable[[Event], None],
+        store: Store,
+        size: Callable[[], int],
     ) -> None:
         self._settings = settings
         self._layout = Layout(settings.root)
         self._take = take
         self._record = record
-        self._holds = HoldWatch(self._layout, record)
+        self._holds = HoldWatch(self._layout, record, store, size)
         self._looks = 0
         self._failure = ""
         self._ticker = Ticker("jwtrail-pruning", self.look, EVERY_S, FIRST_S)
