@@ -10,6 +10,7 @@ from jwtrail import clock
 from jwtrail.errors import QueryError
 from jwtrail.query.running import current
 from jwtrail.web.app import build
+from waiting import LONG_S
 
 V1 = "/api/v1"
 HOUR = {"from": "2026-11-23T11:00:00Z", "to": "2026-11-23T12:00:00Z"}
@@ -105,13 +106,13 @@ def test_a_closed_tab_cancels_its_search(world, signed_in, gone_after):
     async def receive():
         if gone_after == "body" and (message := next(told, None)):
             return message
-        await asyncio.to_thread(store.began.wait, 10)
+        await asyncio.to_thread(store.began.wait, LONG_S)
         return {"type": "http.disconnect"}
 
     async def send(message):
         said.append(message)
 
-    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), LONG_S))
     assert store.ended == "the query was cancelled"
     assert said[0]["status"] == 400
     assert msgspec.json.decode(said[1]["body"])["error"]["message"] == store.ended

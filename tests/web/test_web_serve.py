@@ -9,8 +9,13 @@ import httpx2
 import pytest
 
 from jwtrail import config
+from jwtrail.ecs import event_for
 from jwtrail.errors import ServeError
+from jwtrail.trail.layout import Layout
+from jwtrail.trail.reader import TrailReader
+from jwtrail.trail.writer import TrailWriter
 from jwtrail.web.serve import listen, web_settings
+from waiting import LONG_S, until
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org", ""])
@@ -46,14 +51,14 @@ def test_from_the_link_to_the_end(tmp_path):
     with _serve(root) as daemon:
         link = daemon.stdout.readline().strip()
         base = link.split("/login")[0]
-        with httpx2.Client(base_url=base, timeout=20, trust_env=False) as browser:
+        with httpx2.Client(base_url=base, timeout=LONG_S, trust_env=False) as browser:
             assert browser.get(link).status_code == 200
             status = browser.get("/api/v1/status").json()
             assert status["detector"]["rules"] > 5
             assert status["trail"]["vkey"].startswith(status["trail"]["origin"])
 
             with _serve(root) as second:
-                assert second.wait(30) == 1
+                assert second.wait(LONG_S) == 1
                 assert f"process {daemon.pid}" in second.stderr.read()
 
             daemon.send_signal(signal.SIGUSR1)
@@ -71,16 +76,20 @@ def test_from_the_link_to_the_end(tmp_path):
                 assert any("console-search" in line for line in lines)
                 end()
                 list(lines)
-        assert daemon.wait(20) == 0
+        assert daemon.wait(LONG_S) == 0
         assert "Traceback" not in daemon.stderr.read()
 
 
 def test_without_a_console_it_only_works(tmp_path):
-    with _serve(tmp_path / "data", "--no-console") as daemon:
-        for _ in range(300):
-            if (tmp_path / "data" / "tlog" / "checkpoint").exists():
-                break
-            threading.Event().wait(0.05)
+    layout = Layout(tmp_path / "data")
+    layout.create()
+    writer = TrailWriter(layout)
+    with _serve(layout.root, "--no-console") as daemon:
+        for _ in range(2):  # the second is ordered when it has started
+            before = TrailReader(layout).size
+            writer.put(event_for("login"), "sync").result(LONG_S)
+            until(lambda: TrailReader(layout).size > before)  # noqa: B023
+        writer.close()
         daemon.send_signal(signal.SIGINT)
-        assert daemon.wait(20) == 0
+        assert daemon.wait(LONG_S) == 0
         assert daemon.stdout.read() == ""

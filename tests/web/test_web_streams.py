@@ -8,13 +8,13 @@ import httpx2
 import pytest
 import uvicorn
 
-from jwtrail import clock
 from jwtrail.ecs import event_for
 from jwtrail.web import live as live_module
 from jwtrail.web import streams
 from jwtrail.web.alerts import made
 from jwtrail.web.live import MAX_WAITING, Full, Listener, Live, Topic
 from jwtrail.web.serve import listen
+from waiting import LONG_S, until
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def client(server, world):
     session = world.sign_ins.redeem(world.sign_ins.new_key(), "127.0.0.1")
     cookies = {world.settings.cookie: session.id}
     with httpx2.Client(
-        base_url=server + "/api/v1", cookies=cookies, timeout=10, trust_env=False
+        base_url=server + "/api/v1", cookies=cookies, timeout=LONG_S, trust_env=False
     ) as made_client:
         made_client.session = session
         yield made_client
@@ -53,11 +53,8 @@ def _messages(answer):
 
 def _when_listening(topic, act):
     def wait():
-        for _ in range(500):
-            if topic._listeners:
-                act()
-                return
-            clock.sleep(0.01)
+        until(lambda: topic._listeners)
+        act()
 
     threading.Thread(target=wait, daemon=True).start()
 
@@ -102,11 +99,7 @@ def test_a_stream_ends_when_its_session_does(client, world, monkeypatch):
     _when_listening(world.live.events, lambda: world.sign_ins.end(client.session))
     with client.stream("GET", "/events/stream") as answer:
         assert list(_messages(answer)) == []
-    for _ in range(200):
-        if not world.live.events._listeners:
-            return
-        clock.sleep(0.01)
-    pytest.fail("the listener stayed")
+    until(lambda: not world.live.events._listeners, "the listener stayed")
 
 
 def test_the_end_of_the_daemon_ends_streams(client, world):
