@@ -131,6 +131,6 @@ def shown(tmp_path):
                 break
             chunks.append(chunk)
         os.close(parent)
-        return b"".join(chunks).decode().replace("\r\n", "\n"), process.wait(30)
+        return b"".join(chunks).decode().replace("\r\n", "\n"), process.wait(60)
 
     return invoke

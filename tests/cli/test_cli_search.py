@@ -16,6 +16,7 @@ from jwtrail.ecs import event_for
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
+from waiting import LONG_S
 
 PATHS = 'url.path: "/orders/*"'
 
@@ -120,7 +121,7 @@ def test_tail_follows_without_a_daemon(tmp_path):
                 writer.put(event_for("login", user_id=user), "sync").result(60)
             seen = [json.loads(process.stdout.readline())["user.id"] for _ in range(2)]
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) == INTERRUPTED
+            assert process.wait(LONG_S) == INTERRUPTED
             assert "Traceback" not in process.stderr.read()
         finally:
             process.kill()
@@ -142,7 +143,7 @@ def test_ctrl_c_within_a_statement_is_no_traceback():
             assert process.stdout.readline() == "ready\n"
             clock.sleep(0.5)
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) == INTERRUPTED
+            assert process.wait(LONG_S) == INTERRUPTED
             assert "Traceback" not in process.stderr.read()
         finally:
             process.kill()

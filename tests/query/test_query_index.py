@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from query_trail import Trail, numbered
 
-from jwtrail import clock
 from jwtrail.ecs import event_for
 from jwtrail.errors import QueryError
 from jwtrail.kql import compile_kql
@@ -27,6 +26,7 @@ from jwtrail.query.parts import Part, PartFile
 from jwtrail.query.scan import Scan
 from jwtrail.runtime import indexer as indexer_module
 from jwtrail.runtime.indexer import Indexer
+from waiting import LONG_S, until
 
 START = 1_763_916_415_000_000
 
@@ -315,7 +315,7 @@ def test_it_can_be_stopped_while_it_makes_a_part(tmp_path: Path, trail: Trail, m
     monkeypatch.setattr(building_module, "words_sql", lambda *_: begun.set() or endless)
     maker = threading.Thread(target=index.keep_up, args=(trail.segments(),))
     maker.start()
-    assert begun.wait(20)
+    assert begun.wait(LONG_S)
     index.stop()
     maker.join(60)
     assert not maker.is_alive()
@@ -445,9 +445,7 @@ def test_the_daemon_names_each_segment_that_cannot_be_read_once(
         damaged(path, 4, path.stat().st_size // 2)
     indexer = Indexer(trail, index)
     indexer.start()
-    deadline = clock.monotonic_ns() + 20_000_000_000
-    while len(index.cover(trail.segments())) > 5 and clock.monotonic_ns() < deadline:
-        clock.sleep(0.02)
+    until(lambda: len(index.cover(trail.segments())) == 5 and caplog.records)
     indexer.close()
     assert [unit.rows for unit in index.cover(trail.segments())] == [80, 40, 120, 40, 120]
     told = [record.getMessage() for record in caplog.records]

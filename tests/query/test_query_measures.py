@@ -17,6 +17,7 @@ from jwtrail.errors import QueryError
 from jwtrail.query import LocalStore, Run, SearchRequest, running
 from jwtrail.query.engine import COUNTS, Engine
 from jwtrail.query.local import MAX_TOP
+from waiting import LONG_S
 
 START = 1_763_916_415_000_000
 
@@ -155,8 +156,8 @@ def test_a_run_can_be_cancelled_from_another_thread(tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_query_as_it_ends_anything(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from jwtrail.query.engine import COUNTS, Engine\n"
-        "engine = Engine(COUNTS, Path(sys.argv[1])); print('ready', flush=True)\n"
-        "try: engine.rows(sys.argv[2])\n"
+        "engine = Engine(COUNTS, Path(sys.argv[1]))\n"
+        "try: print('ready', flush=True); engine.rows(sys.argv[2])\n"
         "except KeyboardInterrupt: print('interrupted')\n"
     )
     with subprocess.Popen(
@@ -167,6 +168,6 @@ def test_ctrl_c_ends_a_query_as_it_ends_anything(tmp_path: Path) -> None:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         try:
-            assert process.communicate(timeout=20)[0] == "interrupted\n"
+            assert process.communicate(timeout=LONG_S)[0] == "interrupted\n"
         finally:
             process.kill()
