@@ -1,5 +1,6 @@
 """A copy that is taken while everything goes on is whole, and refused where it would fork the log."""
 
+import itertools
 import threading
 
 import pytest
@@ -17,19 +18,32 @@ from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
+from waiting import until
+
+
+class Busy:
+    """A writer and a keeper that seals every 150 events. Nothing is written beyond what was asked for, so that a slow disk
+    cannot be overtaken: a copy begins again when a segment was sealed meanwhile.
+    """
+
+    def __init__(self):
+        self.stop, self.wanted = threading.Event(), threading.Semaphore(0)
+
+    def more(self, count):
+        self.wanted.release(count)
 
 
 @pytest.fixture
 def busy(layout, make_event):
-    """A writer and a keeper that seals every 150 events; stops when asked."""
-    stop = threading.Event()
-    writer = TrailWriter(layout)
+    made = Busy()
+    stop, writer = made.stop, TrailWriter(layout)
 
     def write():
-        number = 0
-        while not stop.wait(0.001):
+        for number in itertools.count():
+            made.wanted.acquire()
+            if stop.wait(0.001):
+                return
             writer.put(make_event(number))
-            number += 1
 
     def keep():
         with Keeper(layout, TrailSettings(seal_events=150, checkpoint_seconds=0)) as keeper:
@@ -39,8 +53,9 @@ def busy(layout, make_event):
     threads = [threading.Thread(target=run) for run in (write, keep)]
     for thread in threads:
         thread.start()
-    yield stop
+    yield made
     stop.set()
+    made.more(1)
     for thread in threads:
         thread.join()
     writer.close()
@@ -49,17 +64,24 @@ def busy(layout, make_event):
 def test_a_copy_taken_while_everything_goes_on_is_whole(layout, busy, tmp_path):
     with StateStore(layout.state) as state:
         state.revoke(Revocation(kind="jti", value="x", at_us=1, until_us=1 << 60, cause="operator"))
-    while not TrailReader(layout).segments():
-        pass
-    sizes = []
+    busy.more(400)
+    reader, sizes = TrailReader(layout), [0]
+    until(reader.segments)
+
+    def tell(copied, _all):
+        if copied == 1:
+            busy.more(50)  # three tries of a copy are one segment
+
     for number in range(4):
-        made = back_up(layout, tmp_path / f"copy{number}")
+        until(lambda: reader.size > sizes[-1])
+        made = back_up(layout, tmp_path / f"copy{number}", tell=tell)
         copy = Layout(tmp_path / f"copy{number}")
         assert fsck.verify(copy.root, vkey=layout.log_vkey.read_text()).ok
         assert made.signed > 0
         sizes.append(made.size)
+        busy.more(10)
     assert sizes == sorted(set(sizes))
-    busy.set()
+    busy.stop.set()
     with StateStore(copy.state) as state:
         assert len(state.revocations(clock.now_us())) == 1
     with Keeper(copy) as keeper:  # it can be gone on from

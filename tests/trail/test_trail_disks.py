@@ -85,7 +85,7 @@ def test_a_full_disk_loses_nothing_acknowledged_and_is_gone_on_from(root_only, t
                 refused += 1
         assert refused or left > 100_000
         (disk / "filler").unlink()
-        promised |= put_until(writer, 5, wait=5)
+        promised |= put_until(writer, 5)
         writer.close()
         if keeper is not None:
             keeper.close()

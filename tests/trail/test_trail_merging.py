@@ -271,14 +271,14 @@ def test_the_end_does_not_wait_for_a_merge(eight, monkeypatch):
 
     def held(*given):
         began.set()
-        let_go.wait(10)
+        let_go.wait(60)
         hold(*given)
 
     monkeypatch.setattr(merging, "_hold", held)
     now = clock.now_us()
     keeper = Keeper(eight, now=lambda: now)
     keeper.step(now)
-    began.wait(10)
+    assert began.wait(60)
     threading.Timer(0.1, let_go.set).start()
     keeper.close()
     assert len(TrailReader(eight).segments()) == 8

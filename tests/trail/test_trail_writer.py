@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import msgspec
 import pytest
@@ -19,6 +18,7 @@ from jwtrail.trail import storable, walfile
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.tail import Tail
 from jwtrail.trail.writer import TrailWriter
+from waiting import LONG_S, until
 
 
 def lines(layout):
@@ -34,14 +34,6 @@ def lines(layout):
 def only(layout):
     ((found, tail),) = lines(layout).values()
     return found, tail
-
-
-def wait_for(condition):
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("did not happen")
 
 
 def test_events_are_written_in_order_and_closed(layout, make_event):
@@ -84,7 +76,7 @@ def test_sync_waiters_of_a_batch_share_a_future(layout, make_event):
 def test_batch_events_are_durable_soon_and_visible_sooner(layout, make_event):
     writer = TrailWriter(layout, TrailSettings(batch_ms=30))
     writer.put(make_event(1))
-    wait_for(lambda: writer.stats().durable == 2)
+    until(lambda: writer.stats().durable == 2)
     assert writer.stats().syncs == 1
     writer.close()
 
@@ -104,10 +96,10 @@ def test_files_rotate_by_size(layout, make_event):
 def test_a_full_queue_refuses_sync_and_counts_the_rest(layout, make_event, monkeypatch):
     gate = threading.Event()
     append = walfile.WalFile.append
-    monkeypatch.setattr(walfile.WalFile, "append", lambda self, data: (gate.wait(10), append(self, data)))
+    monkeypatch.setattr(walfile.WalFile, "append", lambda self, data: (gate.wait(LONG_S), append(self, data)))
     writer = TrailWriter(layout, TrailSettings(queue_size=5))
     writer.put(make_event(0))
-    wait_for(lambda: writer.stats().waiting == 0)
+    until(lambda: writer.stats().waiting == 0)
     for number in range(5):
         writer.put(make_event(number))
     for number in range(3):
@@ -156,7 +148,7 @@ def test_a_failing_disk_bounds_memory_and_ends_with_an_error(layout, make_event,
     monkeypatch.setattr(walfile.WalFile, "append", fail)
     writer = TrailWriter(layout, TrailSettings(queue_size=4))
     writer.put(make_event(0))
-    wait_for(lambda: writer.stats().error)
+    until(lambda: writer.stats().error)
     assert "disk is full" in writer.stats().error
     for number in range(20):
         writer.put(make_event(number))

@@ -35,7 +35,7 @@ def write(writer, name):
         number += 1
         try:
             done = writer.put(event, "sync")
-            done.result(30)
+            done.result(60)
         except JwtrailError:
             continue
         os.write(1, f"{event.event_id}\n".encode())

@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import duckdb
@@ -23,6 +22,7 @@ from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
+from waiting import LONG_S, until
 
 CHILD = Path(__file__).with_name("trail_child.py")
 FS_IOC_SHUTDOWN, NOLOGFLUSH = 0x8004587D, 2
@@ -33,7 +33,7 @@ SETTINGS = TrailSettings(seal_events=60, checkpoint_seconds=0)
 
 def run(*command):
     return subprocess.run(
-        list(map(str, command)), check=True, capture_output=True, text=True, timeout=60
+        list(map(str, command)), check=True, capture_output=True, text=True, timeout=120
     ).stdout.strip()
 
 
@@ -74,18 +74,15 @@ def working(data, *more):
         yield acknowledged
     finally:
         child.send_signal(signal.SIGKILL)
-        child.wait(30)
-        listener.join(30)
+        child.wait(LONG_S)
+        listener.join(LONG_S)
         child.stdout.close()
 
 
 def at_work(acknowledged, pick):
     """Wait until the child has begun in earnest, and then for a moment that nobody chose."""
-    deadline = time.monotonic() + 30
-    while len(acknowledged) < AT_LEAST:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    time.sleep(pick.random() * 0.4)
+    until(lambda: len(acknowledged) >= AT_LEAST)
+    clock.sleep(pick.random() * 0.4)
 
 
 def recovered(data, settings=SETTINGS):
@@ -127,7 +124,7 @@ def power_cuts(tmp_path, rounds, *more):
             yield promised, recovered(disk / "data")
 
 
-def put_until(writer, count, wait=0.3):
+def put_until(writer, count, wait=LONG_S):
     """Ids of the events that were acknowledged; stops at the first that is refused."""
     done = set()
     for number in range(count):
