@@ -73,7 +73,7 @@ def notice(**changes):
 
 def test_a_webhook_is_signed_as_its_receiver_checks_it(receiver):
     sent = notice()
-    webhook.sender(receiver.url, SECRET, timeout_s=5, where="notify.ops", now_us=lambda: NOW_US)(sent)
+    webhook.sender(receiver.url, SECRET, timeout_s=30, where="notify.ops", now_us=lambda: NOW_US)(sent)
     [(path, headers, body)] = receiver.got
     assert (path, headers["content-type"], headers["webhook-id"]) == ("/hook", "application/json", sent.id)
     # Computed here from the specification's words, not with the code that signed.
@@ -111,7 +111,7 @@ def test_the_receiver_of_the_how_to_takes_what_we_send_and_nothing_else(receiver
     module: dict = {}
     exec(found[1], module)
     for secret in (SECRET, "a secret of twenty-four or more"):
-        webhook.sender(receiver.url, secret, timeout_s=5, where="notify.ops")(notice())
+        webhook.sender(receiver.url, secret, timeout_s=30, where="notify.ops")(notice())
         _, headers, body = receiver.got.pop()
         assert module["genuine"](secret, headers, body)
         assert not module["genuine"](secret, headers, body + b" ")
@@ -124,7 +124,7 @@ def test_the_receiver_of_the_how_to_takes_what_we_send_and_nothing_else(receiver
 def test_what_can_pass_is_told_from_what_cannot(receiver, status, final):
     receiver.answers.append((status, {"Location": "/elsewhere", "Retry-After": "7"}, b"no\nway"))
     with pytest.raises(NotifyError, match=f"status {status}: no way") as caught:
-        slack.sender(receiver.url, timeout_s=5, where="notify.chat")(notice())
+        slack.sender(receiver.url, timeout_s=30, where="notify.chat")(notice())
     assert (caught.value.final, caught.value.retry_after_s) == (final, 7)
     assert len(receiver.got) == 1  # no redirect is followed
 
@@ -132,7 +132,7 @@ def test_what_can_pass_is_told_from_what_cannot(receiver, status, final):
 def test_a_receiver_cannot_ask_for_endless_patience(receiver):
     receiver.answers.append((503, {"Retry-After": "999999"}, b""))
     with pytest.raises(NotifyError) as caught:
-        slack.sender(receiver.url, timeout_s=5, where="notify.chat")(notice())
+        slack.sender(receiver.url, timeout_s=30, where="notify.chat")(notice())
     assert caught.value.retry_after_s == MAX_RETRY_AFTER_S
 
 
@@ -172,7 +172,7 @@ def test_a_short_secret_is_refused():
 
 def test_a_chat_message_mentions_and_links_nothing_that_an_attacker_wrote(receiver):
     told = notice(name=HOSTILE, group={"user.name": HOSTILE})
-    slack.sender(receiver.url, timeout_s=5, where="notify.chat")(told)
+    slack.sender(receiver.url, timeout_s=30, where="notify.chat")(told)
     message = json.loads(receiver.got[0][2])
     assert "<!channel>" not in message["text"]
     [attachment] = message["attachments"]

@@ -117,7 +117,7 @@ def test_tessera_verifies_what_the_daemon_serves(tessera, log_of, tmp_path):
         assert good, said
     finally:
         daemon.terminate()
-        daemon.wait(20)
+        daemon.wait(60)
         daemon.stdout.close()
 
 

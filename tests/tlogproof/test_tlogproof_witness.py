@@ -6,7 +6,6 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from jwtrail.tlog.witness import WitnessKey, add_checkpoint, known_size
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.witnessing import post_to, witness
+from waiting import LONG_S, until
 
 MODULE = "filippo.io/torchwood/cmd/litewitness@v0.9.0"
 CACHE = Path.home() / ".cache/jwtrail-tests/bin"
@@ -56,7 +56,7 @@ def world(litewitness, tmp_path, log_of):
 @contextlib.contextmanager
 def running(tool, folder, reader):
     subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True, timeout=20
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True, timeout=60
     )
     public = base64.b64decode((folder / "key.pub").read_text().split()[1])
     key = WitnessKey(NAME, public[-32:])
@@ -67,19 +67,19 @@ def running(tool, folder, reader):
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
     server = None
     try:
-        wait(sock.exists)
+        until(sock.exists)
         subprocess.run(
             ["ssh-add", "-q", folder / "key"],
             env=config.child_env({"SSH_AUTH_SOCK": str(sock)}),
             check=True,
-            timeout=20,
+            timeout=60,
         )
         fingerprint = "SHA256:" + base64.b64encode(sha256(public).digest()).decode().rstrip("=")
         server = subprocess.Popen(
             [tool, "-db", folder / "witness.db", "-name", NAME, "-key", fingerprint, "-ssh-agent", sock, "-listen", f"127.0.0.1:{port}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        wait(lambda: listens(port))
+        until(lambda: listens(port))
         with contextlib.closing(sqlite3.connect(folder / "witness.db")) as known, known:
             known.execute(
                 "INSERT INTO log VALUES (?, 0, ?)",
@@ -90,14 +90,7 @@ def running(tool, folder, reader):
     finally:
         for process in filter(None, (server, agent)):
             process.terminate()
-            process.wait(20)
-
-
-def wait(ready):
-    deadline = time.monotonic() + 20
-    while not ready():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+            process.wait(LONG_S)
 
 
 def listens(port):
