@@ -84,6 +84,15 @@ class Trail(Door):
         """Sign somebody in; see `jwtrail.fastapi.JWTrail.issue`."""
         return self._worker.sign_in(subject, name=name or subject, **about)
 
+    def login_failed(self, name: str, *, reason: str = "bad_credentials") -> Denial:
+        """Record a failed sign-in; gives the 401 to answer with.
+
+        Args:
+            name: what was typed as the name.
+            reason: `bad_credentials`, `user_unknown`, `user_disabled`, `mfa_required` or `mfa_failed`; the client never sees it.
+        """
+        return self._login_failed(name, reason)
+
     def proven(self, scope: Scope, *, required: bool = False) -> Binding:
         """What the client of this request has shown to hold, for `issue(…, binding=…)`: see `jwtrail.fastapi.JWTrail.proven`.
 

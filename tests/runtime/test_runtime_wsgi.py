@@ -34,16 +34,26 @@ def ask(app, path, *, method="GET", body=b"", **headers):
 
 
 def requests(data: Path) -> list[Event]:
+    return recorded(data, "http-request")
+
+
+def logins(data: Path) -> list[Event]:
+    return recorded(data, "login")
+
+
+def recorded(data: Path, action: str) -> list[Event]:
     lines = [line for path in data.rglob("*.ndjson") for line in path.read_bytes().splitlines()]
     events = [decode_line(line) for line in lines if b'"event.id"' in line]
-    return [event for event in events if event.event_action == "http-request"]
+    return [event for event in events if event.event_action == action]
 
 
 @pytest.fixture
 def django(tmp_path, monkeypatch):
     """A project made of the page's snippets."""
     from django.conf import settings
+    from django.urls import clear_url_caches
 
+    clear_url_caches()  # of the project that the test before had made
     monkeypatch.chdir(tmp_path)
     page = snippets("wsgi.md")
     shop, trail, views = ModuleType("shop"), ModuleType("shop.trail"), ModuleType("shop.views")
@@ -51,10 +61,13 @@ def django(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(page[0], trail.__dict__)
     exec(
-        f"from django.http import JsonResponse\nfrom django.urls import path\nfrom shop.trail import trail\n{page[3]}\n"
+        f"from django.http import JsonResponse\nfrom django.urls import path\nfrom shop.trail import trail\n{page[3]}\n{page[4]}\n"
         "def boom(request): raise RuntimeError\n"
+        "class Staff:\n"
+        "    pk = 'u42'\n"
+        "    def authenticate(self, request, username, password): return self if password == 'good' else None\n"
         "from django.urls import re_path\n"
-        "urlpatterns = [path('orders/<int:order_id>', order), path('boom', boom),"
+        "urlpatterns = [path('orders/<int:order_id>', order), path('login', login), path('boom', boom),"
         r" re_path(r'^api/notes/(?P<pk>[^/.]+)\.(?P<format>[a-z]+)/?\Z', boom)]",
         views.__dict__,
     )
@@ -64,12 +77,13 @@ def django(tmp_path, monkeypatch):
         settings.configure(
             ROOT_URLCONF="shop.views",
             MIDDLEWARE=made["MIDDLEWARE"],
+            AUTHENTICATION_BACKENDS=["shop.views.Staff"],
             ALLOWED_HOSTS=["*"],
             LOGGING_CONFIG=None,
             USE_TZ=True,
         )
     project = ModuleType("project")
-    exec(page[1], project.__dict__)
+    exec(page[1] + page[5], project.__dict__)
     yield project.application, trail.trail
     trail.trail.close()
 
@@ -103,6 +117,28 @@ def test_a_django_application_is_recorded(django, tmp_path):
     assert (missing.http_response_status_code, bad.event_reason) == (401, "malformed_base64")
     assert (boom.http_response_status_code, boom.http_route) == (500, "/boom")
     assert (none.http_response_status_code, none.http_route) == (404, None)
+
+
+def test_people_sign_in_to_a_django_application_and_exchange_their_tokens(django, tmp_path):
+    application, trail = django
+    wrong, right = (json.dumps({"name": "kim", "password": word}).encode() for word in ("bad", "good"))
+    assert ask(application, "/login", method="POST", body=wrong) == (401, b'{"error": "sign-in failed"}')
+    status, text = ask(application, "/login", method="POST", body=right)
+    assert status == 200
+    pair = json.loads(text)
+    bearer = f"Bearer {pair['access_token']}"
+    assert ask(application, "/orders/7", HTTP_AUTHORIZATION=bearer) == (200, b'{"order": 7, "for": "u42"}')
+    body = f"refresh_token={pair['refresh_token']}".encode()
+    form = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
+    assert ask(application, "/token/refresh", method="POST", body=body, **form)[0] == 200
+    trail.close()
+    failed, good = logins(tmp_path)
+    assert (failed.user_name, failed.event_outcome, failed.event_reason) == (
+        "kim",
+        "failure",
+        "bad_credentials",
+    )
+    assert (good.user_name, good.user_id, good.event_outcome) == ("kim", "u42", "success")
 
 
 def test_a_django_application_under_asgi(django, tmp_path):

@@ -183,6 +183,15 @@ def test_one_key_must_match(reason_of, pairs):
     assert reason_of(jwt.encode(good(), pairs["ES256"], "ES256"), nobody) == "kid_unknown"
 
 
+def test_a_secret_may_be_a_text_as_other_libraries_take_it():
+    assert load_secret("schlüssel-0123456789-ABCDEFGHIJ") == load_secret(
+        "schlüssel-0123456789-ABCDEFGHIJ".encode()
+    )
+    with pytest.raises(KeyRefusedError) as refused:
+        load_secret("secret")
+    assert refused.value.reason == "key_weak_secret"
+
+
 def test_sets_that_are_refused(pairs):
     public = key_of(pairs["EdDSA"].public_key(), kid="a")
     with pytest.raises(KeyRefusedError) as ambiguous:

@@ -145,11 +145,12 @@ class KeySet:
 
 
 def load_secret(
-    secret: bytes, alg: str = "HS256", *, kid: str = "", patterned: bool = False, examples: bool = False
+    secret: bytes | str, alg: str = "HS256", *, kid: str = "", patterned: bool = False, examples: bool = False
 ) -> Key:
     """A shared secret.
 
     Args:
+        secret: of a text the bytes of its UTF-8 form, as other libraries take it.
         patterned: takes a secret that repeats a few characters, as published test vectors have.
         examples: takes the keys that are printed in standards.
 
@@ -161,13 +162,14 @@ def load_secret(
         raise KeyRefusedError(
             "key_invalid", f"a secret cannot be used with {alg}", hint="HS256, HS384, HS512"
         )
-    if len(secret) > MAX_KEY_BYTES:
+    raw = secret.encode() if isinstance(secret, str) else secret
+    if len(raw) > MAX_KEY_BYTES:
         raise KeyRefusedError(
-            "key_invalid", f"a secret of {len(secret)} bytes", hint=f"at most {MAX_KEY_BYTES} are read"
+            "key_invalid", f"a secret of {len(raw)} bytes", hint=f"at most {MAX_KEY_BYTES} are read"
         )
-    keyhealth.check_secret(secret, algorithm.secret_bytes, patterned=patterned)
-    keyhealth.check_published(secret, examples=examples)
-    return Key(kid=kid, kty="oct", algs=frozenset((alg,)), material=secret)
+    keyhealth.check_secret(raw, algorithm.secret_bytes, patterned=patterned)
+    keyhealth.check_published(raw, examples=examples)
+    return Key(kid=kid, kty="oct", algs=frozenset((alg,)), material=raw)
 
 
 def load_pem(pem: bytes | str, alg: str | None = None, *, kid: str = "") -> Key:
