@@ -14,7 +14,7 @@ from jwtrail.demo.people import Client
 
 __all__ = ["ATTACKS", "Attack", "Outcome"]
 
-PERSISTENCE_S = 6.0
+PERSISTENCE_S = 30.0
 """How long an attacker goes on after the decisive request, hoping nobody noticed."""
 
 

@@ -16,8 +16,8 @@ from jwtrail.errors import ServeError
 
 __all__ = ["Server", "free_port", "serve_daemon", "serve_shop"]
 
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 45.0
 PR_SET_PDEATHSIG = 1
 MAX_RESTARTS = 20
 """A process that dies more often has a fault that starting it again does not mend."""
