@@ -1,5 +1,6 @@
 """Taking back an answer where that is sound, and the story of one event, on a real trail with its daemon."""
 
+import msgspec
 import pytest
 
 from jwtrail import clock, config
@@ -8,6 +9,7 @@ from jwtrail.errors import AlertNotFound, EventNotFound
 from jwtrail.runtime.daemon import Daemon
 from jwtrail.runtime.explain import explain
 from jwtrail.runtime.undo import undo
+from jwtrail.respond.action import Action
 from jwtrail.state.records import AlertRow, Restraint, Revocation
 from jwtrail.trail.writer import TrailWriter
 from waiting import until
@@ -99,6 +101,30 @@ def test_a_sign_in_that_somebody_else_ended_too_stays_ended(daemon, now):
         (f"jwt.family={action}", action) for action in actions
     }
     assert {row.value for row in daemon.state.revocations(now)} == set(actions)
+
+
+def test_a_sign_in_that_somebody_else_had_ended_before_the_answer_stays_and_is_said(daemon, now):
+    action = Action(
+        alert=ALERT,
+        rule="r",
+        rule_name="B2",
+        kind="revoke",
+        at_us=now,
+        until_us=now + HOUR,
+        field="jwt.family",
+        value="f1",
+    )
+    doc = msgspec.json.encode({"actions": [action]}).decode()
+    theirs = Revocation(kind="family", value="f1", at_us=now, until_us=now + HOUR, cause="refresh_reused")
+    daemon.state.commit(
+        alerts=[AlertRow(id=ALERT, rule="r", severity="high", group="", at_us=now, doc=doc)],
+        revocations=[theirs],
+    )
+    done = _undone(daemon, now)
+    assert not done.undone
+    [(target, why)] = done.kept
+    assert (target, why.split(",")[0]) == ("jwt.family=f1", "refresh_reused ended it too")
+    assert [row.value for row in daemon.state.revocations(now)] == ["f1"]
 
 
 def test_a_cut_off_goes_back_to_the_one_before(daemon, now):

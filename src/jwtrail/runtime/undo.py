@@ -1,7 +1,8 @@
 """Taking back what an alert's answer did, where that is sound."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -11,8 +12,8 @@ from jwtrail.errors import AlertNotFound
 from jwtrail.predicate.ir import And, Equals, Or
 from jwtrail.query.page import SearchRequest
 from jwtrail.query.store import Store
-from jwtrail.respond.action import REVOKES
-from jwtrail.state.records import Revocation, RevocationKind
+from jwtrail.respond.action import REVOKES, Action, revocation_of
+from jwtrail.state.records import AlertRow, Revocation, RevocationKind
 from jwtrail.state.store import StateStore
 
 __all__ = ["Undone", "undo"]
@@ -62,14 +63,15 @@ def undo(
         AlertNotFound: no alert has this id.
         StateError, QueryError: something could not be read or written; what is not told as undone is in force.
     """
-    if state.alert(alert_id) is None:
+    alert = state.alert(alert_id)
+    if alert is None:
         raise AlertNotFound(f"no alert {alert_id!r}", hint="jwtrail alerts list")
     undone = [
         f"{held.field}={held.value}"
         for held in state.restraints(now_us)
         if held.alert == alert_id and state.lift(held.id)
     ]
-    kept: list[tuple[str, str]] = []
+    kept = list(_of_others(state, alert, now_us))
     for row in state.revocations(now_us):
         if row.alert != alert_id:
             continue
@@ -91,6 +93,22 @@ def undo(
             )
         )
     return Undone(undone=tuple(undone), kept=tuple(kept))
+
+
+class _Answered(Struct, frozen=True):
+    """What of an alert's document says what was to be done."""
+
+    actions: tuple[Action, ...] = ()
+
+
+def _of_others(state: StateStore, alert: AlertRow, now_us: int) -> Iterable[tuple[str, str]]:
+    """What the answer was to revoke and somebody else had revoked before it: that row is theirs, and stays."""
+    planned = map(revocation_of, msgspec.json.decode(alert.doc, type=_Answered).actions)
+    wanted = {(row.kind, row.value) for row in planned if row is not None}
+    for row in state.revoked(wanted, now_us):
+        if row.alert != alert.id:
+            who = f"alert {row.alert}" if row.alert else row.cause
+            yield f"{_FIELDS[row.kind]}={row.value}", f"{who} ended it too, {clock.iso(row.at_us)[:19]}"
 
 
 def _taken_back(state: StateStore, store: Store, row: Revocation) -> str:
