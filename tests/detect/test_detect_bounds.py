@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import pytest
 from detect_kit import correlation, event
 
 from jwtrail.detect import Detector
@@ -118,3 +119,34 @@ def test_a_silent_group_of_a_long_name_is_named_by_its_beginning():
     [alert] = Detector(rules).feed([event(0, 0, user="u" * 900), event(1, 60, user="v")])
     assert alert.group["user.id"].startswith("uuuu")
     assert len(alert.group["user.id"]) == MAX_VALUE
+
+
+@pytest.mark.parametrize("batch", [1, 50, 300])
+def test_who_has_to_go_when_memory_is_used_up_does_not_depend_on_batches_and_restarts(batch):
+    rules = correlation(
+        "event_count",
+        span="1h",
+        condition="{gte: 3}",
+        more="""
+---
+title: Values
+id: bbbbbbbb-0000-4000-8000-000000000002
+correlation: {type: value_count, rules: [a], group-by: [source.ip], timespan: 1h, condition: {gte: 4, field: user.id}}
+""",
+    )
+    flood = [
+        event(number, number / 100, user=f"u{number * number % 997}", source_ip=f"10.0.0.{number % 211}")
+        for number in range(3_000)
+    ]
+    memory = 700_000
+    whole = Detector(rules, memory=memory)
+    wanted = whole.feed(flood)
+    assert wanted
+    assert whole.stats().evicted
+    detector, alerts = Detector(rules, memory=memory), []
+    for start in range(0, len(flood), batch):
+        alerts += detector.feed(flood[start : start + batch])
+        if start % 7 == 0:
+            detector = Detector(rules, detector.snapshot(), memory=memory)
+    assert alerts == wanted
+    assert detector.snapshot() == whole.snapshot()

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from jwtrail.detect.fields import MAX_VALUE, key_of, number_reader, value_reader, values_reader
-from jwtrail.detect.machines import Correlated, Fired, Hits
+from jwtrail.detect.fields import bounded_value, key_of, number_reader, value_reader, values_reader
+from jwtrail.detect.machines import Correlated, Fired, Hits, Row
 from jwtrail.detect.measures import holds, measured, sampled, take
 from jwtrail.detect.windows import Firing, Group, kept_for, see
 from jwtrail.ecs import Event
@@ -26,23 +26,28 @@ class Counter(Correlated):
         self._values = values_reader(rule.shape.fields) if isinstance(rule.shape, ValueCount) else None
         self._events = isinstance(rule.shape, EventCount)
         self._kept = kept_for(self._count)
-        self._what = _what_of(rule) if self.keyed is not None else None
+        self._what = _what_of(rule)
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        what = "" if self._what is None else self._what(event)
-        if what is None:
-            return None
-        if self._what is None or len(what) > MAX_VALUE:
-            return super().take(event, at_us, key)
-        group = self.groups.find(key)
-        if group is None or at_us - group.touched_us > self.groups.grain_us:
-            group = self.groups.touch(key, at_us)
-        inside = see(group, what, at_us, event.event_id, self._span_us, self._kept)
-        if len(group.seen) != group.size:
-            self.groups.weigh(group, at_us)
-        if inside and len(group.seen) >= self._count:
-            return self._fired(group, event, at_us)
-        return None
+    def take(self, rows: Sequence[Row]) -> list[Fired]:
+        what_of = self._what
+        if what_of is None:
+            return super().take(rows)
+        fired, key_of, span_us, kept, count = list[Fired](), self._key, self._span_us, self._kept, self._count
+        groups, find, grain_us = self.groups, self.groups.find, self.groups.grain_us
+        for event, at_us, _ in rows:
+            key, what = key_of(event), what_of(event)
+            if key is None or what is None:
+                continue
+            group = find(key)
+            if group is None or at_us - group.touched_us > grain_us:
+                group = groups.held(key, at_us)
+            inside = see(group, bounded_value(what), at_us, event.event_id, span_us, kept, count)
+            found = len(group.seen)
+            if found != group.size:
+                groups.resize(group, found, at_us)
+            if inside and found >= count:
+                fired.append(self._fired(group, event, at_us))
+        return fired
 
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
         inside = False
@@ -76,10 +81,10 @@ class Shared(Counter):
         self._share = rule.share
         self._kept = kept_for(max(self._count, SHARE_KEPT))
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
+    def _observe(self, event: Event, at_us: int, hits: Hits) -> list[Fired]:
         if self._share.against in hits:
             self._weigh(event, at_us, hits[self._share.against])
-        return super().observe(event, at_us, hits)
+        return super()._observe(event, at_us, hits)
 
     def _weigh(self, event: Event, at_us: int, inherited: dict[str, str]) -> None:
         """Count on the other side of the share."""

@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 
 from jwtrail.detect.alert import Alert, targets_of_group
 from jwtrail.detect.fields import SEPARATOR, key_of, key_reader, number_reader, values_reader
-from jwtrail.detect.machines import Correlated, Fired, Hits, Machine, Saved, fulfilled
+from jwtrail.detect.machines import NOBODY, Correlated, Fired, Machine, Saved, fulfilled
 from jwtrail.detect.measures import holds, measured, take
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, reset, see
 from jwtrail.ecs import Event
@@ -30,8 +30,6 @@ __all__ = ["LATENESS_US", "Absent", "Ending", "Timed"]
 
 LATENESS_US = 2_000_000
 """How far event time must be past the end of a window, µs, before it is closed."""
-
-_NOT_YET = Fired({}, None)
 
 
 class Timed(Machine, ABC):
@@ -86,7 +84,7 @@ class Ending(Correlated, Timed):
 
     def __init__(self, rule: Correlation, *, alerts: bool, shape: str) -> None:
         super().__init__(rule, alerts=alerts, shape=shape, longer_us=rule.span_us + LATENESS_US)
-        self.keyed = None  # one event may end a window and open the next
+        self.takes = False  # one event may end a window and open the next
         self._ends = []
         self._shape = rule.shape
         self._most = kept_for(len(rule.rules))
@@ -103,7 +101,7 @@ class Ending(Correlated, Timed):
         fired = None
         if group.due_us and at_us > group.due_us:  # the next window begins before the last one was closed
             alert = self._end(key, group)
-            fired = Fired({}, alert) if alert is not None else None
+            fired = Fired(event, at_us, NOBODY, alert) if alert is not None else None
         if not group.due_us:
             reset(group)
             group.latest_us = at_us
@@ -167,9 +165,9 @@ class Absent(Timed):
         self._ends = []
         self._span_us = span_us
         self._fields = rule.meta.group_by
-        self._key = key_reader(self._fields) if self._fields else lambda _event: ()
+        self._key = key_reader(self._fields)
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:  # noqa: ARG002
+    def _take(self, event: Event, at_us: int) -> Fired | None:
         parts = self._key(event)
         if parts is None:
             return None

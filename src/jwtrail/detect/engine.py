@@ -3,7 +3,7 @@
 The same events give the same alerts with the same ids, whatever the batches and wherever it was stopped and resumed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from operator import itemgetter
 from typing import cast
@@ -17,24 +17,22 @@ from jwtrail.detect.endings import Timed
 from jwtrail.detect.factory import machine_of
 from jwtrail.detect.groups import MAX_BYTES, Budget
 from jwtrail.detect.health import Health
-from jwtrail.detect.keys import keys_reader
-from jwtrail.detect.machines import Hits, Machine, Saved
-from jwtrail.detect.ruleset import Active, RuleSet, asks_for_alerts
+from jwtrail.detect.machines import Saved
+from jwtrail.detect.rounds import Rounds
+from jwtrail.detect.ruleset import RuleSet, asks_for_alerts
 from jwtrail.ecs import Event
 from jwtrail.errors import StateError
 from jwtrail.predicate.python import compile_many
 from jwtrail.sigma import Correlation, Rule, Step
 
-__all__ = ["SELF_INFLICTED", "Detector", "Stats"]
+__all__ = ["ROUND", "SELF_INFLICTED", "Detector", "Stats"]
 
 SELF_INFLICTED = "self_inflicted"
 """Flag of an event that our own answer caused; it never counts, or a ban would feed the ban."""
 
-MAX_COMBINATIONS = 4_096
-"""Combinations of rules whose machines are remembered; with more it starts over."""
-
-_SEES, _WAITS = -1, -2
-"""In place of the number of a key: the machine finds its groups itself, and it only needs what others hand on."""
+ROUND = 128
+"""Events that are taken together at the most. How much memory is used is seen after each so many, not in between, so that
+batches and restarts change nothing."""
 
 _VERSION = 1
 
@@ -87,22 +85,6 @@ class _Snapshot(msgspec.Struct):
     held: dict[str, tuple[int, str]] = {}
 
 
-class _Reached(msgspec.Struct, frozen=True):
-    """What an event that fits some rules sets off.
-
-    Args:
-        keys: reads the keys of groups, each once.
-        steps: machines in their order, each with the number of its key, `_SEES` or `_WAITS`.
-        hits: what machines are told to begin with.
-        timed: whether one of them has windows that end.
-    """
-
-    keys: Callable[[Event], tuple[str | None, ...]]
-    steps: tuple[tuple[int, Machine], ...]
-    hits: Hits
-    timed: bool
-
-
 class Detector:
     """Runs a rule set.
 
@@ -136,19 +118,17 @@ class Detector:
             for rule in active.everything()
             if isinstance(rule, Correlation) or rule.watch is not None or rule.meta.id in active.alerting
         ]
-        budget = Budget(memory)
+        self._budget = Budget(memory)
         for machine in self._machines:
-            machine.groups.share(budget)
+            self._budget.join(machine.groups)
         self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
-        self._watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
-        self._plain = frozenset(rule.meta.id for rule in active.rules) - self._watched
+        watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
+        self._rounds = Rounds([rule.meta.id for rule in active.rules], watched, self._machines)
         self._steps = {rule.meta.id: rule.predicate for rule in active.rules if _sees_everything(rule)}
         self._step = compile_many(self._steps)
         self._due = _NEVER
         self._health = Health(rule.meta for rule in active.everything())
         self._rules = len(active.alerting)
-        self._plans = _plans(active, self._machines)
-        self._together: dict[tuple[str, ...], _Reached] = {}
         self._counts = _Counts()
         self._only = only or {}
         self._sequence = _BEFORE
@@ -167,17 +147,21 @@ class Detector:
             if sequence <= self._sequence:
                 continue
             self._sequence = sequence
+            if not counts.events % ROUND:
+                self._end_round(alerts)
+                self._budget.look()
             counts.events += 1
             if event.timestamp > self._due:
                 self._close(event, alerts)
             flags = event.jwtrail_flags
             if event.event_kind == "alert" or (flags is not None and SELF_INFLICTED in flags):
                 counts.ignored += 1
-                if self._steps and (ids := self._step(event)):
-                    self._react(event, ids, alerts)
-                continue
-            if ids := self._match(event):
-                self._react(event, ids, alerts)
+                ids = self._step(event) if self._steps else ()
+            else:
+                ids = self._match(event)
+            if ids:
+                self._add(event, ids, alerts)
+        self._end_round(alerts)
         counts.alerts += len(alerts)
         return alerts
 
@@ -217,7 +201,7 @@ class Detector:
             evicted=sum(machine.groups.evicted for machine in self._machines),
         )
 
-    def _react(self, event: Event, ids: tuple[str, ...], alerts: list[Alert]) -> None:
+    def _add(self, event: Event, ids: tuple[str, ...], alerts: list[Alert]) -> None:
         if self._only:
             only, number = self._only, self._sequence
             ids = tuple(rule for rule in ids if rule not in only or number in only[rule])
@@ -227,56 +211,20 @@ class Detector:
             self._counts.unreadable += 1
             return
         self._counts.matched += 1
-        reached = self._together.get(ids) or self._reached(ids)
-        hits, silent = reached.hits.copy(), True
-        keys = reached.keys(event)
-        for number, machine in reached.steps:
-            if number >= 0:
-                key = keys[number]
-                fired = None if key is None else machine.take(event, at_us, key)
-            elif number == _WAITS and silent:
-                continue
-            else:
-                fired = machine.observe(event, at_us, hits)
-            if fired is None:
-                continue
-            silent = False
-            hits.setdefault(machine.id, fired.group)
-            if fired.alert is not None:
-                alerts.append(self._health.judged(fired.alert))
-        if reached.timed:
+        if self._rounds.add(event, at_us, ids):
+            self._end_round(alerts)
             self._due = self._next_due()
 
-    def _reached(self, ids: tuple[str, ...]) -> _Reached:
-        """What these rules can set off. Few combinations of rules ever come together."""
-        reached = {id(machine) for rule in ids for machine in self._plans[rule]}
-        machines = [machine for machine in self._machines if id(machine) in reached]
-        keys: dict[tuple[str, ...], int] = {}
-        steps = [(self._number(machine, ids, keys), machine) for machine in machines]
-        # A rule with a watch is hit when its machine says so, not when an event fits.
-        hits: Hits = {rule: {} for rule in ids if rule not in self._watched}
-        timed = any(isinstance(machine, Timed) for machine in machines)
-        if len(self._together) == MAX_COMBINATIONS:
-            self._together.clear()
-        found = _Reached(keys_reader(keys), tuple(steps), hits, timed)
-        self._together[ids] = found
-        return found
-
-    def _number(self, machine: Machine, ids: tuple[str, ...], keys: dict[tuple[str, ...], int]) -> int:
-        """How an event that fits these rules comes to the machine; what keys are read is added."""
-        own = {rule for rule in machine.sources if rule == machine.id or rule in self._plain}
-        if own.isdisjoint(ids):
-            return _WAITS
-        if machine.keyed is None or len(own) < len(machine.sources):
-            return _SEES
-        return keys.setdefault(machine.keyed, len(keys))
+    def _end_round(self, alerts: list[Alert]) -> None:
+        alerts += [self._health.judged(one.alert) for one in self._rounds.run() if one.alert is not None]
 
     def _close(self, event: Event, alerts: list[Alert]) -> None:
         """Close the windows that are over at the time of this event, before the event itself counts."""
         try:
             now_us = parse_iso(event.timestamp)
         except ValueError:
-            return  # `feed` counts it, if it matters to any rule
+            return  # `_add` counts it, if it matters to any rule
+        self._end_round(alerts)
         alerts += self._closed(now_us)
 
     def _closed(self, now_us: int) -> list[Alert]:
@@ -310,23 +258,6 @@ def _sees_everything(rule: Rule) -> bool:
     """What we caused ourselves never counts, but a gap in numbers is only seen by whoever sees every number, and a rule on
     alerts asks for nothing else."""
     return isinstance(rule.watch, Step) or asks_for_alerts(rule.predicate)
-
-
-def _plans(active: Active, machines: list[Machine]) -> dict[str, list[Machine]]:
-    """For each rule on single events the machines it can set off: earlier ones feed later ones."""
-    above: dict[str, set[str]] = {}
-    for one in active.correlations:
-        for source in one.sources:
-            above.setdefault(source, set()).add(one.meta.id)
-    plans = {}
-    for rule in active.rules:
-        reached, todo = {rule.meta.id}, [rule.meta.id]
-        while todo:
-            fresh = above.get(todo.pop(), set()) - reached
-            reached |= fresh
-            todo += fresh
-        plans[rule.meta.id] = [machine for machine in machines if machine.id in reached]
-    return plans
 
 
 _START_OVER = "without it the detector starts over from the trail; alerts keep their ids, so none is doubled"

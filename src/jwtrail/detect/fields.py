@@ -12,10 +12,14 @@ __all__ = [
     "MAX_KEY",
     "MAX_VALUE",
     "SEPARATOR",
+    "bounded_key",
+    "bounded_value",
     "key_of",
     "key_reader",
     "number_reader",
+    "value_reader",
     "values_reader",
+    "whole_key_reader",
 ]
 
 SEPARATOR = "\x1f"
@@ -44,6 +48,11 @@ def key_of(parts: tuple[str, ...]) -> str:
     return SEPARATOR.join(part if len(part) <= MAX_VALUE else _cut(part) for part in parts)
 
 
+def bounded_key(key: str) -> str:
+    """`key_of` of a key that is as long as its parts are."""
+    return key if len(key) <= MAX_KEY else key_of(tuple(key.split(SEPARATOR)))
+
+
 def field_reader(name: str) -> Callable[[Event], Any]:
     """What the event holds in a field."""
     found = resolve(name)
@@ -64,10 +73,12 @@ def _is_text(name: str) -> bool:
 def key_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...] | None]:
     """The values of some single-valued fields, as text; None when any of them is missing. Case and form are kept."""
     readers = [field_reader(name) for name in fields]
+    if not readers:
+        return lambda _event: ()
     if len(readers) == 1:
         only = readers[0]
         return lambda event: None if (value := only(event)) is None else (str(value),)
-    if fields and all(map(_is_text, fields)):
+    if all(map(_is_text, fields)):
         together = attrgetter(*(found[0].attribute for name in fields if (found := resolve(name))))
         return lambda event: None if None in (values := together(event)) else values
 
@@ -78,11 +89,19 @@ def key_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...] | N
     return read
 
 
+def whole_key_reader(fields: tuple[str, ...]) -> Callable[[Event], str | None]:
+    """The key of an event's group, as long as it is: `bounded_key` cuts it. None when a part of it is missing."""
+    if len(fields) == 1 and _is_text(fields[0]):
+        return field_reader(fields[0])
+    parts_of = key_reader(fields)
+    return lambda event: None if (parts := parts_of(event)) is None else SEPARATOR.join(parts)
+
+
 def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]:
     """What a value count counts in an event: the field's value, each item of a list, or the values of several together."""
     if len(fields) > 1:
         together = key_reader(fields)
-        return lambda event: () if (key := together(event)) is None else (_bounded(SEPARATOR.join(key)),)
+        return lambda event: () if (key := together(event)) is None else (bounded_value(SEPARATOR.join(key)),)
     only = field_reader(fields[0])
 
     def read(event: Event) -> tuple[str, ...]:
@@ -92,13 +111,14 @@ def values_reader(fields: tuple[str, ...]) -> Callable[[Event], tuple[str, ...]]
         if value is None:
             return ()
         if isinstance(value, tuple):
-            return tuple(_bounded(str(item)) for item in value)
-        return (_bounded(str(value)),)
+            return tuple(bounded_value(str(item)) for item in value)
+        return (bounded_value(str(value)),)
 
     return read
 
 
-def _bounded(value: str) -> str:
+def bounded_value(value: str) -> str:
+    """A counted value, cut and told apart by a digest when it is longer than `MAX_VALUE`."""
     return value if len(value) <= MAX_VALUE else _cut(value)
 
 

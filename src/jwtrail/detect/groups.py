@@ -1,7 +1,9 @@
 """The groups of one rule: found, made, forgotten, and never more than a named number or a share of a named memory."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
+from jwtrail.detect.fields import bounded_key
 from jwtrail.detect.windows import Group
 
 __all__ = ["ENTRY_BYTES", "GROUP_BYTES", "MAX_BYTES", "MAX_GROUPS", "Budget", "Groups"]
@@ -31,13 +33,28 @@ class Budget:
     """Memory that the groups of several rules share.
 
     Who grows when it is used up gives way itself, unless it has less than its part: a flood that one rule sees costs no
-    other rule its memory.
+    other rule its memory. Until the next look each only knows of its own growth, so it does not matter which rule is
+    told first of an event.
     """
 
     def __init__(self, most: int = MAX_BYTES) -> None:
         self.most = most
-        self.used = 0
-        self.sharers = 0
+        self._sharers: list[Groups] = []
+
+    def join(self, groups: "Groups") -> None:
+        """Share with these groups too."""
+        self._sharers.append(groups)
+        groups.budget, groups.room = self, self.most
+
+    def is_used_up(self, used: int, room: int) -> bool:
+        """Whether somebody who uses so much, and had room for so much at the last look, has to give way."""
+        return used > room and used * len(self._sharers) >= self.most + used - room
+
+    def look(self) -> None:
+        """See how much is used by all."""
+        free = self.most - sum(groups.used for groups in self._sharers)
+        for groups in self._sharers:
+            groups.room = groups.used + free
 
 
 class Groups:
@@ -54,33 +71,36 @@ class Groups:
     counts = True
 
     def __init__(self, life_us: int, most: int = MAX_GROUPS) -> None:
-        self._groups: dict[str, Group] = {}
+        self._groups = OrderedDict[str, Group]()
         self.find = self._groups.get
         self.grain_us = life_us // EXACT
         self._life_us = life_us
         self._most = most
-        self._budget = Budget()
+        self.budget = Budget()
+        self.budget.join(self)
         self.used = 0
         self.evicted = 0
-
-    def share(self, budget: Budget) -> None:
-        """From now on this memory is shared with others."""
-        self._budget = budget
-        budget.sharers += 1
-        budget.used += self.used
 
     def __len__(self) -> int:
         return len(self._groups)
 
+    def held(self, key: str, now_us: int) -> Group:
+        """The group of this key, which may be too long, touched when that is due."""
+        group = self.find(key)
+        if group is None or now_us - group.touched_us > self.grain_us:
+            return self.touch(bounded_key(key), now_us)
+        return group
+
     def touch(self, key: str, now_us: int) -> Group:
         """The group of this key, made when it is new, as the one that was touched last."""
-        group = self._groups.pop(key, None)
+        group = self._groups.get(key)
         if group is None:
             self._make_room(now_us)
-            group = Group()
-            self._grow(GROUP_BYTES)
+            group = self._groups[key] = Group()
+            self.used += GROUP_BYTES
+        else:
+            self._groups.move_to_end(key)
         group.touched_us = now_us
-        self._groups[key] = group
         return group
 
     def weigh(self, group: Group, now_us: int) -> None:
@@ -88,9 +108,13 @@ class Groups:
         entries = len(group.seen) + len(group.terms) + len(group.samples) + len(group.bars) // BARS_ENTRY
         if group.others is not None:
             entries += len(group.others.seen)
-        self._grow((entries - group.size) * ENTRY_BYTES)
+        self.resize(group, entries, now_us)
+
+    def resize(self, group: Group, entries: int, now_us: int) -> None:
+        """`weigh` for those who know how many entries there are."""
+        self.used += (entries - group.size) * ENTRY_BYTES
         group.size = entries
-        if self._budget.used > self._budget.most:
+        if self.used > self.room:
             self._make_room(now_us, spared=1)  # not the one that grew
 
     def _make_room(self, now_us: int, spared: int = 0) -> None:
@@ -101,30 +125,26 @@ class Groups:
             oldest = next(iter(self._groups))
             group = self._groups[oldest]
             expired = max(group.latest_us + self._life_us, group.quiet_us) < now_us
-            if not expired and len(self._groups) < self._most and not self._is_too_large():
+            if (
+                not expired
+                and len(self._groups) < self._most
+                and not self.budget.is_used_up(self.used, self.room)
+            ):
                 return
             del self._groups[oldest]
-            self._grow(-GROUP_BYTES - group.size * ENTRY_BYTES)
+            self.used -= GROUP_BYTES + group.size * ENTRY_BYTES
             self.evicted += not expired and self.counts
 
-    def _is_too_large(self) -> bool:
-        budget = self._budget
-        return budget.used > budget.most and self.used * budget.sharers >= budget.used
-
-    def _grow(self, by: int) -> None:
-        self.used += by
-        self._budget.used += by
-
     def dump(self) -> dict[str, Group]:
-        """The groups as they are; not a copy."""
-        return self._groups
+        """The groups as they are, not copies of them, in their order."""
+        return dict(self._groups)
 
-    def restore(self, groups: dict[str, Group], evicted: int) -> None:
+    def restore(self, groups: dict[str, Group], evicted: int, room: int) -> None:
         """Take over the groups of a snapshot."""
-        self._groups.clear()
-        self._groups.update(groups)
-        self._grow(sum(GROUP_BYTES + group.size * ENTRY_BYTES for group in groups.values()) - self.used)
-        self.evicted = evicted
+        self._groups = OrderedDict(groups)
+        self.find = self._groups.get
+        self.used = sum(GROUP_BYTES + group.size * ENTRY_BYTES for group in groups.values())
+        self.evicted, self.room = evicted, room
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._groups)

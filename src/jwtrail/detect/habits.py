@@ -1,9 +1,16 @@
 """Rules that know what a group did: values it has not shown before, more than its own past, gaps, long silence."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
-from jwtrail.detect.fields import MAX_VALUE, key_reader, number_reader, value_reader, values_reader
-from jwtrail.detect.machines import Fired, Machine
+from jwtrail.detect.fields import (
+    key_reader,
+    number_reader,
+    value_reader,
+    values_reader,
+    whole_key_reader,
+)
+from jwtrail.detect.machines import Fired, Machine, Row
 from jwtrail.detect.measures import nearest_rank
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, see
 from jwtrail.ecs import Event
@@ -33,25 +40,33 @@ class Habit(Machine, ABC):
 
     def __init__(self, rule: Rule, *, alerts: bool, shape: str, life_us: int) -> None:
         super().__init__(rule.meta, alerts=alerts, life_us=life_us, shape=shape)
-        self.keyed = rule.meta.group_by
-        self._parts = key_reader(self.keyed) if self.keyed else lambda _event: ()
+        self._fields = rule.meta.group_by
+        self._parts = key_reader(self._fields)
+        self._key = whole_key_reader(self._fields)
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        groups = self.groups
-        group = groups.find(key)
-        if group is None or at_us - group.touched_us > groups.grain_us:
-            group = groups.touch(key, at_us)
-            if group.since_us < 0:
-                group.since_us = at_us
-        firing = self._judge(group, event, at_us)
-        if at_us > group.latest_us:  # noqa: PLR1730  # every event comes here
-            group.latest_us = at_us
-        return None if firing is None else self._said(group, event, at_us, firing)
+    def take(self, rows: Sequence[Row]) -> list[Fired]:
+        fired = []
+        key_of, judge = self._key, self._judge
+        groups, find, grain_us = self.groups, self.groups.find, self.groups.grain_us
+        for event, at_us, _ in rows:
+            key = key_of(event)
+            if key is None:
+                continue
+            group = find(key)
+            if group is None or at_us - group.touched_us > grain_us:
+                group = groups.held(key, at_us)
+                if group.since_us < 0:
+                    group.since_us = at_us
+            firing = judge(group, event, at_us)
+            if at_us > group.latest_us:  # noqa: PLR1730  # every event comes here
+                group.latest_us = at_us
+            if firing is not None:
+                fired.append(self._said(group, event, at_us, firing))
+        return fired
 
     def _said(self, group: Group, event: Event, at_us: int, firing: Firing) -> Fired:
-        assert self.keyed is not None
-        values = dict(zip(self.keyed, self._parts(event) or (), strict=True))
-        return Fired(values, self._alert_on(event, at_us, values, group, firing))
+        values = dict(zip(self._fields, self._parts(event) or (), strict=True))
+        return Fired(event, at_us, values, self._alert_on(event, at_us, values, group, firing))
 
     @abstractmethod
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
@@ -73,24 +88,19 @@ class FirstSeen(Habit):
         self._values = values_reader(rule.watch.fields)
         self._one = value_reader(rule.watch.fields)
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        value = None if self._one is None else self._one(event)
-        if value is None or len(value) > MAX_VALUE:
-            return super().take(event, at_us, key) if self._values(event) else None
-        group = self.groups.find(key)
-        # By far the most: the group has shown this value and no other.
-        if (
-            group is not None
-            and len(group.terms) == 1
-            and 0 <= at_us - group.terms.get(value, at_us + 1) <= self._history_us
-            and at_us - group.touched_us <= self.groups.grain_us
-        ):
-            group.terms[value] = group.latest_us = at_us
-            return None
-        return super().take(event, at_us, key)
+    def take(self, rows: Sequence[Row]) -> list[Fired]:
+        if (value_of := self._one) is not None:
+            return super().take([row for row in rows if value_of(row[0]) is not None])
+        return super().take([row for row in rows if self._values(row[0])])
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         oldest_us, terms = at_us - self._history_us, group.terms
+        # By far the most: the group has shown this value and no other.
+        if len(terms) == 1 and self._one is not None:
+            value = self._one(event)
+            if value in terms and oldest_us <= terms[value] <= at_us:
+                terms[value] = at_us
+                return None
         if group.latest_us < oldest_us:
             terms = group.terms = {}
             group.since_us = at_us
@@ -244,11 +254,14 @@ class Woken(Habit):
         self._near_us = rule.watch.idle_us // IDLE_PARTS
         self._kept = kept_for(rule.watch.count)
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        group = self.groups.find(key)
-        if group is not None and not group.due_us and at_us - group.latest_us < self._near_us:
-            return None
-        return super().take(event, at_us, key)
+    def take(self, rows: Sequence[Row]) -> list[Fired]:
+        key_of, find, near_us, fired = self._key, self.groups.find, self._near_us, list[Fired]()
+        for row in rows:
+            event, at_us, _ = row
+            group = find(key) if (key := key_of(event)) is not None else None
+            if group is None or group.due_us or at_us - group.latest_us >= near_us:
+                fired += super().take((row,))
+        return fired
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         span_us = self._watch.span_us

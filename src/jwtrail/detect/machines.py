@@ -1,11 +1,12 @@
 """One running rule each: takes the events it is about, keeps its groups, and says when it fires."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from jwtrail.detect.alert import Alert, Targets, alert_of, targets_of
-from jwtrail.detect.fields import SEPARATOR, key_of, key_reader
+from jwtrail.detect.fields import SEPARATOR, key_of, key_reader, whole_key_reader
 from jwtrail.detect.groups import Groups
 from jwtrail.detect.windows import Firing, Group, counted, kept_for, order, reset, see
 from jwtrail.ecs import Event
@@ -19,28 +20,35 @@ from jwtrail.sigma import (
 )
 
 __all__ = [
+    "NOBODY",
     "Condition",
     "Correlated",
     "Fired",
     "Hits",
     "Machine",
     "Ordered",
+    "Row",
     "Saved",
     "Single",
     "fulfilled",
 ]
 
+Row = tuple[Event, int, dict[str, str]]
+"""An event that a rule looks at: its time (µs), and the group for which the rule below fired."""
+
 Hits = dict[str, dict[str, str]]
-"""What one event set off so far: the id of a rule to the group it fired for (empty for a rule on single events)."""
+"""What one event set off: the id of a rule to the group it fired for (`NOBODY` for a rule on single events)."""
+
+NOBODY: dict[str, str] = {}
 
 _FIRST = [0]
-
-_NOBODY: dict[str, str] = {}
 
 
 class Fired(msgspec.Struct, frozen=True):
     """A rule's condition holds with this event; `alert` is None while its group is quiet or when it is only a part."""
 
+    event: Event
+    at_us: int
     group: dict[str, str]
     alert: Alert | None
 
@@ -51,21 +59,23 @@ class Saved(msgspec.Struct):
     shape: str
     groups: dict[str, Group]
     evicted: int = 0
+    room: int = 0
 
 
 class Machine:
     """Base of the machines: groups, quiet time, alerts.
 
-    An event comes by `take` where its own fields are the key of its group, and otherwise by `observe`. A group that has
-    more or fewer entries then is weighed.
+    Events come in the order of the trail, some at a time: by `take` where they all fit one rule on single events and
+    their own fields are the key of the group, otherwise by `observe`. A group that has more or fewer entries then is
+    weighed.
 
     Args:
         alerts: whether firing raises alerts, or only feeds the correlations that refer to the rule.
         shape: digest of everything that gives the state its meaning.
     """
 
-    keyed: tuple[str, ...] | None = None
-    """Fields that are the key of a group, for a machine that can `take`."""
+    takes = True
+    """Whether it can `take`."""
 
     def __init__(self, meta: Meta, *, alerts: bool, life_us: int, shape: str) -> None:
         self.id = meta.id
@@ -77,23 +87,26 @@ class Machine:
         # With a quiet time shorter than the window two alerts may begin with the same event.
         self._repeats = meta.suppress_us < 0
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:  # noqa: ARG002
-        """Take an event that set off at least one of the rules this one looks at."""
+    def take(self, rows: Sequence[Row]) -> list[Fired]:
+        """Take events that fit the one rule on single events that this one looks at."""
+        return [fired for event, at_us, _ in rows if (fired := self._take(event, at_us)) is not None]
+
+    def observe(self, below: Mapping[str, Sequence[Row]]) -> list[Fired]:  # noqa: ARG002
+        """Take events that set off rules this one looks at, by rule."""
         raise AssertionError("this machine takes")
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:  # noqa: ARG002
-        """Take an event of this group that set off the one rule on single events that this one looks at."""
+    def _take(self, event: Event, at_us: int) -> Fired | None:  # noqa: ARG002
         raise AssertionError("this machine observes")
 
     def save(self) -> Saved:
         """The state, not a copy of it."""
-        return Saved(self.shape, self.groups.dump(), self.groups.evicted)
+        return Saved(self.shape, self.groups.dump(), self.groups.evicted, self.groups.room)
 
     def restore(self, saved: Saved) -> bool:
         """Go on from a saved state; false, and nothing done, when it belongs to another form of the rule."""
         if saved.shape != self.shape:
             return False
-        self.groups.restore(saved.groups, saved.evicted)
+        self.groups.restore(saved.groups, saved.evicted, saved.room)
         return True
 
     def _alert(
@@ -147,9 +160,7 @@ class Single(Machine):
         super().__init__(rule.meta, alerts=alerts, life_us=0, shape=shape)
         self._key = key_reader(rule.meta.group_by) if rule.meta.group_by else None
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:  # noqa: ARG002
-        if not self._alerts:
-            return Fired(_NOBODY, None)
+    def _take(self, event: Event, at_us: int) -> Fired | None:
         # An event without the group's field is not lost: it alerts in the group of all such events.
         parts = (self._key(event) if self._key else None) or ()
         key = key_of(parts)
@@ -157,7 +168,7 @@ class Single(Machine):
         group.latest_us = max(group.latest_us, at_us)
         values = dict(zip(self._meta.group_by, parts, strict=False))
         firing = Firing((at_us, event.event_id), (event.event_id,), 1)
-        return Fired(_NOBODY, self._alert_on(event, at_us, values, group, firing))
+        return Fired(event, at_us, NOBODY, self._alert_on(event, at_us, values, group, firing))
 
 
 class Correlated(Machine, ABC):
@@ -171,8 +182,8 @@ class Correlated(Machine, ABC):
         self._span_us = rule.span_us
         self._rules = rule.rules
         self._fields = rule.meta.group_by
-        if len(rule.sources) == 1 and not rule.aliases and self._fields:  # the most frequent form by far
-            self.keyed = self._fields
+        self.takes = len(rule.sources) == 1 and not rule.aliases and bool(self._fields)
+        self._key = whole_key_reader(self._fields if self.takes else ())
         names = {
             source: tuple(rule.aliases.get(field, {}).get(source, field) for field in self._fields)
             for source in rule.sources
@@ -180,24 +191,26 @@ class Correlated(Machine, ABC):
         self._whole = {source: key_reader(fields) for source, fields in names.items() if fields}
         self._keys = {source: tuple(key_reader((name,)) for name in names[source]) for source in names}
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
-        if self._allows is not None and self._allows(event):
-            return None
-        fired = None
+    def observe(self, below: Mapping[str, Sequence[Row]]) -> list[Fired]:
+        fired: list[Fired] = []
+        for event, at_us, hits in _together(below):
+            if self._allows is None or not self._allows(event):
+                fired += self._observe(event, at_us, hits)
+        return fired
+
+    def _observe(self, event: Event, at_us: int, hits: Hits) -> list[Fired]:
         by_key: dict[tuple[str, ...], list[int]] = {}
         for step, source in enumerate(self._rules):
             if source in hits and (parts := self._parts(event, source, hits[source])) is not None:
                 by_key.setdefault(parts, []).append(step)
-        for parts, steps in by_key.items():
-            fired = self._step(event, at_us, parts, steps) or fired
-        return fired
+        found = [self._step(event, at_us, parts, steps) for parts, steps in by_key.items()]
+        return [fired for fired in found if fired is not None]
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        if self._allows is not None and self._allows(event):
+    def _take(self, event: Event, at_us: int) -> Fired | None:
+        key = self._key(event)
+        if key is None or (self._allows is not None and self._allows(event)):
             return None
-        group = self.groups.find(key)
-        if group is None or at_us - group.touched_us > self.groups.grain_us:
-            group = self.groups.touch(key, at_us)
+        group = self.groups.held(key, at_us)
         return self._fired(group, event, at_us) if self._counts(group, event, at_us, _FIRST) else None
 
     def _parts(self, event: Event, source: str, inherited: dict[str, str]) -> tuple[str, ...] | None:
@@ -229,11 +242,12 @@ class Correlated(Machine, ABC):
     def _fired(self, group: Group, event: Event, at_us: int, parts: tuple[str, ...] | None = None) -> Fired:
         """Args: parts: of the group's key, if they are not simply those of the event."""
         if parts is None:
-            parts = self._parts(event, self._rules[0], _NOBODY) or ()
+            parts = self._parts(event, self._rules[0], NOBODY) or ()
         values = dict(zip(self._fields, parts, strict=True))
         if not self._alerts or at_us <= group.quiet_us:
-            return Fired(values, None)
-        return Fired(values, self._alert_on(event, at_us, values, group, self._firing(group)))
+            return Fired(event, at_us, values, None)
+        alert = self._alert_on(event, at_us, values, group, self._firing(group))
+        return Fired(event, at_us, values, alert)
 
     @abstractmethod
     def _holds(self, group: Group, event: Event, at_us: int, steps: list[int]) -> bool:
@@ -241,6 +255,18 @@ class Correlated(Machine, ABC):
 
     def _firing(self, group: Group) -> Firing:
         return counted(group)
+
+
+def _together(below: Mapping[str, Sequence[Row]]) -> list[tuple[Event, int, Hits]]:
+    """Each event once, with the rules that it set off, in the order of the trail."""
+    found: dict[int, tuple[Event, int, Hits]] = {}
+    for rule, rows in below.items():
+        for event, at_us, group in rows:
+            place = event.event_sequence or 0
+            if place not in found:
+                found[place] = (event, at_us, {})
+            found[place][2][rule] = group
+    return [found[place] for place in sorted(found)]
 
 
 class Condition(Correlated):
@@ -282,9 +308,9 @@ class Ordered(Correlated):
         self._length = len(rule.rules) - len(self._guards)
         self._complete: Firing | None = None
 
-    def observe(self, event: Event, at_us: int, hits: Hits) -> Fired | None:
+    def observe(self, below: Mapping[str, Sequence[Row]]) -> list[Fired]:
         # Later steps are often everyday events: only a first step makes a group worth remembering.
-        return super().observe(event, at_us, hits) if self.groups or self._rules[0] in hits else None
+        return super().observe(below) if self.groups or below[self._rules[0]] else []
 
     def _step(self, event: Event, at_us: int, parts: tuple[str, ...], steps: list[int]) -> Fired | None:
         if 0 not in steps and self.groups.find(key_of(parts)) is None:

@@ -2,7 +2,6 @@
 
 from jwtrail.detect.fields import number_reader
 from jwtrail.detect.habits import Habit
-from jwtrail.detect.machines import Fired
 from jwtrail.detect.measures import nearest_rank
 from jwtrail.detect.windows import Firing, Group
 from jwtrail.ecs import Event
@@ -58,37 +57,19 @@ class Spread(Habit):
         self._read = number_reader(watch.field)
         self._each = watch.measure == "each"
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        number = self._read(event)
+    def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
+        watch, number = self._watch, self._read(event)
         if number is None or number < 0:
             return None
-        group = self.groups.find(key)
-        shift = number.bit_length() - DIGITS
-        known = _TEXTS[number >> shift << shift if shift > 0 else number]
-        if (  # by far the most: as usual in the running bucket, in a group that was touched not long ago
-            group is None
-            or at_us >= group.due_us
-            or known not in group.terms
-            or number > group.limit >= 0
-            or at_us - group.touched_us > self.groups.grain_us
-        ):
-            return super().take(event, at_us, key)
-        group.terms[known] += 1
-        group.total += 1
-        if at_us > group.latest_us:  # noqa: PLR1730  # every event comes here
-            group.latest_us = at_us
-        return None
-
-    def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
-        watch = self._watch
-        number = self._read(event)
-        assert number is not None
-        if at_us // watch.bucket_us > group.bar:
+        if at_us >= group.due_us:
             self._turn(group, at_us // watch.bucket_us)
-        known = _TEXTS[rounded(number)]
-        group.terms[known] = group.terms.get(known, 0) + 1
+        known, terms = _TEXTS[rounded(number)], group.terms
         group.total += 1
-        self.groups.weigh(group, at_us)
+        if known in terms:
+            terms[known] += 1
+        else:
+            terms[known] = 1
+            self.groups.weigh(group, at_us)
         # Only a number above the limit can bring a percentile there.
         if not 0 <= group.limit < number:
             return None

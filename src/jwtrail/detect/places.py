@@ -1,12 +1,13 @@
 """Rules on how a group gets from one event to the next: through the world, and through the numbers of objects."""
 
 from bisect import insort
+from collections.abc import Sequence
 from itertools import pairwise
 from math import asin, cos, radians, sin, sqrt
 
 from jwtrail.detect.fields import key_reader
 from jwtrail.detect.habits import Habit
-from jwtrail.detect.machines import Fired
+from jwtrail.detect.machines import Fired, Row
 from jwtrail.detect.measures import sampled
 from jwtrail.detect.windows import Firing, Group, kept_for
 from jwtrail.ecs import Event
@@ -50,8 +51,9 @@ class Travelled(Habit):
         self._watch = rule.watch
         self._place = key_reader((rule.watch.field,))
 
-    def take(self, event: Event, at_us: int, key: str) -> Fired | None:
-        return super().take(event, at_us, key) if self._place(event) else None
+    def take(self, rows: Sequence[Row]) -> list[Fired]:
+        place_of = self._place
+        return super().take([row for row in rows if place_of(row[0]) is not None])
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
         found = self._place(event)

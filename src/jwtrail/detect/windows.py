@@ -5,6 +5,8 @@ match and knows no clock. Events come in the order of the trail; one that is a l
 is counted at its own time, one from before the window is not counted at all.
 """
 
+from itertools import islice
+
 from msgspec import Struct
 
 __all__ = ["KEPT", "Chain", "Firing", "Group", "counted", "kept_for", "order", "reset", "see"]
@@ -81,7 +83,7 @@ def kept_for(threshold: int) -> int:
 
 
 def see(  # noqa: PLR0917  # named arguments cost a tenth of it, and every event comes here
-    group: Group, what: str, at_us: int, event: str, span_us: int, kept: int
+    group: Group, what: str, at_us: int, event: str, span_us: int, kept: int, full: int = 0
 ) -> bool:
     """Count `what`; false when it lies before the window.
 
@@ -89,6 +91,7 @@ def see(  # noqa: PLR0917  # named arguments cost a tenth of it, and every event
 
     Args:
         kept: so many different ones are not forgotten while they lie in the window; see `kept_for`.
+        full: with fewer than this nobody asks how many they are, and what has left the window may stay for another one.
     """
     seen = group.seen
     if at_us >= group.latest_us:
@@ -105,8 +108,9 @@ def see(  # noqa: PLR0917  # named arguments cost a tenth of it, and every event
         seen[what] = known if known is not None and known[0] > at_us else (at_us, event)
         group.seen = seen = dict(sorted(seen.items(), key=lambda item: item[1][0]))
         group.oldest_us = min(group.oldest_us, at_us)
-    if group.oldest_us < group.latest_us - span_us or len(seen) > kept:
-        _forget(group, group.latest_us - span_us, kept)
+    begin_us, oldest_us = group.latest_us - span_us, group.oldest_us
+    if (oldest_us < begin_us and (len(seen) >= full or oldest_us < begin_us - span_us)) or len(seen) > kept:
+        _forget(group, begin_us, kept)
     return True
 
 
@@ -122,12 +126,14 @@ def reset(group: Group) -> None:
 
 
 def _forget(group: Group, oldest_us: int, most: int) -> None:
-    seen = group.seen
-    first = next(iter(seen))
-    while seen[first][0] < oldest_us or len(seen) > most:
-        del seen[first]
-        first = next(iter(seen))
-    group.oldest_us = seen[first][0]
+    """Leave out what was counted before `oldest_us`, and of more than `most` the oldest. The newest always stays."""
+    seen, too_many = group.seen, len(group.seen) - most
+    for number, (at_us, _) in enumerate(seen.values()):
+        if at_us >= oldest_us and number >= too_many:
+            break
+    for what in list(islice(seen, number)):
+        del seen[what]
+    group.oldest_us = at_us
 
 
 def order(
