@@ -6,10 +6,10 @@ import pytest
 from jwtrail import clock, config
 from jwtrail.ecs import event_for
 from jwtrail.errors import AlertNotFound, EventNotFound
+from jwtrail.respond.action import Action
 from jwtrail.runtime.daemon import Daemon
 from jwtrail.runtime.explain import explain
 from jwtrail.runtime.undo import undo
-from jwtrail.respond.action import Action
 from jwtrail.state.records import AlertRow, Restraint, Revocation
 from jwtrail.trail.writer import TrailWriter
 from waiting import until
