@@ -124,6 +124,7 @@ def test_a_provider_that_is_away_at_start(tmp_path, providers):
         verdict = world.verifier.verify(token)
         assert verdict.reason == "jwks_unavailable"
         assert world.verifier.second_look_blocking(token, verdict).reason == "jwks_unavailable"
+        until(lambda: world.news)
         assert "status 404" in world.news[0].message
         provider.pages = pages
         world.remote[provider.issuer].keys._due_us = 0
