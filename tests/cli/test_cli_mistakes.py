@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from jwtrail.cli.exits import ERROR, OK, USAGE
+from jwtrail.cli.exits import BROKEN, ERROR, OK, USAGE
+from jwtrail.ecs import event_for
 from jwtrail.state import StateStore
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.settings import TrailSettings
+from jwtrail.trail.writer import TrailWriter
 
 
 @pytest.fixture
@@ -48,6 +51,65 @@ def test_secrets_that_cannot_be_read_are_said_all_at_once(run, tmp_path, monkeyp
     assert "respond.answers.A1" in answer.stderr
     assert "notify.c" not in answer.stderr
     assert "secret-of-c" not in answer.output
+
+
+ASKING = (
+    ("search",), ("stats", "user"), ("tail", "--no-follow"), ("alerts", "list"), ("alerts", "risk"), ("explain", "3"),
+    ("detect",), ("trail", "verify"), ("trail", "prove", "3"), ("trail", "vkey"), ("token", "sessions", "alice"),
+    ("subject", "list"), ("saved", "list"), ("ship", "status"),
+)  # fmt: skip
+
+
+def test_every_command_finds_the_data_directory_by_the_settings_that_are_named(run, data, tmp_path):
+    settings = tmp_path / "elsewhere.toml"
+    settings.write_text(f'data = "{data}"\n')
+    for command in ASKING:
+        answer = run(*command, "--config", str(settings))
+        assert answer.exit_code == OK, (command, answer.output)
+
+
+def test_a_directory_that_is_none_is_not_called_intact_nor_made_one(run, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for command in ASKING:
+        answer = run(*command, "--data", str(empty))
+        assert (answer.exit_code, "no data directory" in answer.stderr) == (USAGE, True), (
+            command,
+            answer.output,
+        )
+    assert not [*empty.iterdir()]
+
+
+def test_a_trail_that_was_wiped_is_broken_to_whoever_kept_its_key_or_a_checkpoint(
+    run, copied, tmp_path, monkeypatch
+):
+    root, mirror = Path(copied), tmp_path / "mirror"
+    vkey = run("trail", "vkey", "--data", copied).stdout.strip()
+    shutil.copy(Layout(root).checkpoint, mirror)
+    shutil.rmtree(root)
+    root.mkdir()
+    verify = ("trail", "verify", "--data", copied)
+    key_alone = run(*verify, "--vkey", vkey)
+    assert (key_alone.exit_code, "there is no checkpoint" in key_alone.stdout) == (BROKEN, True)
+    monkeypatch.setenv("JWTRAIL_TRAIL__MIRROR", str(mirror))
+    mirror_alone = run(*verify)
+    assert (mirror_alone.exit_code, "the verifier key is gone" in mirror_alone.stdout) == (BROKEN, True)
+    both = run(*verify, "--vkey", vkey)
+    assert (both.exit_code, "rolled_back" in both.stdout) == (BROKEN, True)
+
+
+def test_events_that_no_daemon_has_taken_in_are_said(run, shown, tmp_path):
+    layout = Layout(tmp_path / "data")
+    layout.create()
+    writer = TrailWriter(layout, TrailSettings())
+    writer.put(event_for("login", user_id="kim"), "sync").result(60)
+    writer.close()
+    answer = run("trail", "verify", "--data", str(layout.root))
+    assert (answer.exit_code, answer.stdout) == (OK, "intact: 0 events\n")
+    assert (
+        "waiting for jwtrail serve to take them in: 3" in answer.stderr
+    )  # and where its log begins and ends
+    assert "\n3 events · " in shown("search", "--data", str(layout.root))[0]
 
 
 def test_one_of_a_kind_is_not_many(run, copied):

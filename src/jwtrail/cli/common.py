@@ -30,6 +30,8 @@ __all__ = [
     "open_alerts",
     "open_state",
     "open_store",
+    "require_data",
+    "settings_file",
     "settings_of",
     "store_option",
 ]
@@ -39,6 +41,12 @@ MIN_CUT = 8
 
 GAP = 3
 """Characters between two columns."""
+
+_FILE = "jwtrail.config"
+"""Where a command's context has the file of `--config`."""
+
+_PARTS = ("wal", "segments", "tlog", "keys", "state.db", "manifest.json")
+"""What a data directory has one of from its first moment on."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,27 +61,39 @@ LEVEL_STYLES = {
 
 
 def data_option(command: F) -> F:
-    """`--data DIR`, the data directory; the settings decide when it is not given."""
+    """`--data DIR`, the data directory, and `--config FILE`; the settings decide when it is not given."""
     return click.option(
         "--data",
         metavar="DIR",
         type=click.Path(file_okay=False, path_type=Path),
         help="Data directory. [default: from the settings, else ./jwtrail-data]",
-    )(command)
+    )(config_option(command))
 
 
 def config_option(command: F) -> F:
-    """`--config FILE`, a settings file instead of those that are looked for."""
+    """`--config FILE`, a settings file instead of those that are looked for; `settings_of` reads it."""
     return click.option(
         "--config",
-        "config_file",
         metavar="FILE",
         type=click.Path(dir_okay=False, path_type=Path),
         help="Settings file. [default: ./jwtrail.toml]",
+        expose_value=False,
+        callback=_remember,
     )(command)
 
 
-def settings_of(data: Path | None = None, file: Path | None = None, **more: Any) -> "Settings":
+def _remember(context: click.Context, _: click.Parameter, file: Path | None) -> None:
+    context.meta[_FILE] = file
+
+
+def settings_file() -> Path | None:
+    """The file that `--config` of the running command names."""
+    context = click.get_current_context(silent=True)
+    file: Path | None = context.meta.get(_FILE) if context else None
+    return file
+
+
+def settings_of(data: Path | None = None, **more: Any) -> "Settings":
     """The settings, with what the command line said on top.
 
     Raises:
@@ -81,25 +101,36 @@ def settings_of(data: Path | None = None, file: Path | None = None, **more: Any)
     """
     from jwtrail import config  # noqa: PLC0415
 
-    return config.load({"data": str(data) if data else None, **more}, file=file).settings
+    return config.load({"data": str(data) if data else None, **more}, file=settings_file()).settings
 
 
-def layout_of(data: Path | None) -> Any:
+def layout_of(data: Path | None, *, begun: bool = True) -> Any:
     """Paths of the data directory, which must exist: a command that only reads makes nothing.
 
+    Args:
+        begun: it must hold something of a trail, too.
+
     Raises:
-        ConfigError: there is no such directory.
+        ConfigError: there is no such directory, or it is another one.
     """
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
     root = settings_of(data).root
-    if not root.is_dir():
-        raise ConfigError(
-            "there is no such data directory",
-            where=str(root),
-            hint="name it with --data; your application makes it when it starts, or: jwtrail demo --data DIR",
-        )
+    require_data(root, begun=begun)
     return Layout(root)
+
+
+def require_data(root: Path, *, begun: bool = True) -> None:
+    """Refuse a directory that is mistyped, rather than say that nothing is in it.
+
+    Raises:
+        ConfigError: see `layout_of`.
+    """
+    hint = "name it with --data; your application makes it when it starts, or: jwtrail demo --data DIR"
+    if not root.is_dir():
+        raise ConfigError("there is no such data directory", where=str(root), hint=hint)
+    if begun and not any((root / name).exists() for name in _PARTS):
+        raise ConfigError("this is no data directory of jwtrail", where=str(root), hint=hint)
 
 
 def store_option(command: F) -> F:

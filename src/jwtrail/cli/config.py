@@ -2,13 +2,12 @@
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from jwtrail.cli.common import config_option, draw, is_terminal, json_line, note
+from jwtrail.cli.common import config_option, draw, is_terminal, json_line, note, settings_file
 from jwtrail.cli.exits import USAGE, one_line
 
 __all__ = ["config"]
@@ -26,11 +25,11 @@ def config() -> None:
 @click.option("--changed", is_flag=True, help="Only what is not the default.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document.")
 @config_option
-def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
+def show(changed: bool, as_json: bool) -> None:
     """Every setting, its value, and where it comes from. Secrets are not shown."""
     from jwtrail import config as settings  # noqa: PLC0415
 
-    loaded = settings.load(file=config_file)
+    loaded = settings.load(file=settings_file())
     rows = []
     for row in settings.table():
         value: Any = loaded.settings
@@ -62,7 +61,7 @@ def show(changed: bool, as_json: bool, config_file: Path | None) -> None:
 
 @config.command()
 @config_option
-def check(config_file: Path | None) -> None:
+def check() -> None:
     """Read the settings and say whether they are good; exit code 2 when not.
 
     Secrets of channels are read from where they are said to be, by you as this user, and hooks and channels of other
@@ -71,7 +70,7 @@ def check(config_file: Path | None) -> None:
     from jwtrail import config as settings  # noqa: PLC0415
     from jwtrail.runtime.channels import problems_of  # noqa: PLC0415
 
-    loaded = settings.load(file=config_file)
+    loaded = settings.load(file=settings_file())
     problems = problems_of(loaded.settings)
     for problem in problems:
         note(one_line(problem))

@@ -10,7 +10,6 @@ import click
 from jwtrail import clock
 from jwtrail.cli.common import (
     LEVEL_STYLES,
-    config_option,
     counted,
     data_option,
     draw,
@@ -71,7 +70,6 @@ def stretch(command: Any) -> Any:
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when something was found.")
 @click.option("--follow", is_flag=True, help="With --store: go on with what comes, until Ctrl+C.")
 @store_option
-@config_option
 @data_option
 def detect(
     *,
@@ -83,7 +81,6 @@ def detect(
     exit_code: bool,
     follow: bool,
     store: str | None,
-    config_file: Path | None,
     data: Path | None,
 ) -> None:
     """What the rules say about everything recorded: the same alerts as live. Nothing is answered and nothing recorded.
@@ -97,16 +94,16 @@ def detect(
     """
     from jwtrail.detect.ruleset import configured  # noqa: PLC0415
 
-    ruleset = configured(settings_of(data, config_file).detect, directories)
+    ruleset = configured(settings_of(data).detect, directories)
     for error in ruleset.refused:
         note(one_line(error))
     if follow:
         from jwtrail.cli.following import followed  # noqa: PLC0415
 
-        there = settings_of(data, config_file, store=store)
+        there = settings_of(data, store=store)
         followed(there, ruleset, lambda alert: json_line(alert_document(alert)))
         return
-    found = replay(ruleset, start, end, warm_up, data, settings=settings_of(data, config_file, store=store))
+    found = replay(ruleset, start, end, warm_up, data, settings=settings_of(data, store=store))
     if ndjson or not is_terminal():
         for alert in found.alerts:
             json_line(alert_document(alert))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jwtrail.cli.common import (
-    config_option,
     console,
     data_option,
     is_terminal,
@@ -41,8 +40,7 @@ _LABEL = 11
 @click.argument("event", metavar="EVENT")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document. [default when not a terminal]")
 @data_option
-@config_option
-def explain(event: str, as_json: bool, data: Path | None, config_file: Path | None) -> None:
+def explain(event: str, as_json: bool, data: Path | None) -> None:
     """Why EVENT, an id or a number in the trail, came out as it did, and what followed.
 
     \b
@@ -56,7 +54,7 @@ def explain(event: str, as_json: bool, data: Path | None, config_file: Path | No
     from jwtrail.runtime.explain import explain as story  # noqa: PLC0415
     from jwtrail.trail.reader import TrailReader  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     store = open_store(settings.root)
     if event.isascii() and event.isdigit():
         found = store.search(SearchRequest(query=f"event.sequence: {event}", limit=1)).events

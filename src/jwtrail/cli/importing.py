@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from jwtrail.cli.common import config_option, counted, data_option, json_line, note, settings_of
+from jwtrail.cli.common import counted, data_option, json_line, note, settings_of
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.progress import progress
 
@@ -45,7 +45,6 @@ AHEAD = 2
     help="Where refused lines go, with their cause. [default: ./FILE.rejects.ndjson]",
 )
 @click.option("--json", "as_json", is_flag=True, help="What came of it as one JSON document.")
-@config_option
 @data_option
 def import_(
     files: tuple[Path, ...],
@@ -54,7 +53,6 @@ def import_(
     timezone: str,
     rejects: Path | None,
     as_json: bool,
-    config_file: Path | None,
     data: Path | None,
 ) -> None:
     """Read files, plain or gzip, into the trail; each event says its file and line. Exit code 3 when a line was refused.
@@ -69,7 +67,7 @@ def import_(
     from jwtrail.trail.intake import take  # noqa: PLC0415
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     refused = rejects or Path(f"{files[0].name}.rejects.ndjson")
     parse, enrich = _parser(kind, timezone, frozenset(settings.http.query_allow)), Enricher(settings.enrich)
     began = clock.monotonic_ns()

@@ -9,7 +9,6 @@ import msgspec
 
 from jwtrail import clock
 from jwtrail.cli.common import (
-    config_option,
     console,
     data_option,
     draw,
@@ -68,10 +67,9 @@ _ACTIONS: dict[str, tuple[str, str]] = {
     "--act", default="", metavar="WHO", help="Who acts as the subject (RFC 8693): for impersonation."
 )
 @data_option
-@config_option
 def issue(
     *, subject: str, scope: str, client: str, roles: tuple[str, ...], tenant: str, device: str, act: str,
-    data: Path | None, config_file: Path | None,
+    data: Path | None,
 ) -> None:  # fmt: skip
     """Sign a user in by hand: an access and a refresh token on stdout, an event in the trail.
 
@@ -80,7 +78,7 @@ def issue(
     from jwtrail.cli.verifying import new_ring_of, state_of  # noqa: PLC0415
     from jwtrail.tokens.issuer import Issuer  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     ring = new_ring_of(settings)
     with state_of(settings) as state:
         pair = Issuer(settings.tokens, ring, state).issue(
@@ -108,10 +106,7 @@ def issue(
 @click.option("--reason", default="", help="Ticket or words for the record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
-@config_option
-def revoke(
-    *, kind: str, value: str, reason: str, yes: bool, data: Path | None, config_file: Path | None
-) -> None:
+def revoke(*, kind: str, value: str, reason: str, yes: bool, data: Path | None) -> None:
     """Revoke a token by its jti, a sign-in, everything of a subject until now, of a client, or of a key.
 
     Running workers see it within moments. Says first how many live tokens it ends.
@@ -122,7 +117,7 @@ def revoke(
     from jwtrail.cli.verifying import known_state_of, ring_of  # noqa: PLC0415
     from jwtrail.tokens.issuer import Issuer  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     target = cast("RevocationKind", kind)
     with known_state_of(settings) as state:
         radius = state.blast_radius(target, value, clock.now_us())
@@ -142,12 +137,11 @@ def revoke(
 @click.argument("jti", metavar="JTI", callback=_no_token)
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document. [default when not a terminal]")
 @data_option
-@config_option
-def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) -> None:
+def trace(jti: str, as_json: bool, data: Path | None) -> None:
     """What became of a token: issued, used, exchanged, refused, revoked. By its jti, never by the token itself."""
     from jwtrail.cli.verifying import known_state_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     now = clock.now_us()
     with known_state_of(settings) as state:
         known = next(iter(state.tokens_of("jti", jti, now)), None)
@@ -180,8 +174,7 @@ def trace(jti: str, as_json: bool, data: Path | None, config_file: Path | None) 
     "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
 )
 @data_option
-@config_option
-def sessions(subject: str, as_json: bool, data: Path | None, config_file: Path | None) -> None:
+def sessions(subject: str, as_json: bool, data: Path | None) -> None:
     """The sign-ins of a user that are not over, the last used first.
 
     \b
@@ -191,7 +184,7 @@ def sessions(subject: str, as_json: bool, data: Path | None, config_file: Path |
     from jwtrail.cli.verifying import known_state_of  # noqa: PLC0415
     from jwtrail.tokens.sessions import sessions_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     now = clock.now_us()
     with known_state_of(settings) as state:
         found = sessions_of(state, settings.tokens, subject, now)

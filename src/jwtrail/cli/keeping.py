@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jwtrail.cli.common import config_option, counted, data_option, json_line, layout_of, note, settings_of
+from jwtrail.cli.common import counted, data_option, json_line, layout_of, note, settings_of
 
 if TYPE_CHECKING:
     from jwtrail.runtime.pruning import Pruned
@@ -26,7 +26,6 @@ __all__ = ["hold", "prune", "release"]
     help="Count time that the trail did not see pass: a week or more without an event, or a clock that was set ahead.",
 )
 @click.option("--json", "as_json", is_flag=True, help="What goes as one JSON document.")
-@config_option
 @data_option
 def prune(
     *,
@@ -35,7 +34,6 @@ def prune(
     reason: str,
     trust_clock: bool,
     as_json: bool,
-    config_file: Path | None,
     data: Path | None,
 ) -> None:
     """Remove the oldest segments, those with nothing that must still be kept. Shows what would go, until --yes.
@@ -47,7 +45,7 @@ def prune(
     from jwtrail.runtime import pruning  # noqa: PLC0415
 
     layout_of(data)
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     if yes:
         by = getpass.getuser()
         done = pruning.prune(settings, keep, by=by, reason=reason, trust_clock=trust_clock)

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import config_option, data_option, draw, is_terminal, json_line, note, settings_of
+from jwtrail.cli.common import data_option, draw, is_terminal, json_line, note, settings_of
 from jwtrail.cli.look import ago
 from jwtrail.cli.recorded import record
 from jwtrail.tokens.settings import ALGORITHMS_ISSUED
@@ -38,12 +38,11 @@ def keys() -> None:
     "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
 )
 @data_option
-@config_option
-def list_(as_json: bool, data: Path | None, config_file: Path | None) -> None:
+def list_(as_json: bool, data: Path | None) -> None:
     """Every key: its id, algorithm and state. Never the key."""
     from jwtrail.cli.verifying import ring_of  # noqa: PLC0415
 
-    entries = ring_of(settings_of(data, config_file)).entries()
+    entries = ring_of(settings_of(data)).entries()
     if as_json or not is_terminal():
         for entry in entries:
             json_line(msgspec.structs.asdict(entry))
@@ -69,15 +68,14 @@ def list_(as_json: bool, data: Path | None, config_file: Path | None) -> None:
     "--alg", type=click.Choice(ALGORITHMS_ISSUED), help="[default: the active key's, else the setting]"
 )
 @data_option
-@config_option
-def new(alg: str | None, data: Path | None, config_file: Path | None) -> None:
+def new(alg: str | None, data: Path | None) -> None:
     """Make a key. It signs at once when it is the first; otherwise keys wait in the order they were made, one rotation each.
 
     Until then it is published, so that everybody who fetches the keys has it in time.
     """
     from jwtrail.cli.verifying import new_ring_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     _tell(settings, "key-created", new_ring_of(settings).create(alg))
 
 
@@ -95,8 +93,7 @@ def new(alg: str | None, data: Path | None, config_file: Path | None) -> None:
     help="Do not wait until others have had the time to fetch the next key; whoever has not refuses new tokens.",
 )
 @data_option
-@config_option
-def rotate(overlap: int | None, at_once: bool, data: Path | None, config_file: Path | None) -> None:
+def rotate(overlap: int | None, at_once: bool, data: Path | None) -> None:
     """Let the next key sign from now on. Nobody is logged out: the old one verifies until what it signed has expired.
 
     The next key must have been published for five minutes, as long as others may keep the published keys. Running workers
@@ -104,7 +101,7 @@ def rotate(overlap: int | None, at_once: bool, data: Path | None, config_file: P
     """
     from jwtrail.cli.verifying import ring_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     if overlap is None:
         overlap = settings.tokens.refresh_idle_s + settings.tokens.leeway_s
     active = ring_of(settings).rotate(overlap, at_once=at_once)
@@ -115,12 +112,11 @@ def rotate(overlap: int | None, at_once: bool, data: Path | None, config_file: P
 @click.argument("kid", metavar="KID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
-@config_option
-def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> None:
+def retire(kid: str, yes: bool, data: Path | None) -> None:
     """Stop trusting a key at once, and delete its private half. What it signed counts no more."""
     from jwtrail.cli.verifying import ring_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     ring = ring_of(settings)
     ring.retirable(kid)
     if not yes:
@@ -138,8 +134,7 @@ def retire(kid: str, yes: bool, data: Path | None, config_file: Path | None) -> 
     "--kid", default="", help="The id that its tokens name, so that those count here. [default: a new one]"
 )
 @data_option
-@config_option
-def import_(passphrase_file: Path | None, kid: str, data: Path | None, config_file: Path | None) -> None:
+def import_(passphrase_file: Path | None, kid: str, data: Path | None) -> None:
     """Take over the private key on stdin: PKCS#8 as PEM. It signs at once when it is the first, otherwise in its turn, as one
     that was made here. A key that is there already stays as it is.
 
@@ -149,7 +144,7 @@ def import_(passphrase_file: Path | None, kid: str, data: Path | None, config_fi
     """
     from jwtrail.cli.verifying import new_ring_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     pem = sys.stdin.buffer.read(MAX_PEM + 1)
     if not pem.strip() or len(pem) > MAX_PEM:
         raise click.UsageError("no PEM key on stdin")

@@ -9,7 +9,6 @@ import msgspec
 
 from jwtrail import clock
 from jwtrail.cli.common import (
-    config_option,
     data_option,
     draw,
     is_terminal,
@@ -30,8 +29,7 @@ __all__ = ["deliveries", "notify_test", "resend"]
 @click.command("notify-test")
 @click.argument("name", metavar="NAME")
 @data_option
-@config_option
-def notify_test(name: str, data: Path | None, config_file: Path | None) -> None:
+def notify_test(name: str, data: Path | None) -> None:
     """Send a test message to the channel NAME, now and once, and say what came of it.
 
     It is marked as a test, and nothing is written to the trail or the outbox.
@@ -39,7 +37,7 @@ def notify_test(name: str, data: Path | None, config_file: Path | None) -> None:
     from jwtrail.respond.notify.notice import Notice  # noqa: PLC0415
     from jwtrail.runtime.channels import sender_of  # noqa: PLC0415
 
-    settings = settings_of(data, config_file)
+    settings = settings_of(data)
     if name not in settings.notify:
         known = ", ".join(sorted(settings.notify)) or "none is set up"
         raise ConfigError(f"no channel {name!r}", where="notify", hint=f"channels: {known}")

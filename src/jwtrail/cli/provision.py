@@ -62,7 +62,6 @@ def provision(
     grants: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
-    config_file: Path | None,
 ) -> None:
     """Make templates, policies, data streams and roles in an Elasticsearch or OpenSearch, and dashboards for people.
 
@@ -72,7 +71,7 @@ def provision(
     """
     if not (url or kibana or dashboards or out):
         raise click.UsageError("Give the URL of an engine, --kibana, --dashboards or --out.")
-    settings = settings_of(file=config_file)
+    settings = settings_of()
     if url:
         report = _engine(url, settings, grants, dry_run=dry_run)
         _tell(report, dry_run=dry_run, as_json=as_json)

@@ -48,11 +48,11 @@ def rules() -> None:
     "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
 )
 @config_option
-def list_(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> None:
+def list_(paths: tuple[Path, ...], as_json: bool) -> None:
     """Every rule, whether it is on, and what it would do."""
     from jwtrail.web.rules import rules_page  # noqa: PLC0415
 
-    ruleset = _loaded(paths, config_file)
+    ruleset = _loaded(paths)
     page = rules_page(ruleset)
     if as_json or not is_terminal():
         for rule in page.rules:
@@ -72,24 +72,24 @@ def list_(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> N
             for rule in page.rules
         ]
         draw(("code", "", "level", "rule", "looks at", "answer"), rows, flexible=("rule", "answer"))
-    _tell_silent(ruleset, config_file)
+    _tell_silent(ruleset)
     _tell_refused(ruleset)
 
 
-def _tell_silent(ruleset: "RuleSet", config_file: Path | None) -> None:
+def _tell_silent(ruleset: "RuleSet") -> None:
     """Without a database of addresses some rules have nothing to compare."""
     from jwtrail.detect.needs import without_database  # noqa: PLC0415
 
-    if not settings_of(None, config_file).enrich.databases and (codes := without_database(ruleset)):
+    if not settings_of().enrich.databases and (codes := without_database(ruleset)):
         note(f"Silent until enrich.databases names a file: {', '.join(codes)}")
 
 
 @rules.command()
 @directories
 @config_option
-def lint(paths: tuple[Path, ...], config_file: Path | None) -> None:
+def lint(paths: tuple[Path, ...]) -> None:
     """Say which rules are not in use, with file, line and column. Exit code 3 when there is one."""
-    ruleset = _loaded(paths, config_file)
+    ruleset = _loaded(paths)
     _tell_refused(ruleset)
     good = len(ruleset.everything())
     note(f"{good} rules are good, {len(ruleset.refused)} are refused.")
@@ -103,11 +103,11 @@ def lint(paths: tuple[Path, ...], config_file: Path | None) -> None:
     "--json", "as_json", is_flag=True, help="One JSON document a line. [default when not a terminal]"
 )
 @config_option
-def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> None:
+def test(paths: tuple[Path, ...], as_json: bool) -> None:
     """Run every rule's own examples: attacks it must find, and near misses it must not. Exit code 1 when one fails."""
     from jwtrail.detect.examples import run_examples  # noqa: PLC0415
 
-    ruleset = _untuned(paths, config_file)
+    ruleset = _untuned(paths)
     results = run_examples(ruleset)
     if as_json or not is_terminal():
         for result in results:
@@ -148,7 +148,6 @@ def test(paths: tuple[Path, ...], as_json: bool, config_file: Path | None) -> No
 @click.argument("file", metavar="FILE|DIR", type=click.Path(exists=True, path_type=Path))
 @stretch
 @click.option("--json", "as_json", is_flag=True, help="One JSON document. [default when not a terminal]")
-@config_option
 @data_option
 def backtest(
     *,
@@ -157,7 +156,6 @@ def backtest(
     end: str | None,
     warm_up: str | None,
     as_json: bool,
-    config_file: Path | None,
     data: Path | None,
 ) -> None:
     """What the rules of a file or directory would have said, by day and group, and what they cost. Nothing is answered or recorded.
@@ -169,7 +167,7 @@ def backtest(
     from jwtrail.query.page import SearchRequest  # noqa: PLC0415
     from jwtrail.query.times import parse_time  # noqa: PLC0415
 
-    ruleset = alone(file, settings_of(data, config_file).detect)
+    ruleset = alone(file, settings_of(data).detect)
     _tell_refused(ruleset)
     found = replay(ruleset, start, end, warm_up, data)
     now = clock.now_us()
@@ -194,18 +192,18 @@ def backtest(
 rules.add_command(export)
 
 
-def _loaded(paths: tuple[Path, ...], config_file: Path | None) -> "RuleSet":
+def _loaded(paths: tuple[Path, ...]) -> "RuleSet":
     from jwtrail.detect.ruleset import configured  # noqa: PLC0415
 
-    return configured(settings_of(file=config_file).detect, paths)
+    return configured(settings_of().detect, paths)
 
 
-def _untuned(paths: tuple[Path, ...], config_file: Path | None) -> "RuleSet":
+def _untuned(paths: tuple[Path, ...]) -> "RuleSet":
     """The same rules as their authors wrote them: their examples know nothing of this service's lists and thresholds."""
     from jwtrail.config import DetectSettings  # noqa: PLC0415
     from jwtrail.detect.ruleset import configured  # noqa: PLC0415
 
-    settings = settings_of(file=config_file).detect
+    settings = settings_of().detect
     return configured(DetectSettings(rules=settings.rules, lists=settings.lists), paths)
 
 

@@ -28,7 +28,7 @@ __all__ = ["export"]
     help="Where they go. [default: standard output]",
 )
 @config_option
-def export(paths: tuple[Path, ...], *, elastic: bool, output: Path | None, config_file: Path | None) -> None:  # noqa: ARG001
+def export(paths: tuple[Path, ...], *, elastic: bool, output: Path | None) -> None:  # noqa: ARG001
     """Rules that are on, as Elastic Security imports them, switched off; those it cannot express are named with the reason.
 
     Single events become `query` rules, counts `threshold`, first sights `new_terms`, ordered rules `eql`. They look at the
@@ -41,7 +41,7 @@ def export(paths: tuple[Path, ...], *, elastic: bool, output: Path | None, confi
     from jwtrail.errors import RuleError  # noqa: PLC0415
     from jwtrail.ship.saved.detections import elastic_rules  # noqa: PLC0415
 
-    ruleset = configured(settings_of(file=config_file).detect, paths)
+    ruleset = configured(settings_of().detect, paths)
     exported = elastic_rules(ruleset)
     lines = b"".join(msgspec.json.encode(rule) + b"\n" for rule in exported.rules)
     if output is None:

@@ -222,4 +222,6 @@ class _Found:
         if not self.count:
             return "Nothing found. A wider time may help: --from now-30d"
         more = " · more with --limit" if self.page.next or self.count == self._limit else ""
-        return f"{counted(self.count, 'event')} of {self.page.position:,} · {self.page.took_ms} ms{more}"
+        numbered = self.page.position  # what no daemon has taken in yet has no number, and may be more
+        of = f" of {numbered:,}" if numbered >= self.count else ""
+        return f"{counted(self.count, 'event')}{of} · {self.page.took_ms} ms{more}"

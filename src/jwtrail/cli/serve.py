@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from jwtrail.cli.common import config_option, data_option, settings_of, store_option
+from jwtrail.cli.common import data_option, settings_of, store_option
 
 __all__ = ["serve"]
 
@@ -15,7 +15,6 @@ __all__ = ["serve"]
 @click.option("--no-console", is_flag=True, help="Work without console and HTTP API.")
 @store_option
 @data_option
-@config_option
 def serve(
     *,
     host: str | None,
@@ -23,7 +22,6 @@ def serve(
     no_console: bool,
     store: str | None,
     data: Path | None,
-    config_file: Path | None,
 ) -> None:
     """Run the daemon: it orders and seals what the workers write, detects, answers, and serves the console.
 
@@ -38,4 +36,4 @@ def serve(
         "serve.console": False if no_console else None,
         "store": store,
     }
-    server.serve(settings_of(data, config_file, **more))
+    server.serve(settings_of(data, **more))

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jwtrail.cli.common import (
-    config_option,
     counted,
     data_option,
     draw,
     is_terminal,
     json_line,
+    layout_of,
     note,
     settings_of,
 )
 from jwtrail.cli.plain import visible
 from jwtrail.cli.progress import progress
-from jwtrail.errors import ConfigError
 
 if TYPE_CHECKING:
     from jwtrail.ship.home import Home
@@ -66,8 +65,7 @@ def ship() -> None:
 @click.option("--once", is_flag=True, help="End when everything is there; otherwise go on until Ctrl+C.")
 @name_option
 @data_option
-@config_option
-def to(url: str, *, once: bool, name: str | None, data: Path | None, config_file: Path | None) -> None:
+def to(url: str, *, once: bool, name: str | None, data: Path | None) -> None:
     """Ship to URL: elasticsearch://, opensearch:// (with +http for plain HTTP), file:///PATH, syslog://, syslog+tls://,
     cef://, webhook+https:// …
 
@@ -76,7 +74,7 @@ def to(url: str, *, once: bool, name: str | None, data: Path | None, config_file
     """
     from jwtrail.runtime.shipping import ship_to  # noqa: PLC0415
 
-    ship_to(url, _settings(data, config_file), name=name, work=lambda shipper: _run(shipper, once=once))
+    ship_to(url, _settings(data), name=name, work=lambda shipper: _run(shipper, once=once))
 
 
 @ship.command()
@@ -91,7 +89,7 @@ def status(*, dead: bool, as_json: bool, data: Path | None) -> None:
     from jwtrail.trail.follow import TrailFollower  # noqa: PLC0415
     from jwtrail.trail.layout import Layout  # noqa: PLC0415
 
-    layout = Layout(_settings(data, None).root)
+    layout = Layout(_settings(data).root)
     size = TrailFollower(layout).size()
     rows = [_status(home, size, dead=dead) for home in homes(layout.ship)]
     rows = [row for row in rows if row["target"] or row["running"]]  # others never got as far as an answer
@@ -113,26 +111,21 @@ def status(*, dead: bool, as_json: bool, data: Path | None) -> None:
 @click.argument("url")
 @name_option
 @data_option
-@config_option
-def retry(url: str, *, name: str | None, data: Path | None, config_file: Path | None) -> None:
+def retry(url: str, *, name: str | None, data: Path | None) -> None:
     """Send once more what URL refused, after its cause was mended there. Exit code 1 when something is refused again."""
     from jwtrail.runtime.shipping import ship_to  # noqa: PLC0415
 
     found: list[tuple[int, int]] = []
-    ship_to(url, _settings(data, config_file), name=name, work=lambda shipper: found.append(shipper.retry()))
+    ship_to(url, _settings(data), name=name, work=lambda shipper: found.append(shipper.retry()))
     taken, left = found[0]
     note(f"{taken:,} documents were taken; {left:,} are still refused.")
     if left:
         click.get_current_context().exit(1)
 
 
-def _settings(data: Path | None, file: Path | None) -> Any:
-    settings = settings_of(data, file)
-    if not settings.root.is_dir():
-        raise ConfigError(
-            "there is no such data directory", where=str(settings.root), hint="name it with --data"
-        )
-    return settings
+def _settings(data: Path | None) -> Any:
+    layout_of(data)  # refuses a directory that is none
+    return settings_of(data)
 
 
 def _run(shipper: "Shipper", *, once: bool) -> None:

@@ -7,7 +7,6 @@ import click
 
 from jwtrail import clock
 from jwtrail.cli.common import (
-    config_option,
     counted,
     data_option,
     is_terminal,
@@ -31,9 +30,8 @@ def subject() -> None:
 @subject.command()
 @click.argument("person", metavar="ID")
 @click.option("--reason", default="", help="Ticket or words for the record; must not name the person.")
-@config_option
 @data_option
-def export(person: str, reason: str, config_file: Path | None, data: Path | None) -> None:
+def export(person: str, reason: str, data: Path | None) -> None:
     """Print everything held about a person: one JSON document a line.
 
     Events of others are among them when they tell of the person. Rows that are not events say their table in _table.
@@ -48,7 +46,7 @@ def export(person: str, reason: str, config_file: Path | None, data: Path | None
     hidden = None if reason else Hidden(path)
     count = 0
     with progress("reading") as tell:
-        found = list(held_about(settings_of(data, config_file), person, tell, hidden=hidden))
+        found = list(held_about(settings_of(data), person, tell, hidden=hidden))
     for count, doc in enumerate(found, 1):  # noqa: B007
         json_line(doc)
     # Recorded afterwards, and without the name: else each export would be part of the next.
@@ -70,11 +68,8 @@ def export(person: str, reason: str, config_file: Path | None, data: Path | None
 @click.option("--reason", default="", help="Ticket or words for the record; must not name the person.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="What was done as one JSON document.")
-@config_option
 @data_option
-def erase(
-    person: str, *, reason: str, yes: bool, as_json: bool, config_file: Path | None, data: Path | None
-) -> None:
+def erase(person: str, *, reason: str, yes: bool, as_json: bool, data: Path | None) -> None:
     """Take a person out of the trail for ever; every hash and proof still holds.
 
     Records lose all personal fields, also those of others that tell of the person. The daemon must be stopped meanwhile,
@@ -89,7 +84,7 @@ def erase(
     if not yes:
         click.confirm("This cannot be undone. Erase?", abort=True, err=True)
     with progress("searching") as tell:
-        done = run(settings_of(data, config_file), person, by=getpass.getuser(), reason=reason, tell=tell)
+        done = run(settings_of(data), person, by=getpass.getuser(), reason=reason, tell=tell)
     if as_json:
         json_line(done)
         return

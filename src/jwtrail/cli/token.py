@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from jwtrail import clock
-from jwtrail.cli.common import config_option, console, data_option, is_terminal, json_line, note, settings_of
+from jwtrail.cli.common import console, data_option, is_terminal, json_line, note, settings_of
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.issuing import issue, revoke, sessions, trace
 from jwtrail.cli.look import moment
@@ -78,8 +78,7 @@ for command in (issue, revoke, sessions, trace, check):
 @token.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON document. [default when not a terminal]")
 @data_option
-@config_option
-def inspect(as_json: bool, data: Path | None, config_file: Path | None) -> None:
+def inspect(as_json: bool, data: Path | None) -> None:
     """Decode the token on stdin and judge it with this server's keys. Exit code 3 when it does not count.
 
     A token of one of tokens.issuers is judged with the keys of that issuer, which are fetched.
@@ -98,7 +97,7 @@ def inspect(as_json: bool, data: Path | None, config_file: Path | None) -> None:
     if not raw:
         raise click.UsageError("no token on stdin")
     refresh = (_part(raw, 0) or {}).get("typ") == "rt+jwt"
-    verdict = judged(settings_of(data, config_file), raw, refresh=refresh)
+    verdict = judged(settings_of(data), raw, refresh=refresh)
     reason = verdict.reason if isinstance(verdict, Rejected) else ""
     rows = _rows(reason, raw)
     if as_json or not is_terminal():

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from jwtrail.cli.common import (
-    config_option,
     console,
     counted,
     data_option,
@@ -104,13 +103,14 @@ def verify(
         elif checkpoint is not None:
             rebuilt(settings_of(data), remote, checkpoint, vkey, as_json=as_json)
         return
-    layout = layout_of(data)
+    mirror = settings_of(data).trail.mirror
+    # With a key or checkpoint from elsewhere also nothing can be judged: there ought to be something.
+    layout = layout_of(data, begun=vkey is None and mirror is None)
     if remote is not None:
         from jwtrail.cli.comparing import compared  # noqa: PLC0415
 
         compared(settings_of(data), remote, first, last, as_json=as_json)
         return
-    mirror = settings_of(data).trail.mirror
     with progress("verifying") as tell:
         report = fsck.verify(layout.root, vkey=vkey, mirror=mirror, progress=tell)
     if as_json:
@@ -249,9 +249,8 @@ def rebuild(*, as_json: bool, data: Path | None) -> None:
 @trail.command("accept-loss")
 @click.option("--reason", required=True, help="What happened, for the record: the disk, the ticket.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@config_option
 @data_option
-def accept_loss(*, reason: str, yes: bool, config_file: Path | None, data: Path | None) -> None:
+def accept_loss(*, reason: str, yes: bool, data: Path | None) -> None:
     """Sign what is left after tlog/checkpoint or tlog/segments was lost, when no mirror and no backup has it.
 
     The daemon does not do that by itself: it would put its name to whatever it finds. An event says that you did. What
@@ -262,7 +261,7 @@ def accept_loss(*, reason: str, yes: bool, config_file: Path | None, data: Path 
     from jwtrail.trail.accepting import accept_loss as run  # noqa: PLC0415
     from jwtrail.trail.accepting import lost  # noqa: PLC0415
 
-    layout, settings = layout_of(data), settings_of(data, config_file)
+    layout, settings = layout_of(data), settings_of(data)
     gone = lost(layout, settings.trail)
     if not gone:
         run(layout, settings.trail)

@@ -4,7 +4,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from jwtrail.cli.common import note
+from jwtrail.cli.common import note, require_data
 from jwtrail.cli.plain import visible
 from jwtrail.errors import ConfigError
 
@@ -64,10 +64,7 @@ def known_state_of(settings: "Settings") -> "StateStore":
     Raises:
         ConfigError: there is no such directory.
     """
-    if not settings.root.is_dir():
-        raise ConfigError(
-            "there is no such data directory", where=str(settings.root), hint="name it with --data"
-        )
+    require_data(settings.root)
     return state_of(settings)
 
 

@@ -86,6 +86,7 @@ class _Audit:
         self._tiles = TileFiles(root / "tlog" / "tile", self._findings)
         name_strays(root, self._findings)
         # What was signed is read first: events are only ever added, so they cannot be behind it.
+        self._key_is_theirs = verifier is not None
         self._verifier = verifier or self._own_verifier()
         self._signed = self._checkpoints()
         self._list = ListAudit(self._root / "tlog" / "segments", self._verifier, self._findings)
@@ -146,7 +147,8 @@ class _Audit:
         try:
             return Verifier.parse(small(path).decode())
         except FileNotFoundError:
-            if (self._root / "tlog" / "checkpoint").exists():
+            mirrored = self._mirror is not None and self._mirror.exists()
+            if mirrored or (self._root / "tlog" / "checkpoint").exists():
                 self._findings.add("bad_signature", "the verifier key is gone", file="keys/log.vkey")
         except (NoteError, UnicodeDecodeError, OSError) as error:
             self._findings.add("bad_signature", str(error), file="keys/log.vkey")
@@ -177,8 +179,10 @@ class _Audit:
         return signed
 
     def _missing_checkpoint(self, name: str) -> None:
+        """Nothing was signed yet, or it is gone: whoever has the key was given it by a log that signs."""
         checkpoint = self._root / "tlog" / "checkpoint"
-        if self._manifest_path().exists() or checkpoint.exists() or self._segment_files():
+        begun = self._manifest_path().exists() or checkpoint.exists() or self._segment_files()
+        if begun or self._key_is_theirs:
             self._findings.add("unsigned", "there is no checkpoint", file=name)
 
     def _manifest_path(self) -> Path:
@@ -283,6 +287,7 @@ class _Audit:
 
     def _unsealed(self, tree: TreeAudit) -> None:
         most = min(MAX_LOST, self._lost + MAX_LOST_LINES)
+        waiting = sum(len(log.entries) for log in self._logs.values())
         for run in self._runs:
             log = self._logs.get(run.writer)
             for step in range(run.count):
@@ -292,8 +297,12 @@ class _Audit:
                     self._findings.add(
                         "missing_range", detail, index=run.index + step, file=f"wal/{run.writer}"
                     )
+                waiting -= entry is not None
                 if not self._extend(tree, (None if entry is None else leaf_hash(entry),), most):
                     return
+        if waiting:
+            what = f"written, and waiting for jwtrail serve to take them in: {waiting}"
+            self._findings.add("unsigned", what, note=True)
 
     def _extend(self, tree: TreeAudit, leaves: Sequence[Leaf], most: int = MAX_LOST) -> bool:
         """Add to the tree; False once so much is missing that a file must have made it up."""
