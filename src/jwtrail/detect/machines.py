@@ -13,10 +13,13 @@ from jwtrail.ecs import Event
 from jwtrail.predicate.python import compile_predicate
 from jwtrail.sigma import (
     Correlation,
+    EventCount,
     Meta,
     Rule,
     TemporalCondition,
     TemporalOrdered,
+    ValueCount,
+    ValueMeasure,
 )
 
 __all__ = [
@@ -65,9 +68,7 @@ class Saved(msgspec.Struct):
 class Machine:
     """Base of the machines: groups, quiet time, alerts.
 
-    Events come in the order of the trail, some at a time: by `take` where they all fit one rule on single events and
-    their own fields are the key of the group, otherwise by `observe`. A group that has more or fewer entries then is
-    weighed.
+    Events come in the order of the trail, some at a time. A group that has more or fewer entries then is weighed.
 
     Args:
         alerts: whether firing raises alerts, or only feeds the correlations that refer to the rule.
@@ -75,7 +76,7 @@ class Machine:
     """
 
     takes = True
-    """Whether it can `take`."""
+    """Whether it can `take`: an event's own fields are the key, and which of several rules it fits does not matter."""
 
     def __init__(self, meta: Meta, *, alerts: bool, life_us: int, shape: str) -> None:
         self.id = meta.id
@@ -88,7 +89,7 @@ class Machine:
         self._repeats = meta.suppress_us < 0
 
     def take(self, rows: Sequence[Row]) -> list[Fired]:
-        """Take events that fit the one rule on single events that this one looks at."""
+        """Take events that fit the rules on single events that this one looks at."""
         return [fired for event, at_us, _ in rows if (fired := self._take(event, at_us)) is not None]
 
     def observe(self, below: Mapping[str, Sequence[Row]]) -> list[Fired]:  # noqa: ARG002
@@ -182,7 +183,8 @@ class Correlated(Machine, ABC):
         self._span_us = rule.span_us
         self._rules = rule.rules
         self._fields = rule.meta.group_by
-        self.takes = len(rule.sources) == 1 and not rule.aliases and bool(self._fields)
+        alike = len(rule.rules) == 1 or isinstance(rule.shape, EventCount | ValueCount | ValueMeasure)
+        self.takes = alike and rule.share is None and not rule.aliases and bool(self._fields)
         self._key = whole_key_reader(self._fields if self.takes else ())
         names = {
             source: tuple(rule.aliases.get(field, {}).get(source, field) for field in self._fields)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import asin, cos, radians, sin, sqrt
 
-from jwtrail.detect.fields import key_reader
+from jwtrail.detect.fields import key_reader, whole_key_reader
 from jwtrail.detect.habits import Habit
 from jwtrail.detect.machines import Fired, Row
 from jwtrail.detect.measures import sampled
@@ -92,26 +92,28 @@ class Walked(Habit):
         super().__init__(rule, alerts=alerts, shape=shape, life_us=rule.watch.span_us)
         self._watch = rule.watch
         self._kept = kept_for(rule.watch.count)
-        self._read = key_reader((rule.watch.field,))
+        self._read = whole_key_reader((rule.watch.field,))
 
     def _judge(self, group: Group, event: Event, at_us: int) -> Firing | None:
-        text = (self._read(event) or ("",))[0]
-        if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
+        text = self._read(event)
+        if text is None or len(text) > MAX_DIGITS or not (text.isascii() and text.isdecimal()):
             return None
-        number, samples = int(text), group.samples
-        oldest_us = max(at_us, group.latest_us) - self._watch.span_us
+        number, samples, span_us = int(text), group.samples, self._watch.span_us
+        oldest_us = max(at_us, group.latest_us) - span_us
         if at_us < oldest_us:
             return None
         if samples and at_us >= samples[-1][0] and number == samples[-1][2]:
             samples[-1] = (at_us, event.event_id, number)
         else:
             insort(samples, (at_us, event.event_id, number))
-        gone = max(0, len(samples) - self._kept)
-        while samples[gone][0] < oldest_us:
-            gone += 1
-        del samples[:gone]
+        # What has left the window may stay for another one while there are too few of them anyway.
+        if len(samples) >= self._watch.count or samples[0][0] < oldest_us - span_us:
+            gone = max(0, len(samples) - self._kept)
+            while samples[gone][0] < oldest_us:
+                gone += 1
+            del samples[:gone]
         if len(samples) != group.size:
-            self.groups.weigh(group, at_us)
+            self.groups.resize(group, len(samples), at_us)
         if len(samples) < self._watch.count or not self._walks([number for _, _, number in samples]):
             return None
         return sampled(group, len(samples))

@@ -30,25 +30,27 @@ class Rounds:
         self._said: dict[str, list[Row]] = {machine.id: [] for machine in machines}
         self._lists = (*self._fitting.values(), *self._said.values())
         hits = self._said | {rule: rows for rule, rows in self._fitting.items() if rule not in watched}
-        self._tasks = [(machine, self._own(machine, watched), _below(machine, hits)) for machine in machines]
-        self._adders = _Adders(self._fitting)
-        self._closing = _closing(machines)
+        self._tasks = [(machine, *self._sources(machine, hits)) for machine in machines]
+        self._told = _Told(self._fitting, _closing(machines))
 
     def add(self, event: Event, at_us: int, rules: tuple[str, ...]) -> bool:
         """Take in an event that fits these rules; true when the round has to end with it: a window may end sooner now."""
         row = (event, at_us, NOBODY)
-        for add in self._adders[rules]:
+        adders, ends = self._told[rules]
+        for add in adders:
             add(row)
-        return not self._closing.isdisjoint(rules)
+        return ends
 
     def run(self) -> list[Fired]:
         """End the round: what fired, in the order of the events, and for each in that of the machines."""
         found: list[Fired] = []
         for machine, own, below in self._tasks:
-            if own is not None:
-                fired = machine.take(own) if own else None
-            else:
+            if below:
                 fired = machine.observe(below) if any(below.values()) else None
+            elif rows := own[0] if len(own) == 1 else _merged(own):
+                fired = machine.take(rows)
+            else:
+                continue
             if fired:
                 found += fired
                 self._said[machine.id] += [(one.event, one.at_us, one.group) for one in fired]
@@ -58,30 +60,37 @@ class Rounds:
         found.sort(key=_PLACE)
         return found
 
-    def _own(self, machine: Machine, watched: AbstractSet[str]) -> list[Row] | None:
-        """What fits the one rule on single events that the machine takes; None for one that observes."""
-        source = machine.sources[0]
-        if machine.id in self._fitting or (machine.takes and source not in watched):
-            return self._fitting.get(source)
-        return None
+    def _sources(
+        self, machine: Machine, hits: Mapping[str, list[Row]]
+    ) -> tuple[list[list[Row]], dict[str, list[Row]]]:
+        """What the machine takes, or else what it observes."""
+        if machine.id in self._fitting:
+            return [self._fitting[machine.id]], {}
+        below = {source: hits[source] for source in machine.sources}
+        if machine.takes and all(rows is self._fitting.get(rule) for rule, rows in below.items()):
+            return list(below.values()), {}
+        return [], below
 
 
-class _Adders(dict[tuple[str, ...], tuple[Callable[[Row], None], ...]]):
-    """For rules that come together, what tells each of them; few combinations ever do."""
+class _Told(dict[tuple[str, ...], tuple[tuple[Callable[[Row], None], ...], bool]]):
+    """For rules that come together, what tells each of them, and whether one is `closing`; few combinations ever do."""
 
-    def __init__(self, fitting: Mapping[str, list[Row]]) -> None:
+    def __init__(self, fitting: Mapping[str, list[Row]], closing: AbstractSet[str]) -> None:
         self._fitting = fitting
+        self._closing = closing
 
-    def __missing__(self, rules: tuple[str, ...]) -> tuple[Callable[[Row], None], ...]:
+    def __missing__(self, rules: tuple[str, ...]) -> tuple[tuple[Callable[[Row], None], ...], bool]:
         if len(self) >= MAX_REMEMBERED:
             self.clear()
-        self[rules] = made = tuple(self._fitting[rule].append for rule in rules)
+        adders = tuple(self._fitting[rule].append for rule in rules)
+        self[rules] = made = (adders, not self._closing.isdisjoint(rules))
         return made
 
 
-def _below(machine: Machine, hits: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-    """What the machine observes, by rule."""
-    return {source: hits[source] for source in machine.sources if source in hits}
+def _merged(lists: Sequence[list[Row]]) -> list[Row]:
+    """Each event once, in the order of the trail."""
+    found = {row[0].event_sequence or 0: row for rows in lists for row in rows}
+    return [found[place] for place in sorted(found)]
 
 
 def _closing(machines: Sequence[Machine]) -> frozenset[str]:
