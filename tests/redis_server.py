@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import subprocess
 
 import pytest
@@ -10,6 +9,7 @@ import redis
 
 from jwtrail import config
 from jwtrail.state import redisstore
+from ports import free_port
 from waiting import LONG_S, until
 
 
@@ -33,9 +33,7 @@ class Server:
 
     def __init__(self):
         self._program = executable()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://:secret-word@127.0.0.1:{self.port}/0"
         self._process = None
         self.start()

@@ -10,13 +10,14 @@ import httpx2
 import pytest
 
 from jwtrail import config
-from jwtrail.demo.servers import free_port, serve_daemon, serve_shop
+from jwtrail.demo.servers import serve_daemon, serve_shop
 from jwtrail.demo.shop_data import open_shop, password_of
 from jwtrail.query.files import TrailFiles
 from jwtrail.query.local import LocalStore
 from jwtrail.query.page import SearchRequest
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
+from ports import free_port
 from waiting import LONG_S, until
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ def running(tmp_path: Path) -> Iterator[tuple[str, str]]:
     need(node(), "Node.js is not installed")
     (tmp_path / "logs").mkdir()
     open_shop(tmp_path / "shop.db", 20)
-    shop_port, console_port = free_port(0), free_port(0)
+    shop_port, console_port = free_port(), free_port()
     daemon = serve_daemon(console_port, tmp_path, tmp_path / "logs")
     shop = serve_shop(shop_port, tmp_path, 2, tmp_path / "logs")
     for server in (daemon, shop):

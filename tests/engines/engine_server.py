@@ -1,13 +1,14 @@
 """A real engine on a free loopback port: fetched once from Maven Central, run as nobody in a directory that goes away."""
 
+import fcntl
 import http.client
 import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,13 @@ from typing import Any
 
 import pytest
 
+sys.path.append(str(Path(__file__).parents[1]))  # also where this is no part of a test
+
+from ports import free_port
+
 READY_S = 180
+TRIES = 3
+CACHE = Path.home() / ".cache/jwtrail-tests"
 NOBODY = 64_920
 """Engines refuse root; any uid does, it needs no entry in passwd."""
 
@@ -96,11 +103,22 @@ def unpack(artifact: str, directory: Path) -> None:
         )
     command = ["mvn", "-B", "-q", _UNPACK, f"-Dartifact={artifact}", f"-DoutputDirectory={directory}"]
     directory.parent.mkdir(parents=True, exist_ok=True)
-    fetched = subprocess.run(  # there, because Maven leaves marks where it runs
-        command, cwd=directory.parent, capture_output=True, text=True, check=False, timeout=900
-    )
-    if fetched.returncode:
-        raise Unavailable(f"mvn could not fetch {artifact}: {fetched.stdout[-500:]}")
+    for _ in range(TRIES):
+        fetched = subprocess.run(  # there, because Maven leaves marks where it runs
+            command, cwd=directory.parent, capture_output=True, text=True, check=False, timeout=900
+        )
+        if not fetched.returncode:
+            return
+    raise Unavailable(f"mvn could not fetch {artifact}: {fetched.stdout[-500:]}")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One process at a time looks into the cache and fills it: neither Maven nor a half-copied server bears two."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -126,16 +144,14 @@ class Distribution:
 
     def home(self) -> Path:
         """The unpacked server, fetched into the cache when it is not there yet."""
-        cache = Path.home() / ".cache/jwtrail-tests"
-        home = cache / f"{self.name}-{self.version}"
+        home = CACHE / f"{self.name}-{self.version}"
         if not (home / "bin" / self.name).exists():
-            fresh = cache / f"fresh-{self.name}-{os.getpid()}"
-            try:
-                unpack(f"{self.group}:{self.name}:{self.version}:zip", fresh)
-                shutil.rmtree(home, ignore_errors=True)
-                (fresh / home.name).rename(home)
-            finally:
-                shutil.rmtree(fresh, ignore_errors=True)
+            fresh = CACHE / f"fresh-{self.name}"
+            shutil.rmtree(fresh, ignore_errors=True)
+            unpack(f"{self.group}:{self.name}:{self.version}:zip", fresh)
+            shutil.rmtree(home, ignore_errors=True)
+            (fresh / home.name).rename(home)
+            shutil.rmtree(fresh)
         return home
 
     def client(self, port: int) -> Client:
@@ -172,7 +188,8 @@ class Server:
 
     def __post_init__(self) -> None:
         self.client = self.what.client(self.port)
-        self._home, self._jdk = self.what.home(), self.what.java()
+        with alone():
+            self._home, self._jdk = self.what.home(), self.what.java()
         self._configure()
         self._as_whom = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         if os.geteuid() == 0:
@@ -214,7 +231,7 @@ class Server:
         self.client.close()
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(30)
+            self._process.wait(READY_S)
             self._process = None
 
     def _configure(self) -> None:
@@ -282,11 +299,7 @@ def server_of(what: Distribution) -> Iterator[Server]:
     """
     run = Path(tempfile.mkdtemp(prefix=f"jwtrail-{what.name}-"))
     try:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            two.bind(("127.0.0.1", 0))
-            port, transport = one.getsockname()[1], two.getsockname()[1]
-        server = Server(what, run, port, transport)
+        server = Server(what, run, free_port(), free_port())
         try:
             server.start()
             yield server

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from elasticsearch_server import ELASTICSEARCH
-from engine_server import Unavailable
+from engine_server import Unavailable, alone
 
 from jwtrail import config
 from jwtrail.elastic.features import Features, Product
@@ -22,7 +22,8 @@ FEATURES = Features(True, "ilm", "/_pit", "", True, "flattened", True)
 
 def read(policy: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     try:
-        home, java = ELASTICSEARCH.home(), ELASTICSEARCH.java()
+        with alone():
+            home, java = ELASTICSEARCH.home(), ELASTICSEARCH.java()
     except Unavailable as missing:
         if config.is_ci():
             raise

@@ -21,7 +21,7 @@ from jwtrail.trail.reader import TrailReader
 from jwtrail.web.serve import listen
 from jwtrail.web.tlog import LogFiles
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
 MODULE = "github.com/transparency-dev/tessera/cmd/fsck@v1.0.4"
 CACHE = Path.home() / ".cache/jwtrail-tests/bin"
@@ -34,8 +34,8 @@ def tessera():
     tool = CACHE / "fsck"
     if not tool.exists() and (go := shutil.which("go")):
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [go, "install", MODULE], env=config.child_env({"GOBIN": str(CACHE)}), check=False, timeout=110
+        subprocess.run(  # the first time it is fetched and built
+            [go, "install", MODULE], env=config.child_env({"GOBIN": str(CACHE)}), check=False, timeout=600
         )
     if not tool.exists():
         if config.is_ci():

@@ -23,6 +23,7 @@ from jwtrail.tlog.witness import WitnessKey, add_checkpoint, known_size
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.witnessing import post_to, witness
+from ports import free_port
 from waiting import LONG_S, until
 
 MODULE = "filippo.io/torchwood/cmd/litewitness@v0.9.0"
@@ -35,8 +36,8 @@ def litewitness():
     tool = CACHE / "litewitness"
     if not tool.exists() and (go := shutil.which("go")):
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [go, "install", MODULE], env=config.child_env({"GOBIN": str(CACHE)}), check=False, timeout=110
+        subprocess.run(  # the first time it is fetched and built
+            [go, "install", MODULE], env=config.child_env({"GOBIN": str(CACHE)}), check=False, timeout=600
         )
     if not tool.exists() or not shutil.which("ssh-agent"):
         if config.is_ci():
@@ -60,9 +61,7 @@ def running(tool, folder, reader):
     )
     public = base64.b64decode((folder / "key.pub").read_text().split()[1])
     key = WitnessKey(NAME, public[-32:])
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     sock = folder / "s"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
     server = None
