@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from jwtrail import clock
 from jwtrail.cli.exits import BROKEN, ERROR, OK, USAGE
 from jwtrail.ecs import event_for
 from jwtrail.state import StateStore
@@ -110,6 +112,85 @@ def test_events_that_no_daemon_has_taken_in_are_said(run, shown, tmp_path):
         "waiting for jwtrail serve to take them in: 3" in answer.stderr
     )  # and where its log begins and ends
     assert "\n3 events · " in shown("search", "--data", str(layout.root))[0]
+
+
+def test_an_equals_sign_is_said_to_be_no_comparison(run, data):
+    for command in (
+        ("search", "event.outcome = failure"),
+        ("tail", "--no-follow", "event.outcome==failure"),
+        ("stats", "user", "--where", "event.outcome=failure"),
+    ):
+        answer = run(*command, "--data", data)
+        assert answer.exit_code == OK
+        assert "event.outcome = … is looked for as words" in answer.stderr, command
+    for query in ("http.response.status_code >= 400", 'message: "event.outcome = failure"', "a = b"):
+        assert "note" not in run("search", query, "--data", data).stderr, query
+
+
+def test_a_field_that_nobody_knows_is_told_where_to_look(run, data):
+    for command in (("search", "nosuch: x"), ("stats", "nosuch")):
+        assert "`jwtrail fields` lists them all" in run(*command, "--data", data).stderr
+    assert "did you mean event.outcome?" in run("stats", "event.outcom", "--data", data).stderr
+
+
+def test_the_beginning_of_an_id_that_is_too_short_or_common_is_said_so(run, copied):
+    assert "from 4 characters on" in run("alerts", "show", "abc", "--data", copied).stderr
+    with StateStore(Layout(Path(copied)).state) as state:
+        [row] = state.alerts()
+        state.add_alert(replace(row, id="abcd" + "1" * 28))
+    assert "2 alerts begin with 'abcd'" in run("alerts", "show", "abcd", "--data", copied).stderr
+    assert run("alerts", "show", row.id[:5], "--data", copied).exit_code == OK
+
+
+def test_settings_that_the_daemon_would_refuse_are_not_called_good(run, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/bad.yml").write_text("title: x\nlevel: nosuch\n")
+    for text, said in (
+        ('[serve]\nhost = "0.0.0.0"\n', "not a loopback address"),
+        ('[detect]\nrules = ["nowhere"]\n', "no such directory of rules"),
+        (f'[detect]\nrules = ["{tmp_path}/rules"]\n', "bad.yml"),
+        ("[detect.tune.ZZ]\nthreshold = 3\n", "no rule 'ZZ'"),
+        ('[enrich]\ndatabases = ["nowhere.mmdb"]\n', "nowhere.mmdb"),
+    ):
+        (tmp_path / "jwtrail.toml").write_text(text)
+        answer = run("config", "check")
+        assert (answer.exit_code, said in answer.stderr) == (USAGE, True), (text, answer.stderr)
+    (tmp_path / "jwtrail.toml").write_text('[service]\nname = "shop"\n')
+    assert "1 differs from the defaults" in run("config", "check").stderr
+
+
+RULE = """
+title: Export
+id: 5a2f6c0e-4f0e-4d7e-9b0f-3f5f5a1c2d10
+logsource: {product: jwtrail}
+detection: {selection: {event.action: data-exported}, condition: selection}
+level: LEVEL
+jwtrail:
+  examples:
+    - {name: one, events: [{set: {event.action: data-exported, user.id: u1}}]}
+"""
+
+
+def test_the_rules_of_a_directory_are_tested_without_all_others(run, data, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "export.yml").write_text(RULE.replace("LEVEL", "medium"))
+    answer = run("rules", "test", str(rules))
+    assert (answer.exit_code, len(answer.stdout.splitlines())) == (OK, 1)
+    assert "1 of 1 examples pass" in answer.stderr
+    (rules / "export.yml").write_text(RULE.replace("LEVEL", "mediun"))
+    refused = run("rules", "backtest", str(rules / "export.yml"), "--data", data)
+    assert (refused.exit_code, refused.stdout) == (ERROR, "")
+
+
+def test_what_may_be_of_another_day_is_shown_with_its_day(shown, filled):
+    day = clock.iso(clock.now_us())[:10]
+    data = ("--data", str(filled[0]))
+    assert f"{day} " in shown("alerts", "show", "abcd", *data)[0].split("events")[1]
+    assert f"{day} " in shown("explain", "3", *data)[0].splitlines()[0]
+    lines = shown("tail", "--no-follow", *data)[0].splitlines()
+    assert f"{day} UTC" in lines[0]
+    assert not any(day in line for line in lines[1:])
 
 
 def test_one_of_a_kind_is_not_many(run, copied):

@@ -105,10 +105,10 @@ def show(alert_id: str, as_json: bool, data: Path | None) -> None:
     _headline(out, row, alert)
     out.print("\nevents", style="bold")
     for event in events:
-        out.print(line(event), no_wrap=True, overflow="ellipsis")
+        out.print(line(event, dated=True), no_wrap=True, overflow="ellipsis")
     out.print("\nanswers" if answers else "\nNo answer was given.", style="bold" if answers else "dim")
     for event in reversed(answers):
-        out.print(f"{moment(event.timestamp)[11:]}  {visible(event.message or event.event_action or '')}")
+        out.print(f"{moment(event.timestamp)}  {visible(event.message or event.event_action or '')}")
 
 
 @alerts.command()

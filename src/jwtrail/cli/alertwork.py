@@ -194,7 +194,12 @@ def found(state: "StateStore", alert_id: str) -> AlertRow:
         fitting = [row for row in state.alerts(limit=MAX_LOOKED_AT) if row.id.startswith(alert_id)]
         if len(fitting) == 1:
             return fitting[0]
-    raise AlertNotFound(f"no alert {alert_id!r}", hint="jwtrail alerts list")
+        if fitting:
+            raise AlertNotFound(f"{len(fitting)} alerts begin with {alert_id!r}", hint="give more of the id")
+        raise AlertNotFound(f"no alert {alert_id!r}", hint="jwtrail alerts list")
+    raise AlertNotFound(
+        f"no alert {alert_id!r}", hint=f"the beginning of an id is enough, from {SHORTEST_ID} characters on"
+    )
 
 
 def level(name: str) -> Any:

@@ -2,13 +2,18 @@
 
 import re
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from jwtrail.cli.common import config_option, draw, is_terminal, json_line, note, settings_file
 from jwtrail.cli.exits import USAGE, one_line
+from jwtrail.errors import ConfigError, JwtrailError, ServeError
+
+if TYPE_CHECKING:
+    from jwtrail.config import Settings
 
 __all__ = ["config"]
 
@@ -64,14 +69,14 @@ def show(changed: bool, as_json: bool) -> None:
 def check() -> None:
     """Read the settings and say whether they are good; exit code 2 when not.
 
-    Secrets of channels are read from where they are said to be, by you as this user, and hooks and channels of other
-    packages are looked for. Nobody is told anything.
+    Rules and databases of addresses are loaded, secrets of channels are read from where they are said to be, by you as this
+    user, and hooks and channels of other packages are looked for. Nobody is told anything.
     """
     from jwtrail import config as settings  # noqa: PLC0415
     from jwtrail.runtime.channels import problems_of  # noqa: PLC0415
 
     loaded = settings.load(file=settings_file())
-    problems = problems_of(loaded.settings)
+    problems = [*_refused(loaded.settings), *problems_of(loaded.settings)]
     for problem in problems:
         note(one_line(problem))
     if not loaded.settings.http.public_url:
@@ -81,7 +86,29 @@ def check() -> None:
         )
     if problems:
         sys.exit(USAGE)
-    note(f"The settings are good; {len(loaded.origin)} differ from the defaults.")
+    changed = len(loaded.origin)
+    note(f"The settings are good; {changed} {'differs' if changed == 1 else 'differ'} from the defaults.")
+
+
+def _refused(settings: "Settings") -> Iterator[JwtrailError]:
+    """What of these settings the daemon or the application would refuse when it starts."""
+    from jwtrail.detect.ruleset import configured  # noqa: PLC0415
+    from jwtrail.enrich.addresses import Addresses  # noqa: PLC0415
+    from jwtrail.web.serve import loopback  # noqa: PLC0415
+
+    try:
+        yield from configured(settings.detect).refused
+    except ConfigError as error:
+        yield error
+    try:
+        Addresses(settings.enrich.databases)
+    except ConfigError as error:
+        yield error
+    if settings.serve.console:
+        try:
+            loopback(settings.serve.host)
+        except ServeError as error:
+            yield error
 
 
 def _channels(channels: Any) -> dict[str, Any]:

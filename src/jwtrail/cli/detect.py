@@ -130,8 +130,12 @@ def replay(
     data: Path | None,
     *,
     settings: "Settings | None" = None,
+    quiet: bool = False,
 ) -> "Replay":
     """These rules over the stretch that the command line names; alerts about restricted people are left out, and said.
+
+    Args:
+        quiet: it is not said how many were left out.
 
     Raises:
         QueryError: a time that is none.
@@ -155,21 +159,21 @@ def replay(
         found = replayed_there(
             there, ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before
         )
-        return _discreet(found, Layout(settings.root), there)
+        return _discreet(found, Layout(settings.root), there, quiet=quiet)
     layout = layout_of(data)
     found = replayed(
         TrailFiles(layout), ruleset, from_us=from_us, to_us=to_us, warm_up_us=warm_up_us, before=before
     )
-    return _discreet(found, layout, open_store(data))
+    return _discreet(found, layout, open_store(data), quiet=quiet)
 
 
-def _discreet(found: "Replay", layout: "Layout", store: "Store") -> "Replay":
+def _discreet(found: "Replay", layout: "Layout", store: "Store", *, quiet: bool) -> "Replay":
     from msgspec.structs import replace  # noqa: PLC0415
 
     from jwtrail.runtime.discreet import shown_of  # noqa: PLC0415
 
     shown = shown_of(found.alerts, layout.restricted, store)
-    if len(shown) < len(found.alerts):
+    if len(shown) < len(found.alerts) and not quiet:
         note(f"{len(found.alerts) - len(shown):,} more about restricted people are not shown.")
     return replace(found, alerts=shown)
 

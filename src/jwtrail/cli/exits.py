@@ -33,6 +33,9 @@ BROKEN = 5
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
+_FORBIDDEN = "run it as the user that the data directory belongs to"
+"""Its files are for that user alone."""
+
 _CODES: tuple[tuple[type[JwtrailError], int], ...] = (
     (IntegrityError, BROKEN),
     (CorruptionError, BROKEN),
@@ -73,6 +76,8 @@ def orderly() -> Iterator[None]:
         if error.filename is None:  # nothing a user named: a bug, and worth its traceback
             raise
         click.echo(f"jwtrail: error: {visible(str(error.filename))}: {error.strerror}", err=True)
+        if isinstance(error, PermissionError):
+            click.echo(f"  hint: {_FORBIDDEN}", err=True)
         sys.exit(ERROR)
     except KeyboardInterrupt:
         _interrupted()

@@ -70,7 +70,7 @@ def _show(out: "Console", made: "Explanation") -> None:
     from jwtrail.ecs import decode_document  # noqa: PLC0415
 
     event = decode_document(made.event)
-    out.print(line(event, whole=True), soft_wrap=True)
+    out.print(line(event, whole=True, dated=True), soft_wrap=True)
     _title(out, "token")
     for name, value in made.token.items():
         shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -102,7 +102,7 @@ def _show(out: "Console", made: "Explanation") -> None:
         _row(out, "", "none")
     _title(out, "afterwards")
     for doc in made.later:
-        out.print("  ", line(decode_document(doc)), no_wrap=True, overflow="ellipsis")
+        out.print("  ", line(decode_document(doc), dated=True), no_wrap=True, overflow="ellipsis")
     if not made.later:
         _row(out, "", "the token was not seen again" if made.token else "it has no token to follow")
 

@@ -157,7 +157,7 @@ def trace(jti: str, as_json: bool, data: Path | None) -> None:
         return
     out = console()
     for event in events:
-        out.print(line(event), no_wrap=True, overflow="ellipsis")
+        out.print(line(event, dated=True), no_wrap=True, overflow="ellipsis")
     if not events:
         note("The trail knows no such token.")
     if revoked:

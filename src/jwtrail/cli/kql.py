@@ -1,13 +1,18 @@
 """`jwtrail kql`: how a query is understood, stage by stage."""
 
+import re
 from collections.abc import Callable
 
 import click
 import msgspec
 
 from jwtrail import clock
+from jwtrail.cli.common import note
 
-__all__ = ["FORMS", "explained", "kql"]
+__all__ = ["FORMS", "explained", "kql", "note_equals"]
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_EQUALS = re.compile(r"([@\w.]+)\s*={1,2}(?!=)")
 
 
 def _ast(query: str, now_us: int) -> str:  # noqa: ARG001  # a tree knows no time
@@ -76,6 +81,17 @@ _EXPLAINED = ("text", "sql", "engine", "python")
 
 
 # A query may begin with `-`; what is no option of ours is the query.
+def note_equals(query: str) -> None:
+    """Say that `field = value` is not what it looks like: to KQL, and so to Kibana, these are words to look for anywhere."""
+    from jwtrail.ecs import CATALOGUE  # noqa: PLC0415
+
+    for name in _EQUALS.findall(_QUOTED.sub('""', query)):
+        if name in CATALOGUE:
+            note(
+                f"jwtrail: note: {name} = … is looked for as words; a field is compared with a colon: {name}: …"
+            )
+
+
 @click.command(
     short_help="Show how a query is understood.", context_settings={"ignore_unknown_options": True}
 )

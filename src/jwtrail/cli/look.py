@@ -50,17 +50,18 @@ def glance(event: "Event") -> Glance:
     )
 
 
-def line(event: "Event", *, whole: bool = False) -> "Text":
-    """One line for `tail`.
+def line(event: "Event", *, whole: bool = False, dated: bool = False) -> "Text":
+    """One line of a list.
 
     Args:
         whole: long texts push what comes after them, instead of being cut.
+        dated: with the day, where events may be of another than today.
     """
     from rich.text import Text  # noqa: PLC0415
 
     seen = glance(event)
     text = Text()
-    text.append(seen.when[11:] + "  ", "dim")
+    text.append((seen.when if dated else seen.when[11:]) + "  ", "dim")
     text.append(seen.mark + " ", seen.style)
     what = seen.what if whole else _cut(seen.what, WHAT)
     text.append(f"{what:<{WHAT}} ", "bold magenta" if event.event_kind == "alert" else "")

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from jwtrail import clock
 from jwtrail.cli.common import counted, data_option, is_terminal, note, open_store, store_option
 from jwtrail.cli.exits import FOUND
+from jwtrail.cli.kql import note_equals
 from jwtrail.cli.results import FORMATS, format_of, written
 from jwtrail.errors import QueryError
 
@@ -119,6 +120,7 @@ def search(
         to_us=parse_time(end, now),
         limit=min(limit, MAX_PAGE),
     )
+    note_equals(query)
     if save is not None:
         _keep(save, request, start, end, data)
     form = form or _form(output, as_json=as_json)

@@ -8,6 +8,7 @@ import msgspec
 
 from jwtrail import clock
 from jwtrail.cli.common import counted, data_option, draw, is_terminal, json_line, open_store, store_option
+from jwtrail.cli.kql import note_equals
 from jwtrail.cli.plain import visible
 from jwtrail.cli.search import timeout_option
 
@@ -88,6 +89,7 @@ def stats(
 
     if len(names) > MAX_FIELDS:
         raise click.UsageError(f"more than {MAX_FIELDS} fields; ask twice")
+    note_equals(query)
     now = clock.now_us()
     request = SearchRequest(query=query, from_us=parse_time(start, now), to_us=parse_time(end, now))
     asked = open_store(data, store)

@@ -9,7 +9,8 @@ import msgspec
 
 from jwtrail import clock
 from jwtrail.cli.common import console, data_option, is_terminal, open_store
-from jwtrail.cli.look import line
+from jwtrail.cli.kql import note_equals
+from jwtrail.cli.look import line, moment
 
 if TYPE_CHECKING:
     from jwtrail.ecs import Event
@@ -53,8 +54,9 @@ def tail(query: str, lines: int, no_follow: bool, as_json: bool, data: Path | No
     jwtrail tail
     jwtrail tail 'event.outcome: failure'
     """
+    note_equals(query)
     follower = _Follower(open_store(data), query)
-    show = _show if is_terminal() and not as_json else _show_json
+    show = _Shown() if is_terminal() and not as_json else _show_json
     for event in follower.last(lines):
         show(event)
     while not no_follow:
@@ -110,8 +112,18 @@ class _Follower:
             self._seen.popitem(last=False)
 
 
-def _show(event: "Event") -> None:
-    console().print(line(event), no_wrap=True, overflow="ellipsis")
+class _Shown:
+    """Prints a line for each event, and the day before the first of it."""
+
+    def __init__(self) -> None:
+        self._day = ""
+
+    def __call__(self, event: "Event") -> None:
+        day = moment(event.timestamp)[:10]
+        if day != self._day:
+            self._day = day
+            console().print(f"{day} UTC", style="bold")
+        console().print(line(event), no_wrap=True, overflow="ellipsis")
 
 
 def _show_json(event: "Event") -> None:

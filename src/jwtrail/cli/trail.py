@@ -36,7 +36,11 @@ def _refuse_no_key(vkey: str, option: str) -> None:
     try:
         Verifier.parse(vkey)
     except NoteError as error:
-        raise click.BadParameter(f"{error.message}; {error.hint}", param_hint=option) from None
+        raise click.BadParameter(_said(error), param_hint=option) from None
+
+
+def _said(error: NoteError) -> str:
+    return "; ".join(filter(None, (error.message, error.hint)))
 
 
 @click.group(short_help="Verify the trail, prove an event.")
@@ -191,9 +195,7 @@ def witness(url: str, vkey: str, as_json: bool, data: Path | None) -> None:
     try:
         key = WitnessKey.parse(vkey)
     except NoteError as error:
-        raise click.BadParameter(
-            f"{error.message}; {error.hint}".removesuffix("; "), param_hint="'--key'"
-        ) from None
+        raise click.BadParameter(_said(error), param_hint="'--key'") from None
     done = ask(layout, TrailReader(layout), key, post_to(url))
     if as_json:
         json_line(done)

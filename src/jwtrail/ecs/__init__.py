@@ -1,6 +1,6 @@
 """Events in the Elastic Common Schema: the record, its catalogue of fields, its bytes, and what may not enter it."""
 
-from jwtrail.ecs.catalogue import CATALOGUE, CATALOGUE_VERSION, Field, near_miss
+from jwtrail.ecs.catalogue import CATALOGUE, CATALOGUE_VERSION, Field, field_hint, near_miss
 from jwtrail.ecs.codec import decode_document, decode_line, document, encode_parts
 from jwtrail.ecs.entry import ENTRY_SIZE, commit, entry_of
 from jwtrail.ecs.event import Event, Wal
@@ -27,6 +27,7 @@ __all__ = [
     "encode_parts",
     "entry_of",
     "event_for",
+    "field_hint",
     "near_miss",
     "uuid7",
 ]

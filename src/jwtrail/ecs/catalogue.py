@@ -14,6 +14,7 @@ __all__ = [
     "Field",
     "FieldClass",
     "FieldType",
+    "field_hint",
     "near_miss",
     "resolve",
 ]
@@ -106,3 +107,8 @@ def near_miss(name: str) -> str:
     if not close:
         close = [known for known in CATALOGUE if known.endswith("." + name)][:1]
     return f"did you mean {close[0]}?" if close else ""
+
+
+def field_hint(name: str) -> str:
+    """What helps somebody who asked for a field that does not exist."""
+    return near_miss(name) or "`jwtrail fields` lists them all"

@@ -6,7 +6,7 @@ word is looked for in the default fields. What no field can mean is refused, wit
 
 import re
 
-from jwtrail.ecs.catalogue import CATALOGUE, DEFAULT_FIELDS, Field, near_miss, resolve
+from jwtrail.ecs.catalogue import CATALOGUE, DEFAULT_FIELDS, Field, field_hint, near_miss, resolve
 from jwtrail.errors import KqlError
 from jwtrail.kql.ast import All, AnyOf, Clause, Compare, Is, Nested, Never, Term
 from jwtrail.kql.values import Meaning, Unfit
@@ -103,7 +103,7 @@ class _Lowering:
         if not field.wild:
             found = resolve(name)
             if found is None:
-                raise self._error(f"no field {name}", field.span, near_miss(name))
+                raise self._error(f"no field {name}", field.span, field_hint(name))
             return [(name, found[0])]
         shape = re.compile(".*".join(map(re.escape, _spread(field))))
         named = [

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from jwtrail import clock
 from jwtrail.clock import Clock
-from jwtrail.ecs import Event, Field, near_miss
+from jwtrail.ecs import Event, Field, field_hint
 from jwtrail.ecs.catalogue import resolve
 from jwtrail.errors import QueryError
 from jwtrail.kql import compile_kql
@@ -253,7 +253,7 @@ class LocalStore:
 def _field(name: str) -> tuple[Field, str]:
     found = resolve(name)
     if found is None:
-        raise QueryError(f"no field {name}", hint=near_miss(name))
+        raise QueryError(f"no field {name}", hint=field_hint(name))
     return found
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from jwtrail import clock
 from jwtrail.clock import Clock
-from jwtrail.ecs import Event, near_miss
+from jwtrail.ecs import Event, field_hint
 from jwtrail.ecs.catalogue import Field, resolve
 from jwtrail.elastic.client import Engine
 from jwtrail.elastic.streams import pattern_of
@@ -308,5 +308,5 @@ def _filtered(request: SearchRequest, predicate: Predicate) -> dict[str, Any]:
 def _field(name: str) -> tuple[Field, str]:
     found = resolve(name)
     if found is None:
-        raise QueryError(f"no field {name}", hint=near_miss(name))
+        raise QueryError(f"no field {name}", hint=field_hint(name))
     return found

@@ -89,11 +89,11 @@ def _until_told() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket on a loopback address.
+def loopback(host: str) -> str:
+    """The address that a setting `serve.host` names.
 
     Raises:
-        ServeError: the address is reachable from elsewhere, unknown, or taken.
+        ServeError: it is reachable from elsewhere, or unknown.
     """
     address = "127.0.0.1" if host == "localhost" else host
     try:
@@ -106,6 +106,16 @@ def listen(host: str, port: int) -> socket.socket:
             where="serve.host",
             hint="use 127.0.0.1 and an SSH tunnel or a proxy with sign-in of its own",
         )
+    return address
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on a loopback address.
+
+    Raises:
+        ServeError: the address is reachable from elsewhere, unknown, or taken.
+    """
+    address = loopback(host)
     # TCP is named because asyncio sets TCP_NODELAY only where it is; without, every answer waits 40 ms.
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
