@@ -166,6 +166,10 @@ def test_the_story_of_a_reused_refresh_token(daemon):
     assert made.alerts[0].rule.startswith("B2 ")
     assert "would revoke jwt.family=f1" in made.alerts[0].answers[0]
     assert later in [doc["event.id"] for doc in made.later]
+    assert made.ended is None
+    refused = explain(daemon.store, daemon.reader, daemon.rules, later)
+    assert refused.ended is not None
+    assert refused.ended["event.id"] == event_id
     with pytest.raises(EventNotFound):
         explain(daemon.store, daemon.reader, daemon.rules, "no-such-event")
 

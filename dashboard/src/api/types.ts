@@ -816,6 +816,7 @@ export interface components {
          *             token: what the event says of the token, by field; claims of a token that did not verify are `jwt.unverified.*`.
          *             alerts: that name the event.
          *             later: the next events of the same token or sign-in, oldest first, at most `MAX_LATER`.
+         *             ended: of a token that had been revoked, the event that did it; None when the trail has none.
          */
         Explanation: {
             event: Record<string, never>;
@@ -825,6 +826,8 @@ export interface components {
             trial: components["schemas"]["Trial"];
             alerts: components["schemas"]["Told"][];
             later: Record<string, never>[];
+            /** @default null */
+            ended: Record<string, never> | null;
         };
         /**
          * Failure

@@ -14,7 +14,7 @@ from jwtrail.cli.common import (
     open_store,
     settings_of,
 )
-from jwtrail.cli.look import line, moment
+from jwtrail.cli.look import glance, line, moment
 from jwtrail.cli.plain import visible
 
 if TYPE_CHECKING:
@@ -78,12 +78,7 @@ def _show(out: "Console", made: "Explanation") -> None:
         _row(out, name.removeprefix("jwt."), visible(shown) + claimed)
     if not made.token:
         _row(out, "", "none")
-    _title(out, "verdict")
-    word, style = _VERDICTS[made.verdict.kind]
-    _row(out, "", word, style)
-    if made.verdict.reason:
-        kind = f"  ({made.verdict.sender.replace('_', ' ')})" if made.verdict.sender else ""
-        _row(out, "reason", f"{visible(made.verdict.reason)}: {made.verdict.why}{kind}")
+    _judged(out, made)
     _title(out, "trail")
     _row(out, "number", "not yet given" if made.place.index < 0 else f"{made.place.index:,}")
     signed = (
@@ -105,6 +100,21 @@ def _show(out: "Console", made: "Explanation") -> None:
         out.print("  ", line(decode_document(doc), dated=True), no_wrap=True, overflow="ellipsis")
     if not made.later:
         _row(out, "", "the token was not seen again" if made.token else "it has no token to follow")
+
+
+def _judged(out: "Console", made: "Explanation") -> None:
+    from jwtrail.ecs import decode_document  # noqa: PLC0415
+
+    _title(out, "verdict")
+    word, style = _VERDICTS[made.verdict.kind]
+    _row(out, "", word, style)
+    if made.verdict.reason:
+        kind = f"  ({made.verdict.sender.replace('_', ' ')})" if made.verdict.sender else ""
+        _row(out, "reason", f"{visible(made.verdict.reason)}: {made.verdict.why}{kind}")
+    if made.ended:
+        seen, number = glance(decode_document(made.ended)), made.ended.get("event.sequence")
+        told = (seen.when, seen.what, seen.why, "" if number is None else f"number {number:,}")
+        _row(out, "ended by", "  ".join(filter(None, told)))
 
 
 def _rules(out: "Console", made: "Explanation") -> None:

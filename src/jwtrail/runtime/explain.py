@@ -9,7 +9,7 @@ from jwtrail.detect.ruleset import RuleSet
 from jwtrail.detect.trial import Trial, tried
 from jwtrail.ecs import REASONS, Event, document
 from jwtrail.errors import EventNotFound
-from jwtrail.predicate.ir import Equals, Or, Predicate
+from jwtrail.predicate.ir import And, Equals, Not, Or, Predicate
 from jwtrail.query.page import SearchRequest
 from jwtrail.query.store import Store
 from jwtrail.trail.reader import TrailReader
@@ -25,6 +25,12 @@ MAX_TOLD = 50
 _REFUSING = ("forged", "suspicious", "broken_client")
 _UNTIMELY = ("expired", "not_yet_valid", "issued_in_future", "lifetime_too_long")
 """Reasons that refuse the token itself; the other routine ones refuse a request whose token is good, or that has none."""
+
+_REVOKED = ("revoked_token", "revoked_session", "revoked_subject")
+_ENDS = (
+    "token-revoked", "family-revoked", "subject-revoked", "logout", "token-replayed", "refresh-reused", "response-revoke",
+)  # fmt: skip
+"""What ends tokens by name: theirs, that of their sign-in, or that of their user."""
 
 Kind = Literal["accepted", "rejected", "absent", "none"]
 
@@ -76,6 +82,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
         token: what the event says of the token, by field; claims of a token that did not verify are `jwt.unverified.*`.
         alerts: that name the event.
         later: the next events of the same token or sign-in, oldest first, at most `MAX_LATER`.
+        ended: of a token that had been revoked, the event that did it; None when the trail has none.
     """
 
     event: dict[str, Any]
@@ -85,6 +92,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     trial: Trial
     alerts: tuple[Told, ...]
     later: tuple[dict[str, Any], ...]
+    ended: dict[str, Any] | None = None
 
 
 def explain(store: Store, reader: TrailReader, ruleset: RuleSet, event_id: str) -> Explanation:
@@ -103,6 +111,7 @@ def explain(store: Store, reader: TrailReader, ruleset: RuleSet, event_id: str) 
             f"no event {event_id!r}", hint="jwtrail search shows numbers and, with --json, ids"
         )
     doc = document(event)
+    ending = _ending(store, event)
     return Explanation(
         event=doc,
         token={name: value for name, value in doc.items() if name.startswith("jwt.")},
@@ -111,6 +120,7 @@ def explain(store: Store, reader: TrailReader, ruleset: RuleSet, event_id: str) 
         trial=tried(ruleset, event),
         alerts=_alerts(store, event),
         later=tuple(map(document, _later(store, event))),
+        ended=None if ending is None else document(ending),
     )
 
 
@@ -170,6 +180,24 @@ def _alerts(store: Store, event: Event) -> tuple[Told, ...]:
         )
         for one in raised
     )
+
+
+def _ending(store: Store, event: Event) -> Event | None:
+    """The last event before that ended the token, its sign-in, or everything of its user."""
+    if event.event_reason not in _REVOKED:
+        return None
+    named = (
+        ("jwt.jti", event.jwt_jti),
+        ("jwt.family", event.jwt_family),
+        ("user.target.id", event.user_id),
+        ("jwtrail.response.target", event.user_id and f"user.id={event.user_id}"),
+    )
+    whose = tuple(Equals(field=field, value=value) for field, value in named if value)
+    did = tuple(Equals(field="event.action", value=action) for action in _ENDS)
+    announced = Equals(field="jwtrail.response.dry_run", value=True)
+    wanted = And(items=(Or(items=whose), Or(items=did), Not(item=announced)))
+    request = SearchRequest(query=wanted, limit=1, to_us=parse_iso(event.timestamp))
+    return next(iter(store.search(request).events), None) if whose else None
 
 
 def _later(store: Store, event: Event) -> list[Event]:
