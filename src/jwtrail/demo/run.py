@@ -154,7 +154,9 @@ class _Demo:
         chance = random.Random(self._seed)  # noqa: S311  # repeatable, not secret
         limits = httpx2.Limits(max_connections=self._users + 20)
         base = f"http://127.0.0.1:{self._port}"
-        async with httpx2.AsyncClient(base_url=base, limits=limits, timeout=ANSWER_S, trust_env=False) as http:
+        async with httpx2.AsyncClient(
+            base_url=base, limits=limits, timeout=ANSWER_S, trust_env=False
+        ) as http:
             tasks = [
                 asyncio.create_task(self._person(http, number, chance.random(), stop))
                 for number in range(self._users)
