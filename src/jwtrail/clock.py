@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-__all__ = ["Clock", "iso", "monotonic_ns", "now_us", "parse_iso", "seconds_iso", "sleep"]
+__all__ = ["Clock", "cpu_ns", "iso", "monotonic_ns", "now_us", "parse_iso", "seconds_iso", "sleep"]
 
 Clock = Callable[[], int]
 """A source of `now` in µs; `now_us` in production, a fixed one in tests."""
@@ -27,6 +27,11 @@ def now_us() -> int:
 def monotonic_ns() -> int:
     """Nanoseconds of a clock that never steps; only differences mean anything."""
     return time.perf_counter_ns()
+
+
+def cpu_ns() -> int:
+    """Nanoseconds that all threads of this process have computed; only differences mean anything."""
+    return time.process_time_ns()
 
 
 def sleep(seconds: float) -> None:

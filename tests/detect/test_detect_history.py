@@ -13,6 +13,7 @@ from jwtrail.cli.main import cli
 from jwtrail.clock import iso, parse_iso
 from jwtrail.config import DetectSettings
 from jwtrail.detect import Alert, Detector, stable_id
+from jwtrail.detect.engine import SELF_INFLICTED
 from jwtrail.detect.examples import EXAMPLE_START_US, events_of
 from jwtrail.detect.ruleset import configured
 from jwtrail.ecs import Event, document
@@ -158,6 +159,28 @@ def test_a_backtest_counts_by_day_and_group(trail, tmp_path):
     assert sum(sum(groups.values()) for groups in found["days"].values()) == made["alerts"] > 0
     assert made["events"] == len(trail[1])
     assert made["per_10k"] == pytest.approx(made["alerts"] * 10_000 / made["events"])
+    assert "cost" not in found
+
+
+def test_a_profile_says_what_each_rule_of_a_file_costs(trail, tmp_path):
+    rule = tmp_path / "own.yml"
+    rule.write_text(
+        "title: Alone\nid: 77777777-0000-4000-8000-000000000010\nlogsource: {product: x}\n"
+        "detection: {s: {event.reason: alg_none}, condition: s}\njwtrail: {code: Z1}\n---\n"
+        "title: Part\nid: 77777777-0000-4000-8000-000000000011\nname: part\nlogsource: {product: x}\n"
+        "detection: {s: {event.action: http-request}, condition: s}\njwtrail: {alert: false}\n---\n"
+        "title: Many\nid: 77777777-0000-4000-8000-000000000012\njwtrail: {code: Z2}\n"
+        "correlation: {type: event_count, rules: [part], group-by: [source.ip], timespan: 1m, condition: {gte: 5000}}\n"
+    )
+    arguments = ["rules", "backtest", str(rule), "--profile", "--data", str(trail[0])]
+    made = CliRunner().invoke(cli, [*arguments, "--json"])
+    assert made.exit_code == 0, made.output
+    costs = {one["code"]: one["cost"] for one in json.loads(made.stdout)["rules"]}
+    events = [one for one in trail[1] if SELF_INFLICTED not in (one.jwtrail_flags or ())]
+    assert costs["Z1"]["fitted"] == sum(one.event_reason == "alg_none" for one in events) > 0
+    assert costs["Z2"]["fitted"] == sum(one.event_action == "http-request" for one in events)
+    assert all(0 < cost["read"] < costs["Z2"]["fitted"] for cost in costs.values())
+    assert all(cost["cpu_ms"] > 0 for cost in costs.values())
 
 
 @pytest.mark.parametrize(

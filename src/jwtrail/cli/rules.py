@@ -22,6 +22,7 @@ from jwtrail.cli.common import (
 from jwtrail.cli.detect import replay, stretch
 from jwtrail.cli.exits import ERROR, FOUND, one_line
 from jwtrail.cli.plain import visible
+from jwtrail.cli.profiling import costs_of, draw_costs
 from jwtrail.cli.rulesexport import export
 
 if TYPE_CHECKING:
@@ -154,6 +155,11 @@ def test(paths: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("file", metavar="FILE|DIR", type=click.Path(exists=True, path_type=Path))
 @stretch
 @click.option("--json", "as_json", is_flag=True, help="One JSON document. [default when not a terminal]")
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Also what each rule costs alone: events that fit it, those that had to be read, CPU time.",
+)
 @data_option
 def backtest(
     *,
@@ -162,6 +168,7 @@ def backtest(
     end: str | None,
     warm_up: str | None,
     as_json: bool,
+    profile: bool,
     data: Path | None,
 ) -> None:
     """What the rules of a file or directory would have said, by day and group, and what they cost. Nothing is answered or recorded.
@@ -182,7 +189,17 @@ def backtest(
     request = SearchRequest(
         from_us=parse_time(start, now) if start else None, to_us=parse_time(end, now) if end else None
     )
-    made = summary(ruleset, found.alerts, events=open_store(data).count(request), took_ms=found.took_ms)
+    made = summary(
+        ruleset,
+        found.alerts,
+        events=open_store(data).count(request),
+        took_ms=found.took_ms,
+        costs=costs_of(
+            ruleset, request, open_store(data), lambda one: replay(one, start, end, warm_up, data, quiet=True)
+        )
+        if profile
+        else None,
+    )
     if as_json or not is_terminal():
         json_line(made)
     else:
@@ -191,6 +208,8 @@ def backtest(
         rows = [(*row[:2], visible(row[2]), f"{row[3]:,}") for row in made.rows()]
         if rows:
             draw(("day", "rule", "group", "alerts"), rows, flexible=("group",))
+        if profile:
+            draw_costs(made)
         note(
             f"{counted(made.alerts, 'alert')} on {counted(made.events, 'event')}, {made.per_10k:.2f} on 10,000; {made.took_ms:,} ms."
         )

@@ -25,7 +25,7 @@ from jwtrail.errors import StateError
 from jwtrail.predicate.python import compile_many
 from jwtrail.sigma import Correlation, Rule, Step
 
-__all__ = ["ROUND", "SELF_INFLICTED", "Detector", "Stats"]
+__all__ = ["ROUND", "SELF_INFLICTED", "Detector", "Stats", "sees_everything"]
 
 SELF_INFLICTED = "self_inflicted"
 """Flag of an event that our own answer caused; it never counts, or a ban would feed the ban."""
@@ -124,7 +124,7 @@ class Detector:
         self._timed = [machine for machine in self._machines if isinstance(machine, Timed)]
         watched = frozenset(rule.meta.id for rule in active.rules if rule.watch is not None)
         self._rounds = Rounds([rule.meta.id for rule in active.rules], watched, self._machines)
-        self._steps = {rule.meta.id: rule.predicate for rule in active.rules if _sees_everything(rule)}
+        self._steps = {rule.meta.id: rule.predicate for rule in active.rules if sees_everything(rule)}
         self._step = compile_many(self._steps)
         self._due = _NEVER
         self._health = Health(rule.meta for rule in active.everything())
@@ -254,9 +254,12 @@ class Detector:
         self._due = self._next_due()
 
 
-def _sees_everything(rule: Rule) -> bool:
-    """What we caused ourselves never counts, but a gap in numbers is only seen by whoever sees every number, and a rule on
-    alerts asks for nothing else."""
+def sees_everything(rule: Rule) -> bool:
+    """Whether a rule looks at alerts and at what we caused ourselves.
+
+    That never counts, but a gap in numbers is only seen by whoever sees every number, and a rule on alerts asks for nothing
+    else.
+    """
     return isinstance(rule.watch, Step) or asks_for_alerts(rule.predicate)
 
 
