@@ -4,8 +4,11 @@ A test waits for what it means and for as long as a busy machine needs; how fast
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
+
+import pytest
 
 from jwtrail import clock
 
@@ -22,6 +25,16 @@ def until(holds: Callable[[], T], what: str = "it did not happen", *, seconds: f
         assert clock.monotonic_ns() < end, f"{what} within {seconds} s"
         clock.sleep(0.01)
     return found
+
+
+@contextmanager
+def one_day() -> Iterator[None]:
+    """The clock goes on from noon: what is made meanwhile is of one day, at whatever hour the tests run."""
+    real, day_us = clock.now_us, 86_400_000_000
+    ahead_us = day_us // 2 - real() % day_us
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now_us", lambda: real() + ahead_us)
+        yield
 
 
 AT_ONCE_S = 0.5

@@ -1,6 +1,7 @@
 """A store over a real data directory, while it is written, ordered and sealed."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from jwtrail.trail.layout import Layout
 from jwtrail.trail.retired import GRACE_SECONDS
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
+from waiting import one_day, until
 
 WHOLE = "event.action: http-request"
 
@@ -36,6 +38,12 @@ def request(number: int) -> Event:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "data")
+
+
+@pytest.fixture
+def of_one_day() -> Iterator[None]:
+    with one_day():
+        yield
 
 
 def everything(store: LocalStore, query: str, limit: int = 100) -> list[Event]:
@@ -95,15 +103,17 @@ def test_with_and_without_a_daemon_the_same_events(layout: Layout) -> None:
 def test_nothing_flickers_while_segments_are_made(layout: Layout) -> None:
     writer = TrailWriter(layout)
 
+    files = TrailFiles(layout)
+
     def write() -> None:
         for number in range(300):
+            until(lambda: len(files.segments()) >= number // 100)  # else a slow keeper puts all into one
             writer.put(request(number), "batch")
             clock.sleep(0.002)
         writer.close()
 
     seen = 0
     with Keeper(layout, TrailSettings(seal_events=40, checkpoint_seconds=3600)) as keeper:
-        files = TrailFiles(layout)
         store = LocalStore(files, head=lambda: keeper.head)
         thread = threading.Thread(target=write)
         thread.start()
@@ -116,10 +126,9 @@ def test_nothing_flickers_while_segments_are_made(layout: Layout) -> None:
             seen = len(events)
         thread.join()
         assert seen == 300
-        assert len(files.segments()) >= 2
 
 
-def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) -> None:
+def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout, of_one_day: None) -> None:
     """What was merged is removed at once, its parts with it, while another thread makes the index of what it saw listed."""
     writer, done = TrailWriter(layout), threading.Event()
     writer.put(request(0), "sync").result(60)
@@ -137,7 +146,10 @@ def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) 
         try:
             for number in range(1, 80):
                 writer.put(request(number), "sync").result(60)
-                keeper.step(clock.now_us() + number * GRACE_SECONDS * 1_000_000)
+                later = number * GRACE_SECONDS * 1_000_000
+                keeper.step(clock.now_us() + later)
+                while keeper.sealing:  # else there are fewer and larger ones, and perhaps nothing to merge
+                    keeper.step(clock.now_us() + later)
                 most = max(most, len(files.segments()))
                 if number % 4:
                     continue
@@ -148,7 +160,7 @@ def test_nothing_flickers_while_segments_are_merged_and_indexed(layout: Layout) 
                     sum(count for _, count in users.values) == store.count(SearchRequest(WHOLE)) == number + 1
                 )
             while len(files.segments()) >= most:  # the last merge is under way
-                keeper.step(clock.now_us())
+                keeper.step(clock.now_us() + later)
                 clock.sleep(0.01)
         finally:
             done.set()

@@ -12,6 +12,7 @@ from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
+from waiting import one_day
 
 NOW = 1_800_000_000_000_000
 
@@ -19,6 +20,13 @@ NOW = 1_800_000_000_000_000
 @pytest.fixture
 def layout(tmp_path):
     return Layout(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def of_one_day():
+    """For segments that are to be merged: those of two days are not."""
+    with one_day():
+        yield
 
 
 @pytest.fixture

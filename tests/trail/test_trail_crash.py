@@ -93,7 +93,7 @@ def indexes(layout):
 
 
 @pytest.fixture(scope="module")
-def small_segments(tmp_path_factory):
+def small_segments(tmp_path_factory, of_one_day):
     """Seven segments, and a log that makes the eighth, with which they are merged."""
     layout = Layout(tmp_path_factory.mktemp("small") / "data")
     for _ in range(7):

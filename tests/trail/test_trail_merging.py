@@ -26,6 +26,8 @@ from jwtrail.trail.recompute import Engine
 from jwtrail.trail.retired import GRACE_SECONDS, Retired, reading
 from jwtrail.trail.settings import TrailSettings
 
+pytestmark = pytest.mark.usefixtures("of_one_day")
+
 SECOND = 1_000_000
 
 

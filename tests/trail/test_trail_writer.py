@@ -116,7 +116,7 @@ def test_a_full_queue_refuses_sync_and_counts_the_rest(layout, make_event, monke
 
 
 @pytest.mark.parametrize("call", ["sync", "append"])
-def test_after_an_error_a_new_file_has_everything(layout, make_event, monkeypatch, call):
+def test_after_an_error_a_new_file_has_everything(layout, make_event, monkeypatch, caplog, call):
     writer = TrailWriter(layout)
     writer.put(make_event(0), "sync").result(60)
     real = getattr(walfile.WalFile, call)
@@ -135,13 +135,14 @@ def test_after_an_error_a_new_file_has_everything(layout, make_event, monkeypatc
         writer.put(make_event(1), "sync").result(60)
     writer.put(make_event(2), "sync").result(60)
     writer.close()
+    assert [one.levelname for one in caplog.records] == ["ERROR", "WARNING"]
     found, tail = only(layout)
     assert [one.line.number for one in found] == [1, 2, 3, 4, 5]
     assert not tail.findings
     assert used[0] != used[1], "the descriptor that failed is never used again"
 
 
-def test_a_failing_disk_bounds_memory_and_ends_with_an_error(layout, make_event, monkeypatch):
+def test_a_failing_disk_bounds_memory_and_ends_with_an_error(layout, make_event, monkeypatch, caplog):
     def fail(self, data):
         raise OSError(errno.ENOSPC, "injected")
 
@@ -150,6 +151,7 @@ def test_a_failing_disk_bounds_memory_and_ends_with_an_error(layout, make_event,
     writer.put(make_event(0))
     until(lambda: writer.stats().error)
     assert "disk is full" in writer.stats().error
+    assert [one.getMessage()[:33] for one in caplog.records] == ["jwtrail: events cannot be written"]
     for number in range(20):
         writer.put(make_event(number))
     assert writer.stats().waiting == 4
