@@ -4,6 +4,7 @@ A request pays for one `put`: a lock, a list append. Everything else happens in 
 """
 
 import atexit
+import logging
 import os
 import threading
 import weakref
@@ -22,6 +23,8 @@ from jwtrail.trail.layout import Layout
 from jwtrail.trail.settings import TrailSettings
 
 __all__ = ["Durability", "TrailWriter", "WriterStats"]
+
+_log = logging.getLogger("jwtrail.trail")
 
 Durability = Literal["sync", "batch", "memory"]
 
@@ -195,7 +198,7 @@ class TrailWriter:
 
     def _run(self) -> None:
         deadline: float | None = None
-        closing = False
+        closing = told = False
         while not closing:
             if not self._error:
                 self._sleep(deadline)
@@ -207,11 +210,17 @@ class TrailWriter:
                     self._finish()
             except WriteError as error:
                 self._error = str(error)
+                if not told:  # the trail itself cannot tell
+                    _log.error("jwtrail: events cannot be written, and wait: %s", error)
+                told = True
                 if waiters is not None:
                     waiters.set_exception(error)
                 if not closing:
                     clock.sleep(RETRY_SECONDS)
                 continue
+            if told:
+                _log.warning("jwtrail: events can be written again")
+            told = False
             if waiters is not None:
                 waiters.set_result(None)
 
