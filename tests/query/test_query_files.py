@@ -107,7 +107,7 @@ def test_nothing_flickers_while_segments_are_made(layout: Layout) -> None:
 
     def write() -> None:
         for number in range(300):
-            until(lambda: len(files.segments()) >= number // 100)  # else a slow keeper puts all into one
+            until(lambda: len(files.segments()) >= number // 100)  # noqa: B023  # else a slow keeper puts all into one
             writer.put(request(number), "batch")
             clock.sleep(0.002)
         writer.close()
