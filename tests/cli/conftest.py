@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 import sys
 
@@ -91,8 +92,9 @@ def _add_alert(layout, ids):
 
 
 @pytest.fixture
-def data(filled):
-    return str(filled[0])
+def data(filled, tmp_path_factory):
+    """A copy of its own for each test: some change it, and which test comes next is another one each time."""
+    return str(shutil.copytree(filled[0], tmp_path_factory.mktemp("data") / "data"))
 
 
 @pytest.fixture

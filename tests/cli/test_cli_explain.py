@@ -1,7 +1,6 @@
 """`explain` and what is done with alerts, on a real data directory."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -49,19 +48,19 @@ def test_the_story_tells_no_more_than_there_is(shown, data, filled):
     assert "with earlier ones of the same jwtrail.writer" in " ".join(compared.split())
 
 
-def test_a_long_title_stays_in_its_column(shown, copy):
+def test_a_long_title_stays_in_its_column(shown, data):
     from jwtrail.ecs import event_for
     from jwtrail.trail.layout import Layout
     from jwtrail.trail.writer import TrailWriter
 
-    writer = TrailWriter(Layout(Path(copy)))
+    writer = TrailWriter(Layout(Path(data)))
     long = event_for(
         "alert-raised", rule_name="X1 " + "a title without end " * 9, user_id="bob", event_kind="alert"
     )
     writer.put(long, "sync").result(60)
     writer.put(event_for("login", user_id="bob"), "sync").result(60)
     writer.close()
-    text, code = shown("tail", "-n", "5", "--no-follow", "--data", copy, TERM="dumb")
+    text, code = shown("tail", "-n", "5", "--no-follow", "--data", data, TERM="dumb")
     assert code == OK
     shortened, short = [line for line in text.splitlines() if "bob" in line]
     assert "…" in shortened
@@ -95,43 +94,36 @@ def test_undoing_what_nobody_did(run, data):
     assert "Nothing of it is in force." in answer.stderr
 
 
-@pytest.fixture
-def copy(filled, tmp_path):
-    """A data directory that a test may change."""
-    shutil.copytree(filled[0], tmp_path / "copy")
-    return str(tmp_path / "copy")
-
-
-def test_work_on_an_alert_is_assigned_begun_and_reopened(run, copy):
-    assigned = run("alerts", "assign", "abcd", "kim", "--data", copy)
+def test_work_on_an_alert_is_assigned_begun_and_reopened(run, data):
+    assigned = run("alerts", "assign", "abcd", "kim", "--data", data)
     assert (assigned.exit_code, assigned.stderr) == (OK, "Alert abcd0000 is open, assigned to kim.\n")
-    taken = run("alerts", "assign", "abcd", " ", "--data", copy)
+    taken = run("alerts", "assign", "abcd", " ", "--data", data)
     assert taken.stderr == "Alert abcd0000 is open, nobody's.\n"
-    assert run("alerts", "start", "abcd", "--note", "on it", "--data", copy).exit_code == OK
-    assert run("alerts", "close", "abcd", "--reason", "other", "--data", copy).exit_code == OK
-    assert run("alerts", "reopen", "abcd", "--data", copy).exit_code == OK
-    (alert,) = _lines(run("alerts", "list", "--data", copy))
+    assert run("alerts", "start", "abcd", "--note", "on it", "--data", data).exit_code == OK
+    assert run("alerts", "close", "abcd", "--reason", "other", "--data", data).exit_code == OK
+    assert run("alerts", "reopen", "abcd", "--data", data).exit_code == OK
+    (alert,) = _lines(run("alerts", "list", "--data", data))
     assert (alert["status"], alert["reason"], alert["note"]) == ("open", "", "on it")
     assert alert["assignee"] not in ("", "kim")
 
 
-def test_deliveries_can_be_looked_at_and_sent_again(run, copy):
+def test_deliveries_can_be_looked_at_and_sent_again(run, data):
     from jwtrail.state.outbox import Delivery, Outbox
     from jwtrail.trail.layout import Layout
 
-    with Outbox(Layout(Path(copy)).state) as outbox:
+    with Outbox(Layout(Path(data)).state) as outbox:
         outbox.add(
             Delivery(
                 id="d" * 32, channel="ops", alert=ALERT, doc="{}", at_us=1, due_us=1, state="dead", error="x"
             )
         )
-    answer = run("alerts", "deliveries", "--state", "dead", "--exit-code", "--data", copy)
+    answer = run("alerts", "deliveries", "--state", "dead", "--exit-code", "--data", data)
     assert answer.exit_code == FOUND
     assert _lines(answer)[0]["error"] == "x"
-    assert run("alerts", "resend", "--data", copy).exit_code == USAGE
-    assert run("alerts", "resend", "nothing", "--data", copy).exit_code == USAGE
-    assert run("alerts", "resend", "dddd", "--data", copy).exit_code == OK
-    assert _lines(run("alerts", "deliveries", "--data", copy))[0]["state"] == "waiting"
+    assert run("alerts", "resend", "--data", data).exit_code == USAGE
+    assert run("alerts", "resend", "nothing", "--data", data).exit_code == USAGE
+    assert run("alerts", "resend", "dddd", "--data", data).exit_code == OK
+    assert _lines(run("alerts", "deliveries", "--data", data))[0]["state"] == "waiting"
 
 
 def test_a_channel_is_tried_out(run, data, tmp_path):
