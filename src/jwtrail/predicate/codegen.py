@@ -96,6 +96,7 @@ class Unit:
         self.constants: dict[str, Any] = {}
         self.lazy: dict[tuple[str, str, str], str] = {}
         self._names: dict[tuple[type, Any], str] = {}
+        self._asked: dict[tuple[Field, str], tuple[str, dict[Predicate, int]]] = {}
         self._locals = 0
 
     @property
@@ -120,13 +121,10 @@ class Unit:
             self.constants[self._names[key]] = regex(source).search
         return self._names[key]
 
-    def memo(self, predicate: Predicate, field: Field, key: str) -> str:
-        """A name for the answers to a predicate that looks at one text alone, by that text."""
-        found = (Memo, predicate)
-        if found not in self._names:
-            self._names[found] = f"c{len(self._names)}"
-            self.constants[self._names[found]] = Memo(_of_text(predicate, field, key))
-        return self._names[found]
+    def asked(self, predicate: Predicate, field: Field, key: str) -> tuple[str, int]:
+        """A name for what is remembered of each text of a field, and where in it the answer to this predicate stands."""
+        memo, answers = self._asked.setdefault((field, key), (f"m{len(self._asked)}", {}))
+        return memo, answers.setdefault(predicate, len(answers))
 
     def local(self) -> str:
         self._locals += 1
@@ -135,6 +133,8 @@ class Unit:
     def build(self, name: str) -> Any:
         """The function of this name in the source."""
         space: dict[str, Any] = {**_HELPERS, **self.constants}
+        for (field, key), (memo, predicates) in self._asked.items():
+            space[memo] = Memo(_of_text(tuple(predicates), field, key))
         exec(compile(self.source, "<predicate>", "exec"), space)  # noqa: S102  # our own text; no value is in it
         return space[name]
 
@@ -218,8 +218,9 @@ class Scope:
         made, taken = [], set[int]()
         for (field, key), found in by_text.items():
             if sum(map(weight, found)) >= _WORTH:
-                name = self.unit.memo(kind(items=tuple(found)), field, key)
-                made.append((4, f"{name}[{self._raw(field, key)}]"))
+                memo, number = self.unit.asked(kind(items=tuple(found)), field, key)
+                answers = self._lazy(field.attribute, key, "answers", f"{memo}[{self._raw(field, key)}]")
+                made.append((4, f"{answers}[{number}]"))
                 taken.update(map(id, found))
         return made, [item for item in items if id(item) not in taken]
 
@@ -365,16 +366,18 @@ class Scope:
         return self._parent.find(key) if self._parent else None
 
 
-def _of_text(predicate: Predicate, field: Field, key: str) -> Callable[[str | None], bool]:
-    """The predicate as a function of the one text it looks at."""
+def _of_text(
+    predicates: tuple[Predicate, ...], field: Field, key: str
+) -> Callable[[str | None], tuple[bool, ...]]:
+    """The answers to predicates that look at one text alone, as a function of that text."""
     unit = Unit()
     head = Scope(unit)
     head.line("def match(x):")
     body = head.inner(1)
     body.holds(field, key, "x")
-    condition = body.condition(predicate)
+    conditions = [body.condition(predicate) for predicate in predicates]
     body.flush()
-    body.line(f"    return {condition}")
+    body.line(f"    return ({', '.join(conditions)},)")
     return unit.build("match")  # type: ignore[no-any-return]
 
 
