@@ -15,6 +15,8 @@ from jwtrail import clock
 LONG_S = 60
 """Limit of every wait in the tests. It says only how long a failure takes, so it is far beyond what is usual."""
 
+DAY_US = 86_400_000_000
+
 T = TypeVar("T")
 
 
@@ -27,11 +29,16 @@ def until(holds: Callable[[], T], what: str = "it did not happen", *, seconds: f
     return found
 
 
+def within_a_day() -> None:
+    """Return when the day lasts a while longer, so that what is made next is of one day also for other processes."""
+    until(lambda: clock.now_us() % DAY_US < DAY_US - 30_000_000)
+
+
 @contextmanager
 def one_day() -> Iterator[None]:
     """The clock goes on from noon: what is made meanwhile is of one day, at whatever hour the tests run."""
-    real, day_us = clock.now_us, 86_400_000_000
-    ahead_us = day_us // 2 - real() % day_us
+    real = clock.now_us
+    ahead_us = DAY_US // 2 - real() % DAY_US
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "now_us", lambda: real() + ahead_us)
         yield

@@ -23,6 +23,7 @@ from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
+from waiting import within_a_day
 
 ALERT = "abcd" + "0" * 28
 
@@ -30,6 +31,7 @@ ALERT = "abcd" + "0" * 28
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory):
     """Ten requests, the third with a name that tries to take over the terminal."""
+    within_a_day()
     root = tmp_path_factory.mktemp("cli") / "data"
     layout = Layout(root)
     layout.create()

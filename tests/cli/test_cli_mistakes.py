@@ -184,7 +184,7 @@ def test_the_rules_of_a_directory_are_tested_without_all_others(run, data, tmp_p
 
 
 def test_what_may_be_of_another_day_is_shown_with_its_day(shown, filled):
-    day = clock.iso(clock.now_us())[:10]
+    day = clock.iso(int(filled[1][0].replace("-", "")[:12], 16) * 1000)[:10]  # an id begins with its time
     data = ("--data", str(filled[0]))
     assert f"{day} " in shown("alerts", "show", "abcd", *data)[0].split("events")[1]
     assert f"{day} " in shown("explain", "3", *data)[0].splitlines()[0]
