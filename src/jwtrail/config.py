@@ -295,9 +295,13 @@ def _convert(flat: dict[str, Any], origin: dict[str, str]) -> Settings:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         name = path.rstrip("`").split("[")[0]
-        raise ConfigError(
-            message, where=origin.get(name, name), hint=f"setting {name}" if name else ""
-        ) from error
+        raise ConfigError(message, where=origin.get(name, name), hint=_wanted(name)) from error
+
+
+def _wanted(name: str) -> str:
+    """Which setting it is, and the words it may be when there are few."""
+    words = next((row.type for row in table() if row.name == name and row.type.startswith("`")), "")
+    return ": ".join(filter(None, (name and f"setting {name}", words)))
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -3,6 +3,7 @@
 Nothing is changed by it, and nothing ends in a traceback.
 """
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -108,9 +109,8 @@ def test_events_that_no_daemon_has_taken_in_are_said(run, shown, tmp_path):
     writer.close()
     answer = run("trail", "verify", "--data", str(layout.root))
     assert (answer.exit_code, answer.stdout) == (OK, "intact: 0 events\n")
-    assert (
-        "waiting for jwtrail serve to take them in: 3" in answer.stderr
-    )  # and where its log begins and ends
+    assert "waiting for jwtrail serve to take them in: 3" in answer.stderr  # with its log's begin and end
+    assert "rules run in jwtrail serve" in shown("alerts", "list", "--data", str(layout.root))[0]
     assert "\n3 events · " in shown("search", "--data", str(layout.root))[0]
 
 
@@ -155,6 +155,8 @@ def test_settings_that_the_daemon_would_refuse_are_not_called_good(run, tmp_path
         (tmp_path / "jwtrail.toml").write_text(text)
         answer = run("config", "check")
         assert (answer.exit_code, said in answer.stderr) == (USAGE, True), (text, answer.stderr)
+    (tmp_path / "jwtrail.toml").write_text('[http]\nbad_token = "nope"\n')
+    assert "`reject` or `pass` or `observe`" in run("config", "check").stderr
     (tmp_path / "jwtrail.toml").write_text('[service]\nname = "shop"\n')
     assert "1 differs from the defaults" in run("config", "check").stderr
 
@@ -181,6 +183,20 @@ def test_the_rules_of_a_directory_are_tested_without_all_others(run, data, tmp_p
     (rules / "export.yml").write_text(RULE.replace("LEVEL", "mediun"))
     refused = run("rules", "backtest", str(rules / "export.yml"), "--data", data)
     assert (refused.exit_code, refused.stdout) == (ERROR, "")
+    assert "informational, low, medium, high, critical" in refused.stderr
+
+
+def test_rules_are_in_the_order_of_their_numbers(run):
+    codes = [json.loads(line)["code"] for line in run("rules", "list").stdout.splitlines()]
+    assert codes[:3] == ["A1", "A2", "A3"]
+    assert codes.index("B3") + 1 == codes.index("B3b")
+
+
+def test_an_alert_without_a_group_says_whom_it_is_about(shown, copied):
+    with StateStore(Layout(Path(copied)).state) as state:
+        [row] = state.alerts()
+        state.add_alert(replace(row, id="f" * 32, group=""))
+    assert shown("alerts", "list", "--data", copied)[0].count("user.id=alice") == 2
 
 
 def test_what_may_be_of_another_day_is_shown_with_its_day(shown, filled):

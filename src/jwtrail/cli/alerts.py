@@ -14,6 +14,7 @@ from jwtrail.cli.common import (
     draw,
     is_terminal,
     json_line,
+    layout_of,
     note,
     open_alerts,
     open_state,
@@ -77,6 +78,8 @@ def list_(
         _table(rows)
     else:
         note("No alerts." if status is None else f"No alerts are {status}.")
+        if not layout_of(data).checkpoint.exists():
+            note("Nothing was looked at yet: rules run in jwtrail serve.")
     if exit_code and rows:
         sys.exit(FOUND)
 
@@ -186,7 +189,7 @@ def _table(rows: list[AlertRow]) -> None:
             level(row.severity),
             row.status,
             visible(_title(row.rule, whole(row))),
-            visible(row.group),
+            visible(_about(row, whole(row))),
         )
         for row in rows
     ]
@@ -195,6 +198,15 @@ def _table(rows: list[AlertRow]) -> None:
 
 def _title(rule: str, alert: dict[str, Any]) -> str:
     return " ".join(filter(None, (str(alert.get("code", "")), str(alert.get("name", rule)))))
+
+
+def _about(row: AlertRow, alert: dict[str, Any]) -> str:
+    """The group; of a rule without one whoever is known."""
+    if row.group:
+        return row.group.replace(",", ", ")
+    targets = alert.get("targets", {})
+    known = (("user.id", targets.get("user")), ("source.ip", targets.get("source")))
+    return next((f"{field}={value}" for field, value in known if value), "")
 
 
 def _headline(out: Any, row: AlertRow, alert: dict[str, Any]) -> None:
@@ -207,7 +219,7 @@ def _headline(out: Any, row: AlertRow, alert: dict[str, Any]) -> None:
     facts = [
         ("id", row.id),
         ("when", f"{moment(clock.iso(row.at_us))} UTC, {ago(row.at_us, clock.now_us())}"),
-        ("for", row.group.replace(",", ", ")),
+        ("for", _about(row, alert)),
         ("count", f"{count}" if count > 1 else ""),
         ("status", row.status + (f", {row.reason}" if row.reason else "")),
         ("assignee", row.assignee),

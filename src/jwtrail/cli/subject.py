@@ -91,7 +91,7 @@ def erase(person: str, *, reason: str, yes: bool, as_json: bool, data: Path | No
     click.echo(f"{counted(done.events, 'record')} erased, {counted(done.state_rows, 'row')} of state removed")
     if done.kept_rows:
         note(
-            f"{done.kept_rows:,} revocations still count and stay until {done.kept_until}; erase again after that"
+            f"still in force and kept until {done.kept_until[:19]}: {counted(done.kept_rows, 'revocation')}; erase again after that"
         )
     if done.restricted:
         note(

@@ -1,6 +1,7 @@
 """The rules in use: the packaged ones and the user's own, with the operator's choice of them."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -25,6 +26,8 @@ __all__ = [
     "load_ruleset",
     "packaged_texts",
 ]
+
+_CODE = re.compile(r"([A-Za-z]+)([0-9]{1,9})(.*)")
 
 MAX_FILE = 1024 * 1024
 """Bytes of one rule file that are read at all; `sigma` allows less, and says so with the place."""
@@ -67,9 +70,7 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     def metas(self) -> tuple[Meta, ...]:
         """The heads of all rules that can raise alerts, switched on or not, by code and title."""
         heads = (rule.meta for rule in self.everything())
-        return tuple(
-            sorted((meta for meta in heads if meta.alerts), key=lambda meta: (meta.code, meta.title))
-        )
+        return tuple(sorted((meta for meta in heads if meta.alerts), key=_in_order))
 
     def is_on(self, meta: Meta) -> bool:
         """Whether this rule raises alerts."""
@@ -99,6 +100,13 @@ class RuleSet(Struct, frozen=True, kw_only=True):
         return RuleSet(
             rules=self.rules, correlations=self.correlations, disabled=others, enabled=frozenset({rule_id})
         )
+
+
+def _in_order(meta: Meta) -> tuple[str, int, str, str]:
+    """A2 before A10, B3 before B3b; rules without a code first, by title."""
+    found = _CODE.fullmatch(meta.code)
+    letters, number, rest = found.groups() if found else (meta.code, "0", "")
+    return letters, int(number), rest, meta.title
 
 
 def asks_for_alerts(predicate: Predicate) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sigma.exceptions as sx
+from sigma.rule.attributes import SigmaLevel, SigmaStatus
 from sigma.rule.detection import SigmaDetectionItem
 
 from jwtrail.errors import RuleError
@@ -39,13 +40,21 @@ _PLACES: tuple[tuple[type[sx.SigmaError], Path], ...] = (
     (sx.SigmaCorrelationRuleError, ("correlation",)),
 )
 _NO_LOOKING = "RE2 syntax: no look-around and no back references, so that matching stays linear"
+_HINTS: tuple[tuple[type[sx.SigmaError], str], ...] = (
+    (sx.SigmaRegularExpressionError, _NO_LOOKING),
+    (sx.SigmaLevelError, ", ".join(level.name.lower() for level in SigmaLevel)),
+    (sx.SigmaStatusError, ", ".join(status.name.lower() for status in SigmaStatus)),
+    (sx.SigmaIdentifierError, "a UUID, such as `uuidgen` makes"),
+    (sx.SigmaDateError, "2026-11-23"),
+    (sx.SigmaModifiedError, "2026-11-23"),
+)
 _STEP = re.compile(r"\.([\w-]+)|\[(\d+)\]")
 
 
 def from_sigma(document: Document, error: sx.SigmaError) -> RuleError:
     """A mistake that pySigma found."""
     message = " ".join(str(arg) for arg in error.args) or type(error).__name__
-    hint = _NO_LOOKING if isinstance(error, sx.SigmaRegularExpressionError) else ""
+    hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
     for path, key, value in _items(document):
         try:
             SigmaDetectionItem.from_mapping(key, value, policy=POLICY)
@@ -54,7 +63,7 @@ def from_sigma(document: Document, error: sx.SigmaError) -> RuleError:
                 return document.error(message, path, hint)
     for kind, path in _PLACES:
         if isinstance(error, kind):
-            return document.error(message, path)
+            return document.error(message, path, hint)
     return document.error(message)
 
 

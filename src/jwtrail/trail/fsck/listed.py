@@ -76,7 +76,10 @@ class ListAudit:
         size = len(manifest.segments)
         if not self._lists:
             if size:
-                self._findings.add("unsigned", "the signed list of segments is gone", file=_NAME)
+                gone = (
+                    "the signed list of segments is gone" if self._note is None else "no key to check it with"
+                )
+                self._findings.add("unsigned", gone, file=_NAME)
             return
         behind = [size - count for count, digest in self._lists if _digest(manifest, count) == digest]
         if not behind:
