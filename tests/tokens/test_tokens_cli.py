@@ -149,6 +149,11 @@ def test_a_token_is_revoked_and_traced(run, kind, reason):
     assert [row["kind"] for row in traced["revoked"]] == [kind]
     assert traced["live"]["subject"] == "alice"
     assert traced["events"][0]["event.action"] == "impersonation-started"
+    assert run("token", "unrevoke", kind, value[kind], "--reason", "it was somebody else") == []
+    assert run("token", "inspect", stdin=pair["access_token"])["verdict"] == "accepted"
+    run("token", "unrevoke", kind, value[kind])  # again changes nothing, and is not recorded
+    undone = run("search", "event.action: revocation-undone")
+    assert undone["jwtrail.ticket"] == "it was somebody else"
 
 
 def test_nothing_is_revoked_without_a_yes(run):

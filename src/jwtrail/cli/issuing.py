@@ -1,4 +1,4 @@
-"""`jwtrail token issue|revoke|trace`: the life of a token, from the operator's side."""
+"""`jwtrail token issue|revoke|unrevoke|trace|sessions`: the life of a token, from the operator's side."""
 
 import getpass
 from pathlib import Path
@@ -10,6 +10,7 @@ import msgspec
 from jwtrail import clock
 from jwtrail.cli.common import (
     console,
+    counted,
     data_option,
     draw,
     is_terminal,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from jwtrail.state.records import IssuedToken, Revocation
     from jwtrail.tokens.sessions import Session
 
-__all__ = ["issue", "revoke", "sessions", "trace"]
+__all__ = ["issue", "revoke", "sessions", "trace", "unrevoke"]
 
 MAX_TRACED = 500
 """Events of one token that are shown."""
@@ -121,7 +122,7 @@ def revoke(*, kind: str, value: str, reason: str, yes: bool, data: Path | None) 
     target = cast("RevocationKind", kind)
     with known_state_of(settings) as state:
         radius = state.blast_radius(target, value, clock.now_us())
-        told = f"{radius.live_tokens} live tokens of {radius.subjects} subjects"
+        told = f"{counted(radius.live_tokens, 'live token')} of {counted(radius.subjects, 'subject')}, of those issued here"
         if not yes:
             click.confirm(f"This ends {told}. Revoke {kind} {value}?", abort=True, err=True)
         issuer = Issuer(settings.tokens, ring_of(settings), state)
@@ -131,6 +132,32 @@ def revoke(*, kind: str, value: str, reason: str, yes: bool, data: Path | None) 
     record(settings.root, action, f"revoked {kind} {value}", **fields)
     json_line({**msgspec.structs.asdict(row), **msgspec.structs.asdict(radius)})
     note(f"revoked: {told}")
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(get_args(RevocationKind)))
+@click.argument("value", metavar="VALUE", callback=_no_token)
+@click.option("--reason", default="", help="Ticket or words for the record.")
+@data_option
+def unrevoke(*, kind: str, value: str, reason: str, data: Path | None) -> None:
+    """Take a revocation back, whoever made it: what has not expired counts again. A key that was retired stays so.
+
+    Running workers see it within moments. Again changes nothing. What the answer to an alert revoked is taken back by
+    `jwtrail alerts undo`, which looks whether somebody else ended it too.
+
+    \b
+    jwtrail token unrevoke subject alice --reason "INC-7 was somebody else"
+    """
+    from jwtrail.cli.verifying import known_state_of  # noqa: PLC0415
+
+    settings = settings_of(data)
+    with known_state_of(settings) as state:
+        if not state.unrevoke(cast("RevocationKind", kind), value):
+            note(f"{kind} {visible(value)} is not revoked.")
+            return
+    fields: dict[str, Any] = {_ACTIONS[kind][1]: value, "jwtrail_ticket": reason or None}
+    record(settings.root, "revocation-undone", f"took back the revocation of {kind} {value}", **fields)
+    note(f"{kind} {visible(value)} counts again.")
 
 
 @click.command()

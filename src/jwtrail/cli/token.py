@@ -10,7 +10,7 @@ import msgspec
 from jwtrail import clock
 from jwtrail.cli.common import console, data_option, is_terminal, json_line, note, settings_of
 from jwtrail.cli.exits import FOUND
-from jwtrail.cli.issuing import issue, revoke, sessions, trace
+from jwtrail.cli.issuing import issue, revoke, sessions, trace, unrevoke
 from jwtrail.cli.look import moment
 from jwtrail.cli.plain import visible
 from jwtrail.cli.vectors import check
@@ -71,7 +71,7 @@ def token() -> None:
     """Tokens are read from stdin, never from the command line, where every user of the machine could see them."""
 
 
-for command in (issue, revoke, sessions, trace, check):
+for command in (issue, revoke, sessions, trace, unrevoke, check):
     token.add_command(command)
 
 
