@@ -40,7 +40,7 @@ class Counter(Correlated):
                 continue
             group = find(key)
             if group is None or at_us - group.touched_us > grain_us:
-                group = groups.held(key, at_us)
+                group = groups.touch(key, at_us)
             inside = see(group, bounded_value(what), at_us, event.event_id, span_us, kept, count)
             found = len(group.seen)
             if found != group.size:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from jwtrail.detect.fields import bounded_key
+from jwtrail.detect.fields import MAX_KEY, bounded_key
 from jwtrail.detect.windows import Group
 
 __all__ = ["ENTRY_BYTES", "GROUP_BYTES", "MAX_BYTES", "MAX_GROUPS", "Budget", "Groups"]
@@ -85,14 +85,16 @@ class Groups:
         return len(self._groups)
 
     def held(self, key: str, now_us: int) -> Group:
-        """The group of this key, which may be too long, touched when that is due."""
+        """The group of this key, touched when that is due."""
         group = self.find(key)
         if group is None or now_us - group.touched_us > self.grain_us:
-            return self.touch(bounded_key(key), now_us)
+            return self.touch(key, now_us)
         return group
 
     def touch(self, key: str, now_us: int) -> Group:
-        """The group of this key, made when it is new, as the one that was touched last."""
+        """The group of this key, which may be too long, made when it is new, as the one that was touched last."""
+        if len(key) > MAX_KEY:
+            key = bounded_key(key)
         group = self._groups.get(key)
         if group is None:
             self._make_room(now_us)

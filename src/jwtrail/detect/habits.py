@@ -54,7 +54,7 @@ class Habit(Machine, ABC):
                 continue
             group = find(key)
             if group is None or at_us - group.touched_us > grain_us:
-                group = groups.held(key, at_us)
+                group = groups.touch(key, at_us)
                 if group.since_us < 0:
                     group.since_us = at_us
             firing = judge(group, event, at_us)
