@@ -67,6 +67,8 @@ def trail(tmp_path_factory) -> tuple[Path, list[Event], list[Alert]]:
     for one in iter(lambda: keeper.step(clock.now_us()), []):
         events += one
         alerts += detector.feed(one)
+    while keeper.sealing:  # what is under way at the end is given up
+        keeper.step(clock.now_us())
     alerts += detector.advance(max(parse_iso(event.timestamp) for event in events))
     keeper.close()
     return layout.root, events, alerts
@@ -179,7 +181,9 @@ def test_a_profile_says_what_each_rule_of_a_file_costs(trail, tmp_path):
     events = [one for one in trail[1] if SELF_INFLICTED not in (one.jwtrail_flags or ())]
     assert costs["Z1"]["fitted"] == sum(one.event_reason == "alg_none" for one in events) > 0
     assert costs["Z2"]["fitted"] == sum(one.event_action == "http-request" for one in events)
-    assert all(0 < cost["read"] < costs["Z2"]["fitted"] for cost in costs.values())
+    assert costs["Z1"]["read"] > 0
+    # No window holds as many as Z2 wants, so nothing is read but what is not sealed.
+    assert all(cost["read"] < costs["Z2"]["fitted"] for cost in costs.values())
     assert all(cost["cpu_ms"] > 0 for cost in costs.values())
 
 
