@@ -392,11 +392,8 @@ class Daemon:
         if evicted > self._evicted:
             lost = evicted - self._evicted
             self._evicted = evicted
-            self.record(
-                event_for(
-                    "detector-dropped", service_name="jwtrail", message="groups evicted", jwtrail_records=lost
-                )
-            )
+            told = {"message": "groups evicted", "jwtrail_records": lost}
+            self.record(event_for("detector-dropped", service_name="jwtrail", **told))
 
     def _is_recorded(self, event_id: str) -> bool:
         return self._local.get(event_id) is not None
