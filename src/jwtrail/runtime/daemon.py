@@ -392,8 +392,9 @@ class Daemon:
         if evicted > self._evicted:
             lost = evicted - self._evicted
             self._evicted = evicted
-            told = {"message": "groups evicted", "jwtrail_records": lost}
-            self.record(event_for("detector-dropped", service_name="jwtrail", **told))
+            said = "groups evicted"
+            told = event_for("detector-dropped", service_name="jwtrail", message=said, jwtrail_records=lost)
+            self.record(told)
 
     def _is_recorded(self, event_id: str) -> bool:
         return self._local.get(event_id) is not None
