@@ -127,6 +127,12 @@ def test_an_equals_sign_is_said_to_be_no_comparison(run, data):
         assert "note" not in run("search", query, "--data", data).stderr, query
 
 
+def test_a_search_that_finds_nothing_says_since_when_it_looked(shown, data):
+    text, code = shown("search", "user.id: nobody", "--from", "2026-01-02", "--data", data)
+    assert code == OK
+    assert "Nothing found since 2026-01-02 00:00 UTC" in text
+
+
 def test_a_field_that_nobody_knows_is_told_where_to_look(run, data):
     for command in (("search", "nosuch: x"), ("stats", "nosuch")):
         assert "`jwtrail fields` lists them all" in run(*command, "--data", data).stderr

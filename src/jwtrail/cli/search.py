@@ -13,6 +13,7 @@ from jwtrail import clock
 from jwtrail.cli.common import counted, data_option, is_terminal, note, open_store, store_option
 from jwtrail.cli.exits import FOUND
 from jwtrail.cli.kql import note_equals
+from jwtrail.cli.look import moment
 from jwtrail.cli.results import FORMATS, format_of, written
 from jwtrail.errors import QueryError
 
@@ -134,7 +135,7 @@ def search(
         found = _Found(open_store(data, store), request, limit)
         written(found, form, output)
     if is_terminal():
-        note(found.summary())
+        note(found.summary() + (f" · in {output}" if output is not None else ""))
     if exit_code and found.count:
         sys.exit(FOUND)
 
@@ -222,7 +223,13 @@ class _Found:
 
     def summary(self) -> str:
         if not self.count:
-            return "Nothing found. A wider time may help: --from now-30d"
+            since = self._request.from_us
+            begin = (
+                f" since {moment(clock.iso(since))[:16]} UTC; to look further back: --from 2020"
+                if since
+                else ""
+            )
+            return f"Nothing found{begin}"
         more = " · more with --limit" if self.page.next or self.count == self._limit else ""
         numbered = self.page.position  # what no daemon has taken in yet has no number, and may be more
         of = f" of {numbered:,}" if numbered >= self.count else ""
