@@ -197,6 +197,32 @@ correlation:
     assert fed(rules, [event(0, 0, "a", "alice"), event(1, 1, "b", "alice", user_target_id="bob")]) == []
 
 
+def test_an_event_that_completes_a_rule_for_two_groups_alerts_for_both():
+    rules = ruleset(
+        BASES,
+        """
+title: To whom it was done
+id: aaaaaaaa-0000-4000-8000-000000000004
+name: done_to
+logsource: {product: jwtrail}
+detection: {selection: {event.action: a}, condition: selection}
+---
+title: Who did it, or to whom it was done
+id: bbbbbbbb-0000-4000-8000-000000000001
+correlation:
+  type: event_count
+  rules: [a, done_to]
+  group-by: [who]
+  timespan: 10s
+  aliases: {who: {a: user.id, done_to: user.target.id}}
+  condition: {gte: 2}
+""",
+    )
+    events = [event(number, number, "a", "alice", user_target_id="bob") for number in range(2)]
+    found = [alert.group for alert in fed(rules, events) if alert.name.startswith("Who")]
+    assert found == [{"who": "alice"}, {"who": "bob"}]
+
+
 def test_a_late_event_counts_at_its_own_time():
     assert len(fed(THREE, at([0, 9, 8.5]))) == 1
     assert fed(THREE, at([10, 25, 9, 24])) == []  # 9 lies before the window that ends at 25

@@ -25,7 +25,7 @@ from jwtrail.errors import StateError
 from jwtrail.predicate.python import compile_many
 from jwtrail.sigma import Correlation, Rule, Step
 
-__all__ = ["ROUND", "SELF_INFLICTED", "Detector", "Stats", "sees_everything"]
+__all__ = ["SELF_INFLICTED", "Detector", "Stats", "sees_everything"]
 
 SELF_INFLICTED = "self_inflicted"
 """Flag of an event that our own answer caused; it never counts, or a ban would feed the ban."""
