@@ -107,7 +107,7 @@ def test_blocks_that_cannot_be_written_lose_nothing_acknowledged(root_only, tmp_
             errors = eat(disk / "filler")
             promised |= put_until(writer, 200)
             with contextlib.suppress(WriteError):
-                writer.close(timeout=1)
+                writer.close()
         run("mount", "-o", "remount,size=128m", below)
         subprocess.run(["e2fsck", "-fy", image], capture_output=True, check=False, timeout=60)
         with mounted(tmp_path / "disk", "-o", "loop", image) as disk:

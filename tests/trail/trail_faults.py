@@ -49,7 +49,8 @@ def mounted(place, *options):
     try:
         yield place
     finally:
-        run("umount", place)
+        # A process that was killed lets go of it a moment later.
+        until(lambda: not subprocess.run(["umount", place], capture_output=True, check=False).returncode)
 
 
 @contextlib.contextmanager
