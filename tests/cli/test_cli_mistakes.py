@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from jwtrail import clock
-from jwtrail.cli.exits import BROKEN, ERROR, OK, USAGE
+from jwtrail.cli.exits import BROKEN, ERROR, FOUND, OK, USAGE
 from jwtrail.ecs import event_for
 from jwtrail.state import StateStore
 from jwtrail.trail.layout import Layout
@@ -131,6 +131,17 @@ def test_a_search_that_finds_nothing_says_since_when_it_looked(shown, data):
     text, code = shown("search", "user.id: nobody", "--from", "2026-01-02", "--data", data)
     assert code == OK
     assert "Nothing found since 2026-01-02 00:00 UTC" in text
+
+
+def test_an_import_whose_refused_lines_cannot_be_kept_takes_nothing(run, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text('192.0.2.1 - - [23/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 1\nbroken\n')
+    take = ("import", "--format", "combined", str(log), "--data", "past")
+    answer = run(*take, "--rejects", str(tmp_path / "nowhere/x"))
+    assert (answer.exit_code, "--rejects FILE" in answer.stderr) == (ERROR, True)
+    assert not (tmp_path / "past").exists()
+    assert run(*take).exit_code == FOUND
+    assert (tmp_path / "access.log.rejects.ndjson").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_field_that_nobody_knows_is_told_where_to_look(run, data):

@@ -33,7 +33,7 @@ def ring_of(settings: "Settings") -> "KeyRing":
         raise ConfigError(
             "there are no token keys",
             where=str(directory),
-            hint="make one: jwtrail keys new",
+            hint="name the data directory with --data, or make a key: jwtrail keys new",
         )
     return KeyRing(directory, algorithm=settings.tokens.algorithm, passphrase=settings.passphrase)
 

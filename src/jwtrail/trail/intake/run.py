@@ -1,5 +1,6 @@
 """Files in, events in the trail, what could not be read kept with its cause."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -8,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from jwtrail.ecs import Event, event_for
+from jwtrail.errors import WriteError
 from jwtrail.trail.durable import storage_errors
 from jwtrail.trail.intake.line import Line, Parser, lines_of
 from jwtrail.trail.journal import Journal
@@ -18,6 +20,9 @@ __all__ = ["Taken", "take"]
 
 BATCH = 512
 """Events of one write."""
+
+FILE_MODE = 0o600
+"""Of the refused lines: what could not be read may still hold tokens and names."""
 
 SYNC_EVERY = 16_384
 """Events between two syncs: an import that is cut off has lost at most these, and they are in the files still."""
@@ -69,11 +74,11 @@ def take(
 
     Raises:
         ConfigError: a file cannot be read.
-        WriteError: the log or the file of rejects cannot be written.
+        WriteError: the log cannot be written; or the file of rejects, and then nothing was taken.
     """
     paths = list(files)
-    layout.create()
     refused = _Rejects(rejects)
+    layout.create()
     log = _Log(Journal(layout, file_bytes))
     try:
         for event in _events(paths, parse, refused, tell):
@@ -148,6 +153,12 @@ class _Rejects:
     """The file of refused lines."""
 
     def __init__(self, path: Path) -> None:
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise WriteError(
+                "refused lines cannot be kept there",
+                where=str(path),
+                hint="name another file: --rejects FILE",
+            )
         self._path = path
         self._file: BinaryIO | None = None
         self.count = 0
@@ -156,7 +167,10 @@ class _Rejects:
         self.count += 1
         with storage_errors("keep refused lines in", self._path):
             if self._file is None:
-                self._file = self._path.open("wb")
+                if self._path.is_file():  # and no device
+                    self._path.unlink()  # an older one may be for everybody to read
+                fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+                self._file = os.fdopen(fd, "wb")
             entry = _Rejected(line.file, line.number, cause, line.text)
             self._file.write(msgspec.json.encode(entry) + b"\n")
 
