@@ -110,3 +110,14 @@ def test_completion_scripts(run, shell):
     answer = run("completion", shell)
     assert answer.exit_code == OK
     assert "_JWTRAIL_COMPLETE" in answer.stdout
+
+
+def test_no_line_of_a_list_of_commands_is_cut_off():
+    context = click.Context(cli, terminal_width=100)
+    found = ((name, cli.get_command(context, name)) for name in COMMANDS)
+    groups = {name: command for name, command in found if isinstance(command, click.Group)}
+    assert "alerts" in groups
+    for name, group in groups.items():
+        listed = click.Context(group, context, name, terminal_width=100).get_help().partition("Commands:")[2]
+        assert listed, name
+        assert "..." not in listed, name

@@ -45,7 +45,7 @@ json_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Take back what the answer to an alert did.")
 @click.argument("alert_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="What became of it as one JSON document.")
 @data_option

@@ -14,7 +14,7 @@ def export() -> None:
     """The trail, or what proves it, for others."""
 
 
-@export.command()
+@export.command(short_help="The log as a C2SP tiled log, without a field of any event.")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="What was written as one JSON document.")
 @data_option

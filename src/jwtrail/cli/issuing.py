@@ -57,7 +57,7 @@ _ACTIONS: dict[str, tuple[str, str]] = {
 }
 
 
-@click.command()
+@click.command(short_help="Sign a user in by hand.")
 @click.argument("subject", metavar="SUBJECT", callback=_no_token)
 @click.option("--scope", default="", help="Words divided by spaces.")
 @click.option("--client", default="", help="client_id. [default: from the settings]")
@@ -101,7 +101,7 @@ def issue(
     json_line({name: getattr(pair, name) for name in names})
 
 
-@click.command()
+@click.command(short_help="Revoke a token, a sign-in, a subject, a client or a key.")
 @click.argument("kind", type=click.Choice(get_args(RevocationKind)))
 @click.argument("value", metavar="VALUE", callback=_no_token)
 @click.option("--reason", default="", help="Ticket or words for the record.")
@@ -134,7 +134,7 @@ def revoke(*, kind: str, value: str, reason: str, yes: bool, data: Path | None) 
     note(f"revoked: {told}")
 
 
-@click.command()
+@click.command(short_help="Take a revocation back.")
 @click.argument("kind", type=click.Choice(get_args(RevocationKind)))
 @click.argument("value", metavar="VALUE", callback=_no_token)
 @click.option("--reason", default="", help="Ticket or words for the record.")

@@ -73,7 +73,7 @@ def _hint(name: str, error: NotifyError) -> str:
     return f"is the address under [notify.{name}] right, and does this machine get there? jwtrail serve would try again"
 
 
-@click.command()
+@click.command(short_help="What was told to whom: sent, waiting, held, given up.")
 @click.option("--state", type=click.Choice(get_args(DeliveryState)), help="Only these.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LISTED))
 @click.option(

@@ -151,7 +151,7 @@ def test(paths: tuple[Path, ...], as_json: bool) -> None:
         sys.exit(ERROR)
 
 
-@rules.command()
+@rules.command(short_help="What the rules of a file would have said over the past.")
 @click.argument("file", metavar="FILE|DIR", type=click.Path(exists=True, path_type=Path))
 @stretch
 @click.option("--json", "as_json", is_flag=True, help="One JSON document. [default when not a terminal]")

@@ -60,7 +60,7 @@ def ship() -> None:
     """
 
 
-@ship.command()
+@ship.command(short_help="Ship to a URL; the word may be left out.")
 @click.argument("url")
 @click.option("--once", is_flag=True, help="End when everything is there; otherwise go on until Ctrl+C.")
 @name_option

@@ -35,7 +35,7 @@ def simulate() -> None:
     """
 
 
-@simulate.command()
+@simulate.command(short_help="Write the events of a month, its labels and its settings.")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--days", default=30, show_default=True, help="How many, 1 to 400; attacks begin after a week.")
 @click.option("--people", default=300, show_default=True, help="Users of the service, 100 to 20,000.")
@@ -76,7 +76,7 @@ def write(directory: Path, *, days: int, people: int, seed: int, rounds: int, ov
     note(f"Wrote {counted(count, 'event')} and {counted(len(month.labels), 'attack')} to {directory}.")
 
 
-@simulate.command()
+@simulate.command(short_help="Hold alerts against the labels: found, missed, said in vain.")
 @click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("alerts", metavar="ALERTS", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The result as one JSON document.")

@@ -203,7 +203,7 @@ def witness(url: str, vkey: str, as_json: bool, data: Path | None) -> None:
     click.echo(f"{visible(done.witness)} has seen {counted(done.size, 'event')}")
 
 
-@trail.command()
+@trail.command(short_help="Copy the data directory while everything goes on; verify the copy.")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="What was copied as one JSON document.")
 @data_option
@@ -225,7 +225,7 @@ def backup(directory: Path, as_json: bool, data: Path | None) -> None:
     )
 
 
-@trail.command()
+@trail.command(short_help="Make manifest, tiles and search index again from the events.")
 @click.option("--json", "as_json", is_flag=True, help="What was done as one JSON document.")
 @data_option
 def rebuild(*, as_json: bool, data: Path | None) -> None:
@@ -248,7 +248,7 @@ def rebuild(*, as_json: bool, data: Path | None) -> None:
     click.echo(f"{manifest}; {done.tiles:,} tiles over {done.events:,} events; the search index is made anew")
 
 
-@trail.command("accept-loss")
+@trail.command("accept-loss", short_help="Sign what is left after a checkpoint or list was lost.")
 @click.option("--reason", required=True, help="What happened, for the record: the disk, the ticket.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @data_option
