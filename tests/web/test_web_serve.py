@@ -93,3 +93,20 @@ def test_without_a_console_it_only_works(tmp_path):
         daemon.send_signal(signal.SIGINT)
         assert daemon.wait(LONG_S) == 0
         assert daemon.stdout.read() == ""
+
+
+EARLY = """
+import os, signal
+from jwtrail.__main__ import main
+from jwtrail.web import serve
+run = serve._Server.run
+serve._Server.run = lambda *given, **more: (os.kill(os.getpid(), signal.SIGTERM), run(*given, **more))
+main()
+"""
+
+
+def test_told_to_end_before_it_answers_it_ends(tmp_path):
+    command = [sys.executable, "-c", EARLY, "serve", "--data", str(tmp_path / "data"), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr

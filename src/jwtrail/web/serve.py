@@ -72,6 +72,7 @@ def _serve(settings: Settings) -> None:
         else:
             _run_console(settings, daemon, live, listening)
     finally:
+        signal.signal(signal.SIGTERM, lambda *_: None)  # whoever asks again does not interrupt the end
         daemon.close()
 
 
@@ -172,8 +173,6 @@ def _run_console(settings: Settings, daemon: Daemon, live: Live, listening: sock
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
-    # uvicorn raises what stopped it once more, to handlers it found: SIGTERM's default would end us before the trail is signed.
-    signal.signal(signal.SIGTERM, lambda *_: None)
     _Server(config, live, print_link).run(sockets=[listening])
 
 
