@@ -10,9 +10,11 @@ import pytest
 from jwtrail import clock
 from jwtrail.ecs import event_for
 from jwtrail.errors import WriteError
+from jwtrail.trail import keeper
 from jwtrail.trail.fsck import verify
 from jwtrail.trail.keeper import Keeper
 from jwtrail.trail.layout import Layout
+from jwtrail.trail.manifest import write_manifest
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.settings import TrailSettings
 from jwtrail.trail.writer import TrailWriter
@@ -101,6 +103,27 @@ def small_segments(tmp_path_factory, of_one_day):
         keep(layout, seal_events=1)
     write(layout, 2)
     return layout
+
+
+def test_a_manifest_that_was_refused_and_stands_all_the_same_keeps_its_files(
+    small_segments, monkeypatch, tmp_path
+):
+    """The directory cannot be synced after the rename: the call fails, and the new manifest is there."""
+    layout = copied(small_segments, tmp_path / "copy")
+
+    def replaced_and_not_synced(path, manifest):
+        write_manifest(path, manifest)
+        if len(manifest.segments) == 1:
+            raise WriteError("cannot write: injected", where=str(path))
+
+    with monkeypatch.context() as patch, suppress(WriteError):
+        patch.setattr(keeper, "write_manifest", replaced_and_not_synced)
+        keep(layout, seal_events=1)
+    assert len(TrailReader(layout).segments()) == 1
+    assert verify(layout.root).ok
+    keep(layout, seal_events=1)
+    (one,) = TrailReader(layout).segments()
+    assert [path.name for path in layout.segments.iterdir()] == [one.file]
 
 
 @pytest.mark.parametrize("failure", [OSError, Crash])

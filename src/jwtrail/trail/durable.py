@@ -77,7 +77,7 @@ def replace_file(path: Path, data: bytes) -> None:
     """Replace a file's content in one step, durably: a reader sees the old or the new, also after a power cut.
 
     Raises:
-        WriteError: it cannot be written; the old content stands.
+        WriteError: it cannot be written; the old content stands, or the new one when only the directory could not be synced.
     """
     with storage_errors("write", path):
         temporary = path.with_name(path.name + ".tmp")

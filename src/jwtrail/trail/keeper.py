@@ -75,7 +75,9 @@ class Keeper:
 
     def _sweep(self) -> None:
         """Remove what an interrupted seal left: half files, and segments whose events another one holds."""
-        listed = {segment.file for segment in self._manifest.segments}
+        # When a directory cannot be synced, a manifest was refused and may stand all the same: what either names is kept.
+        known = (*self._manifest.segments, *read_manifest(self._layout.manifest).segments)
+        listed = {segment.file for segment in known}
         with storage_errors("tidy", self._layout.segments):
             for path in self._layout.segments.iterdir():
                 name = SegmentName.parse(path.name)

@@ -150,6 +150,6 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     """Replace the manifest durably.
 
     Raises:
-        WriteError: the old one stands.
+        WriteError: see `replace_file`; either may stand.
     """
     replace_file(path, msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
