@@ -11,6 +11,7 @@ import pytest
 from jwtrail import config
 from jwtrail.ecs import event_for
 from jwtrail.errors import ServeError
+from jwtrail.trail.fsck import verify
 from jwtrail.trail.layout import Layout
 from jwtrail.trail.reader import TrailReader
 from jwtrail.trail.writer import TrailWriter
@@ -103,6 +104,35 @@ run = serve._Server.run
 serve._Server.run = lambda *given, **more: (os.kill(os.getpid(), signal.SIGTERM), run(*given, **more))
 main()
 """
+
+MIDWAY = """
+import os, signal
+from jwtrail.__main__ import main
+from jwtrail.trail.tail import Tail
+read = Tail.read
+def once(*given):
+    Tail.read = read
+    lines = read(*given)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return lines
+Tail.read = once
+main()
+"""
+
+
+def test_told_to_end_while_it_takes_events_in_it_loses_none(tmp_path):
+    layout = Layout(tmp_path / "data")
+    layout.create()
+    writer = TrailWriter(layout)
+    for _ in range(3):
+        writer.put(event_for("login"), "sync").result(LONG_S)
+    writer.close()
+    command = [sys.executable, "-c", MIDWAY, "serve", "--data", str(layout.root), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONG_S)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    report = verify(layout.root)
+    assert report.ok, report.findings
+    assert report.size == report.signed >= 3
 
 
 def test_told_to_end_before_it_answers_it_ends(tmp_path):

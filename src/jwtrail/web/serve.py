@@ -9,9 +9,11 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -52,11 +54,38 @@ def serve(settings: Settings) -> None:
         LockedError: another daemon holds the data directory.
         ConfigError, IntegrityError, WriteError: see `Daemon`.
     """
-    with _until_told():
-        _serve(settings)
+    with _Ending() as ending:
+        _serve(settings, ending)
 
 
-def _serve(settings: Settings) -> None:
+class _Ending:
+    """SIGTERM and Ctrl+C, from the first moment on, are only noted: an exception in the middle of giving an index to an event would
+    leave half of that done, and `close` would go on from there. uvicorn takes both while it runs, and raises them again.
+    """
+
+    def __init__(self) -> None:
+        self._told: SimpleQueue[int] = SimpleQueue()  # may be put into by a handler while it is being read
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, lambda number, _: self._told.put(number))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def asked(self) -> bool:
+        """Whether somebody wants an end."""
+        return not self._told.empty()
+
+    def wait(self) -> None:
+        """Until somebody does."""
+        self._told.put(self._told.get())
+
+
+def _serve(settings: Settings, ending: _Ending) -> None:
     live = Live()
     listening = listen(settings.serve.host, settings.serve.port) if settings.serve.console else None
     try:
@@ -68,26 +97,11 @@ def _serve(settings: Settings) -> None:
     try:
         daemon.start()
         if listening is None:
-            threading.Event().wait()
+            ending.wait()
         else:
-            _run_console(settings, daemon, live, listening)
+            _run_console(settings, daemon, live, listening, ending)
     finally:
-        signal.signal(signal.SIGTERM, lambda *_: None)  # whoever asks again does not interrupt the end
         daemon.close()
-
-
-@contextlib.contextmanager
-def _until_told() -> Iterator[None]:
-    """SIGTERM ends the daemon as Ctrl+C does, at any moment: what is open is closed on the way out.
-
-    uvicorn takes both signals while it runs, ends in good order, and raises them again.
-    """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def loopback(host: str) -> str:
@@ -151,7 +165,9 @@ def web_settings(settings: Settings, port: int) -> WebSettings:
     )
 
 
-def _run_console(settings: Settings, daemon: Daemon, live: Live, listening: socket.socket) -> None:
+def _run_console(
+    settings: Settings, daemon: Daemon, live: Live, listening: socket.socket, ending: _Ending
+) -> None:
     web = web_settings(settings, listening.getsockname()[1])
     sign_ins = SignIns(web)
     app = build(_services(daemon, live), web, sign_ins)
@@ -173,19 +189,25 @@ def _run_console(settings: Settings, daemon: Daemon, live: Live, listening: sock
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
-    _Server(config, live, print_link).run(sockets=[listening])
+    _Server(config, live, print_link, ending).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
     """Prints the link when it answers, again on Enter or SIGUSR1, and ends the streams before it waits for them."""
 
-    def __init__(self, config: uvicorn.Config, live: Live, print_link: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, live: Live, print_link: Callable[[], None], ending: _Ending
+    ) -> None:
         super().__init__(config)
+        self._ending = ending
         self._live = live
         self._print_link = print_link
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        if self._ending.asked():  # before uvicorn took the signals
+            self.should_exit = True
+            return
         self._print_link()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._print_link)
         if sys.stdin is not None and sys.stdin.isatty():
