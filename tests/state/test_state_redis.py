@@ -81,6 +81,22 @@ def test_a_restart_that_loses_the_data_ends_no_revocation(server, tmp_path):
     store.close()
 
 
+def test_who_reads_an_empty_server_before_it_is_given_back_forgets_nothing(server, tmp_path):
+    store = open_state(tmp_path / "state.db", server.url)
+    store.revoke(revocation())
+    assert [row.value for row in store.revocations(clock.now_us())] == ["t1"]
+    server.stop()
+    server.start()
+    assert store.revocations(clock.now_us()) == []
+    told = threading.Event()
+    follower = store.watch(told.set)
+    follower.start()
+    assert told.wait(LONG_S)
+    assert [row.value for row in store.revocations(clock.now_us())] == ["t1"]
+    follower.close()
+    store.close()
+
+
 def test_a_lost_message_is_noticed_by_the_counter(server, tmp_path):
     store = open_state(tmp_path / "state.db", server.url)
     told = threading.Event()

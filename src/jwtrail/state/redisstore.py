@@ -75,7 +75,7 @@ class RedisStore:
                 socket_connect_timeout=TIMEOUT_S,
                 retry=Retry(ConstantBackoff(0.01), 1),
             )
-            self._client.set(_EPOCH, secrets.token_hex(8), nx=True)
+            self._epoch = self._begun()
 
     # revocations
 
@@ -116,6 +116,8 @@ class RedisStore:
 
     def restrain(self, *restraints: Restraint) -> None:
         """See `SharedState`."""
+        if not restraints:
+            return
         with self._named_errors(), self._client.pipeline() as pipe:
             for row in restraints:
                 _put(pipe, _RESTRAINTS, _key(_RESTRAINTS, row.id), row, row.until_us)
@@ -228,10 +230,11 @@ class RedisStore:
     def restore(self) -> None:
         """Give a server that has lost its data what this process knows: a revocation must not end by a restart."""
         with self._named_errors():
-            self._client.set(_EPOCH, secrets.token_hex(8), nx=True)
+            epoch = self._begun()
         now_us = clock.now_us()
         self.revoke(*(row for row in self._known[_REVOCATIONS] if row.until_us > now_us))
         self.restrain(*(row for row in self._known[_RESTRAINTS] if row.until_us > now_us))
+        self._epoch = epoch
 
     @contextmanager
     def subscribed(self) -> Iterator[Callable[[float], bool]]:
@@ -284,8 +287,16 @@ class RedisStore:
         """See `SharedState`."""
         self._client.close()
 
+    def _begun(self) -> bytes:
+        """The server's epoch; a new one when it has none."""
+        self._client.set(_EPOCH, secrets.token_hex(8), nx=True)
+        return bytes(self._client.get(_EPOCH) or b"")
+
     def _keep(self, kind: str, rows: list[Row]) -> list[Row]:
-        self._known[kind] = rows
+        """Remember them for `restore`, unless the server has lost its data: then these are only what is left."""
+        with self._named_errors():
+            if self._client.get(_EPOCH) == self._epoch:
+                self._known[kind] = rows
         return rows
 
     def _remove(self, index: str, name: str) -> bool:
