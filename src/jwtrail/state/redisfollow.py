@@ -96,7 +96,9 @@ class RedisFollower:
         now = self._source.state()
         if now == self._seen:
             return
-        if self._seen is None or now[0] != self._seen[0]:  # at first too: it may have been lost before we looked
+        if (
+            self._seen is None or now[0] != self._seen[0]
+        ):  # at first too: it may have been lost before we looked
             self._source.restore()
             now = self._source.state()
         self._on_change()
